@@ -1,0 +1,1 @@
+"""Correctors: moves of a latent within its noise level."""

@@ -1,0 +1,1 @@
+"""Initializers: from the picture to the top noise level."""

@@ -1,0 +1,78 @@
+"""The loop: embed the picture, then resample it while a corrector keeps it where clean images live."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dreamclean.correctors.base import Corrector
+from dreamclean.initializers.base import Initializer, Noise
+from dreamclean.levels import Level, descending
+from dreamclean.operators.base import Operator
+from dreamclean.priors.base import Estimate, Prior
+from dreamclean.samplers.base import Sampler
+
+
+class Step(NamedTuple):
+    """What a listener is told: ``index`` steps of ``total`` are done and ``x`` is now at ``level``."""
+
+    index: int
+    total: int
+    level: Level
+    x: Tensor
+    nfe: int
+
+
+class Estimator:
+    """``estimate(x, level)``: the prior's belief of x, brought into agreement with the measurement.
+
+    The prior's boundary: evaluations are counted (``nfe``, per image) and timed (``seconds``) here.
+    """
+
+    def __init__(self, prior: Prior, operator: Operator | None = None, measurement: Tensor | None = None) -> None:
+        self._prior, self._operator, self._measurement = prior, operator, measurement
+        self._known: tuple[Tensor, Level, Estimate] | None = None
+        self.nfe, self.seconds = 0, 0.0
+
+    def prior(self, x: Tensor, level: Level) -> Estimate:
+        """The prior's own estimate, whatever was measured. One evaluation."""
+        began = time.perf_counter()
+        estimate = self._prior.predict(x, level)
+        if x.is_cuda:
+            torch.cuda.synchronize(x.device)
+        self.nfe, self.seconds = self.nfe + 1, self.seconds + time.perf_counter() - began
+        return estimate
+
+    def __call__(self, x: Tensor, level: Level) -> Estimate:
+        if self._known and self._known[0] is x and self._known[1] == level:
+            return self._known[2]
+        if self._operator is None or self._measurement is None:
+            return self.prior(x, level)
+        return self._operator.guide(self.prior, x, level, self._measurement, self._prior)
+
+    def remember(self, x: Tensor, level: Level, estimate: Estimate) -> None:
+        """Say what the estimate at this very ``x`` is, so that nobody evaluates it again."""
+        self._known = (x, level, estimate)
+
+
+def restore(
+    start: Tensor,
+    levels: Sequence[Level],
+    estimate: Estimator,
+    initializer: Initializer,
+    corrector: Corrector,
+    sampler: Sampler,
+    noise: Noise,
+    on_step: Callable[[Step], object],
+) -> Tensor:
+    """DreamClean (paper, Algorithms A1 to A3): from ``start`` in model space to the clean image there."""
+    total = len(levels) - 1
+    x = initializer(start, levels, estimate, noise)
+    on_step(Step(0, total, levels[-1], x, estimate.nfe))
+    for index, (level, lower) in enumerate(descending(levels), 1):
+        x = corrector(x, level, estimate, noise)
+        x = sampler(x, level, lower, estimate, noise)
+        on_step(Step(index, total, lower, x, estimate.nfe))
+    return x

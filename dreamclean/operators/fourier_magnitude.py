@@ -1,0 +1,49 @@
+"""Fourier magnitudes, the operator of phase retrieval."""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from dreamclean.operators.base import Operator
+
+
+class FourierMagnitude(Operator):
+    """Magnitude of the orthonormal Fourier transform of the zero-padded image (phase retrieval, Fig. 7)."""
+
+    name = "fourier-magnitude"
+    viewable: ClassVar[bool] = False
+    oversample: float = Field(2.0, ge=1, description="Padded side over image side (2: the image is fully determined)")
+
+    def _pad(self, size: int) -> int:
+        return round(size * (self.oversample - 1) / 2)
+
+    def _transform(self, x: Tensor) -> Tensor:
+        down, right = (self._pad(side) for side in x.shape[2:])
+        return torch.fft.fft2(F.pad(x, (right, right, down, down)), norm="ortho")
+
+    def image_shape(self, y: Tensor) -> torch.Size:
+        height, width = (_unpadded(side, self._pad) for side in y.shape[2:])
+        return torch.Size((*y.shape[:2], height, width))
+
+    def degrade(self, x: Tensor) -> Tensor:
+        return self._transform(x).abs()
+
+    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        """The phases of x0 with the measured magnitudes, weighted by their noise (Gerchberg & Saxton 1972)."""
+        spectrum = self._transform(x0)
+        magnitude = spectrum.abs()
+        trust = std**2 / (std**2 + self.noise_variance(y))
+        wanted = magnitude + trust * (y - magnitude)
+        phase = torch.where(magnitude > 0, spectrum / magnitude.clamp(min=1e-12), 1.0)
+        image = torch.fft.ifft2(wanted * phase, norm="ortho").real
+        down, right = (self._pad(side) for side in x0.shape[2:])
+        return image[..., down : down + x0.shape[2], right : right + x0.shape[3]]
+
+
+def _unpadded(padded: int, pad: object) -> int:
+    """The side whose padded side is ``padded``."""
+    assert callable(pad)
+    return next(size for size in range(1, padded + 1) if size + 2 * pad(size) == padded)

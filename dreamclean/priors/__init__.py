@@ -1,0 +1,1 @@
+"""Priors: what clean images look like."""

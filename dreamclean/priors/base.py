@@ -1,0 +1,88 @@
+"""The contract of a prior."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dreamclean.component import Component
+from dreamclean.levels import Level, Schedule
+
+
+class Estimate(NamedTuple):
+    """What is believed of ``x_t``: its noise ``eps`` and its clean image ``x0``, both shaped as x_t."""
+
+    eps: Tensor
+    x0: Tensor
+
+    @classmethod
+    def from_eps(cls, x: Tensor, level: Level, eps: Tensor) -> "Estimate":
+        """x0 = (x - s eps) / a (paper, Eq. 10)."""
+        return cls(eps, (x - level.s * eps) / level.a)
+
+    @classmethod
+    def from_x0(cls, x: Tensor, level: Level, x0: Tensor) -> "Estimate":
+        """eps = (x - a x0) / s."""
+        return cls((x - level.a * x0) / level.s, x0)
+
+
+class Prior(Component):
+    """A pretrained model of clean images.
+
+    Latents ``x`` are float tensors (B, C, H, W). For a pixel-space prior they are the image scaled to
+    [-1, 1]; a latent prior overrides ``encode`` and ``decode``.
+    """
+
+    kind: ClassVar[str] = "prior"
+    is_default: ClassVar[bool] = False
+    """Whether this prior runs when the user names none."""
+
+    space: ClassVar[Literal["pixel", "latent"]] = "pixel"
+    pixel_scale: ClassVar[float] = 0.5
+    """Standard deviation in the image, [0, 1] scale, of a unit standard deviation in x."""
+
+    @property
+    @abstractmethod
+    def schedule(self) -> Schedule:
+        """The noise levels that the model knows."""
+
+    @abstractmethod
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        """One evaluation at ``x`` (B, C, H, W), noise level ``level`` (paper, Eq. 10)."""
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Image (B, 3, H, W) in [0, 1] to x."""
+        return image * 2 - 1
+
+    def decode(self, x: Tensor) -> Tensor:
+        """x to image (B, 3, H, W), nominally in [0, 1]; nothing is clipped."""
+        return (x + 1) / 2
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Load what is needed and move it to ``device``; networks compute in ``dtype``. Called before a run."""
+
+    @property
+    def multiple(self) -> int:
+        """What height and width must be a multiple of inside the model (callers need not care)."""
+        return 1
+
+    @property
+    def native_size(self) -> int | None:
+        """The side in pixels that the model was made for, or None for any."""
+        return None
+
+    def recommended(self, known_operator: bool) -> dict[str, Any]:
+        """The recipe that suits this prior, blind or with a known operator; fields as in ``Recipe``."""
+        return {}
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Pad height and width at the bottom and right, by reflection where the image is large enough."""
+    height, width = x.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    if not (down or right):
+        return x
+    mode = "reflect" if down < height and right < width else "replicate"
+    return F.pad(x, (0, right, 0, down), mode=mode)

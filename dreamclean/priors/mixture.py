@@ -1,0 +1,73 @@
+"""A mixture of Gaussians or Diracs around given images, with its exact score."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field, PrivateAttr
+from torch import Tensor
+
+from dreamclean.errors import DreamCleanError
+from dreamclean.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule
+from dreamclean.priors.base import Estimate, Prior
+
+_SCHEDULES: dict[str, Schedule] = {"ddpm": DDPMSchedule.linear(), "ve": VESchedule(), "flow": FlowSchedule()}
+
+
+class Mixture(Prior):
+    """Equal mixture of isotropic Gaussians (or Diracs) around given images, with its exact score.
+
+    For p(x0) = (1/K) sum_k N(m_k, w^2 I) the posterior mean at x_t = a x0 + s eps is
+    E[x0|x_t] = sum_k p_k (m_k + a w^2 / v (x_t - a m_k)), v = a^2 w^2 + s^2,
+    p_k proportional to exp(-|x_t - a m_k|^2 / 2v). For tests and teaching.
+    """
+
+    name = "mixture"
+    path: str = Field("", description="Folder of images of one size; or build it in Python with Mixture.around(images)")
+    std: float = Field(0.0, ge=0, description="Standard deviation around each image, [0, 1] scale; 0: Diracs")
+    family: Literal["ddpm", "ve", "flow"] = Field("ddpm", description="Family of noise levels")
+    _means: Tensor | None = PrivateAttr(None)
+
+    @classmethod
+    def around(cls, images: Tensor, std: float = 0.0, family: Literal["ddpm", "ve", "flow"] = "ddpm") -> "Mixture":
+        """A mixture around ``images`` (K, 3, H, W) in [0, 1]."""
+        prior = cls(std=std, family=family)
+        prior._means = prior.encode(images)
+        return prior
+
+    @property
+    def schedule(self) -> Schedule:
+        return _SCHEDULES[self.family]
+
+    @property
+    def means(self) -> Tensor:
+        """The mixture's centres, shape (K, 3, H, W), in [-1, 1]."""
+        if self._means is None:
+            self._means = self.encode(_read_folder(self.path))
+        return self._means
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        level = self.schedule.noisy(level)
+        means = self.means.to(x)
+        if means.shape[1:] != x.shape[1:]:
+            raise DreamCleanError(
+                f"the mixture's images are {tuple(means.shape[1:])}, this one is {tuple(x.shape[1:])}; give images of one size"
+            )
+        w2 = (2 * self.std) ** 2
+        v = level.a**2 * w2 + level.s**2
+        offset = x[:, None] - level.a * means[None]
+        weights = torch.softmax(-offset.square().flatten(2).sum(-1) / (2 * v), dim=1)
+        x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + level.a * w2 / v * offset)
+        return Estimate.from_x0(x, level, x0)
+
+
+def _read_folder(path: str) -> Tensor:
+    from dreamclean.pictures import Picture, is_picture
+
+    files = sorted(p for p in Path(path).glob("*") if is_picture(p)) if path else []
+    if not files:
+        raise DreamCleanError(f"no images in '{path}'; give mixture:path=FOLDER")
+    images = [Picture.open(p).pixels for p in files]
+    if len({i.shape for i in images}) > 1:
+        raise DreamCleanError(f"the images in '{path}' differ in size; the mixture needs one size")
+    return torch.cat(images)

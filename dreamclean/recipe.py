@@ -1,0 +1,97 @@
+"""What is run: components and settings. Fields left out are filled in from the prior's recommendation."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from dreamclean.component import Component, parse_spec, validated
+from dreamclean.errors import DreamCleanError
+
+KINDS = ("prior", "operator", "initializer", "corrector", "sampler")
+
+
+class Recipe(BaseModel):
+    """A recipe. Components are config dicts, ``{"name": "vps", "gamma": 0.05}``; strings are accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prior: dict[str, Any] | None = Field(None, description="The model of clean images")
+    operator: dict[str, Any] | None = Field(None, description="The known degradation; none: blind")
+    initializer: dict[str, Any] | None = Field(None, description="The way to the top noise level")
+    corrector: dict[str, Any] | None = Field(None, description="The move within each noise level")
+    sampler: dict[str, Any] | None = Field(None, description="The step to the next lower noise level")
+    strength: float | str | None = Field(None, description="Top noise level: a timestep, or snr:R for s/a = R")
+    steps: int | None = Field(None, ge=1, description="Steps from the top level to the picture")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of each image's random numbers")
+    dtype: str | None = Field(None, description="Precision of the prior's network: float32, bfloat16 or float16")
+    versions: dict[str, str] = Field(default_factory=dict, description="Packages that made the picture")
+
+    @field_validator(*KINDS, mode="before")
+    @classmethod
+    def _component(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, Component):
+            return value.spec()
+        if not isinstance(value, str | dict):
+            raise ValueError("a component is a string, a table with a name, or a component object")
+        name, settings = parse_spec(value)
+        return {"name": name, **settings}
+
+    @field_validator("strength")
+    @classmethod
+    def _strength(cls, value: float | str | None) -> float | str | None:
+        if not isinstance(value, str):
+            return value
+        number = value.removeprefix("snr:")
+        try:
+            return value if value.startswith("snr:") and float(number) > 0 else float(number)
+        except ValueError:
+            raise ValueError("a strength is a timestep such as 300, or snr:R with the noise-to-signal ratio R") from None
+
+    def over(self, other: "Recipe") -> "Recipe":
+        """This recipe, with ``other`` where this one says nothing."""
+        said = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        return other.model_copy(update=said)
+
+    def without_versions(self) -> "Recipe":
+        return self.model_copy(update={"versions": {}})
+
+    def to_json(self) -> str:
+        return self.model_dump_json(exclude_none=True)
+
+
+def make_recipe(**fields: Any) -> Recipe:
+    """A recipe from loose fields; those that are None say nothing. DreamCleanError for a bad one."""
+    return validated(Recipe, "recipe", {k: v for k, v in fields.items() if v is not None})
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from a TOML or JSON file, or from a picture that DreamClean wrote."""
+    try:
+        if path.suffix.lower() == ".toml":
+            data = tomllib.loads(path.read_text())
+        elif path.suffix.lower() == ".json":
+            data = json.loads(path.read_text())
+        else:
+            from dreamclean.pictures import embedded_recipe
+
+            data = json.loads(embedded_recipe(path))
+    except (OSError, ValueError) as error:
+        raise DreamCleanError(f"no recipe could be read from {path}: {error}") from error
+    return validated(Recipe, f"recipe {path.name}", data)
+
+
+PAPER = make_recipe(
+    initializer="ddim-inversion", corrector="vps:gamma=0.05,steps=1", sampler="ddim", strength=300, steps=30
+)
+"""The paper's settings: t = 0, 10, ..., 300 of T = 1000; gamma = 0.05, M = 1; 90 evaluations blind."""
+
+PAPER_KNOWN = PAPER.model_copy(update={"initializer": {"name": "forward-noising"}})
+"""The paper's settings with a known operator: 60 evaluations."""
+
+PRESETS = {"paper": (PAPER, PAPER_KNOWN)}
+"""Named presets: the recipe without and with a known operator."""

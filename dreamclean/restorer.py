@@ -1,0 +1,257 @@
+"""``Restorer``: components and settings put together, and run on pictures."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dreamclean.component import Component, Spec
+from dreamclean.errors import DreamCleanError
+from dreamclean.loop import Estimator, Step, restore
+from dreamclean.operators.base import Operator
+from dreamclean.pictures import Picture
+from dreamclean.plugins import Host, host
+from dreamclean.recipe import KINDS, PAPER, PAPER_KNOWN, PRESETS, Recipe, make_recipe
+from dreamclean.version import __version__
+
+EIGHT_BIT = 1 / 255 / 12**0.5
+"""Standard deviation of the rounding to 8 bits: no picture file is known better than this."""
+
+Listener = Callable[[Step], object]
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A restored image and how it came about."""
+
+    image: Any
+    """As given: a PIL image for a path or a PIL image, a tensor (B, 3, H, W) in [0, 1] for a tensor."""
+    nfe: int
+    """Evaluations of the prior's network, per image."""
+    seconds: float
+    """Wall-clock time of the restoration."""
+    prior_seconds: float
+    """The share of ``seconds`` inside the prior."""
+    recipe: Recipe
+    """Everything that was set; ``Restorer(recipe=...)`` runs it again."""
+    trace: list[Step] = field(default_factory=list)
+    """If asked for: the latents after each step, on the CPU."""
+
+
+class Restorer:
+    """Restore degraded images with a diffusion prior.
+
+    Components are given as objects, strings (``"vps:gamma=0.05"``) or config dicts. What is not given comes
+    from ``recipe``, then ``preset``, then the prior's own recommendation, then the paper.
+
+    Args:
+        prior, operator, initializer, corrector, sampler: the components; no operator: blind.
+        noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
+            ``"poisson:RATE"``.
+        strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R.
+        steps: steps from there to the picture.
+        device, dtype: where and in which precision the network runs; ``"auto"``: a GPU if there is one, and
+            bfloat16 where the processor computes in it.
+
+    Raises:
+        DreamCleanError: for any setting that cannot be.
+    """
+
+    def __init__(
+        self,
+        prior: Spec | None = None,
+        *,
+        operator: Spec | None = None,
+        initializer: Spec | None = None,
+        corrector: Spec | None = None,
+        sampler: Spec | None = None,
+        noise: float | str | None = None,
+        strength: float | str | None = None,
+        steps: int | None = None,
+        seed: int | None = None,
+        preset: str | None = None,
+        recipe: Recipe | None = None,
+        device: str = "auto",
+        dtype: str | None = None,
+        plugins: Host | None = None,
+    ) -> None:
+        self._host = plugins or host()
+        given = dict(prior=prior, operator=operator, initializer=initializer, corrector=corrector, sampler=sampler)
+        said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
+        said = said.over((recipe or Recipe()).without_versions())
+        objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
+
+        def component(kind: str, fallback: Any = None) -> Any:
+            spec = objects.get(kind) or getattr(said, kind)
+            return self._host.make(kind, spec) if spec else fallback
+
+        self.prior = component("prior") or self._host.default_prior()
+        self.operator: Operator | None = _with_noise(component("operator"), noise)
+        known = self.operator is not None
+        if preset is not None:
+            said = said.over(_preset(preset, known))
+        recommended = make_recipe(**self.prior.recommended(known))
+        said = said.over(recommended).over(PAPER_KNOWN if known else PAPER)
+        self.initializer, self.corrector, self.sampler = map(component, KINDS[2:])
+        self.levels = self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
+        self.device = _device(device)
+        self.dtype = _dtype(said.dtype, self.device)
+        self.recipe = said.model_copy(update=self._settled())
+        self._prepared = False
+
+    def _settled(self) -> dict[str, Any]:
+        """The recipe's fields as they came out, with the version of every package involved."""
+        parts = {kind: getattr(self, kind) for kind in KINDS}
+        provided = [self._host.provider(part) for part in parts.values() if part is not None]
+        versions = {"dreamclean": __version__, "torch": torch.__version__, **dict(filter(None, provided))}
+        specs = {kind: part.spec() if part else None for kind, part in parts.items()}
+        return {**specs, "dtype": str(self.dtype).removeprefix("torch."), "versions": versions}
+
+    def __call__(
+        self,
+        image: Path | str | Image.Image | Tensor,
+        *,
+        seed: int | Sequence[int] | None = None,
+        trace: bool = False,
+        on_step: Listener | None = None,
+    ) -> Restoration:
+        """Restore a path, a PIL image, or a tensor (B, 3, H, W) in [0, 1] (with an operator: measurements).
+
+        Every image has its own random numbers, so it comes out alike alone and in a batch; ``seed`` may be
+        a sequence with one seed for each image.
+        """
+        if isinstance(image, Tensor):
+            _check(image, self.operator)
+            return self._run(image, self.operator, seed, trace, on_step)
+        picture = Picture.from_pil(image) if isinstance(image, Image.Image) else Picture.open(image)
+        operator, pixels = self.operator, picture.pixels
+        if operator is not None:
+            if not operator.viewable:
+                raise DreamCleanError(f"a measurement of {operator.name} is no picture; give it from Python as a tensor")
+            pixels = operator.from_picture(pixels)
+            operator = operator.model_copy(update={"noise": max(operator.noise, EIGHT_BIT)})
+        result = self._run(pixels, operator, seed, trace, on_step)
+        colours = operator is not None and pixels.shape[1] == 1
+        return Restoration(
+            picture.with_pixels(result.image, keep_grey=not colours), *list(vars(result).values())[1:]
+        )
+
+    @torch.no_grad()
+    def _run(
+        self,
+        y: Tensor,
+        operator: Operator | None,
+        seed: int | Sequence[int] | None,
+        trace: bool,
+        on_step: Listener | None,
+    ) -> Restoration:
+        self._prepare()
+        seeds = self._seeds(seed, len(y))
+        steps: list[Step] = []
+
+        def listen(step: Step) -> None:
+            if trace:
+                steps.append(step._replace(x=step.x.to("cpu", copy=True)))
+            if on_step:
+                on_step(step)
+            self._host.manager.hook.on_step(step=step)
+
+        began = time.perf_counter()
+        y = y.to(self.device)
+        estimate = Estimator(self.prior, operator, y)
+        start = self.prior.encode(operator.start(y) if operator else y)
+        x = restore(
+            start, self.levels, estimate, self.initializer, self.corrector, self.sampler, _noise(seeds), listen
+        )
+        image = self.prior.decode(x).clamp(0, 1)
+        seconds = time.perf_counter() - began
+        recipe = self.recipe.model_copy(update={"seed": seeds[0]})
+        return Restoration(image, estimate.nfe, seconds, estimate.seconds, recipe, steps)
+
+    def _prepare(self) -> None:
+        if not self._prepared:
+            self.prior.prepare(self.device, self.dtype)
+            self._prepared = True
+
+    def _seeds(self, seed: int | Sequence[int] | None, batch: int) -> list[int]:
+        seed = self.recipe.seed if seed is None else seed
+        seeds = [seed] * batch if isinstance(seed, int) else list(seed)
+        if len(seeds) != batch:
+            raise DreamCleanError(f"{len(seeds)} seeds for {batch} images; give one seed, or one for each image")
+        return seeds
+
+
+def _noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
+    """Standard normal noise, each image's from a generator of its own, drawn on the CPU on every device."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def noise(x: Tensor) -> Tensor:
+        drawn = [torch.randn(x.shape[1:], generator=generator, dtype=x.dtype) for generator in generators]
+        return torch.stack(drawn).to(x.device)
+
+    return noise
+
+
+def parse_noise(noise: float | str) -> dict[str, float]:
+    """An operator's noise settings from ``0.05``, ``"gaussian:0.05"`` or ``"poisson:RATE"``."""
+    kind, _, number = str(noise).rpartition(":")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf") or kind not in ("", "gaussian", "poisson"):
+        raise DreamCleanError(f"'{noise}' is no noise; write a standard deviation such as 0.05, or poisson:RATE")
+    return {"poisson" if kind == "poisson" else "noise": value}
+
+
+def _with_noise(operator: Operator | None, noise: float | str | None) -> Operator | None:
+    if noise is None:
+        return operator
+    if operator is None:
+        raise DreamCleanError("noise belongs to a known operator; give one too ('identity' where there is noise alone)")
+    return operator.model_copy(update=parse_noise(noise))
+
+
+def _preset(name: str, known: bool) -> Recipe:
+    if name not in PRESETS:
+        raise DreamCleanError(f"there is no preset '{name}'; there are {', '.join(PRESETS)}")
+    return PRESETS[name][known]
+
+
+def _check(image: Tensor, operator: Operator | None) -> None:
+    if not image.is_floating_point():
+        raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
+    if operator is None and (image.ndim != 4 or image.shape[1] != 3):
+        raise DreamCleanError(f"the tensor is {tuple(image.shape)}; give (B, 3, H, W)")
+    if not image.isfinite().all() or (image.abs().max() > 8 and (operator is None or operator.viewable)):
+        raise DreamCleanError("the tensor's values are not in [0, 1]; scale them (8-bit values: divide by 255)")
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise DreamCleanError(f"device '{name}' cannot be used ({str(error).splitlines()[0]})") from None
+
+
+def _dtype(name: str | None, device: torch.device) -> torch.dtype:
+    if name in (None, "auto"):
+        return torch.bfloat16 if _computes_bf16(device) else torch.float32
+    dtype = getattr(torch, str(name), None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise DreamCleanError(f"there is no precision '{name}'; there are auto, float32, bfloat16 and float16")
+    return dtype
+
+
+def _computes_bf16(device: torch.device) -> bool:
+    """Whether the processor has bfloat16 arithmetic; where it is emulated, float32 is several times faster."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

@@ -1,0 +1,1 @@
+"""Samplers: steps from a noise level to the next lower one."""
