@@ -62,7 +62,9 @@ class Schedule(ABC):
         if isinstance(strength, str):
             ratio, limit = float(strength.removeprefix("snr:")), self.at(self.highest).ratio
             if not 0 < ratio <= limit:
-                raise DreamCleanError(f"strength {strength} is outside what the prior knows; choose snr up to {limit:.4g}")
+                raise DreamCleanError(
+                    f"strength {strength} is outside what the prior knows; choose snr up to {limit:.4g}"
+                )
             return self.timestep(ratio)
         if not self.lowest < strength <= self.highest:
             raise DreamCleanError(

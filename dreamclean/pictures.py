@@ -78,7 +78,9 @@ class Picture:
         else:
             image = Image.fromarray((values * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
         if self.alpha is not None:
-            image.putalpha(self.alpha.resize(image.size, Image.Resampling.BICUBIC) if self.alpha.size != image.size else self.alpha)
+            image.putalpha(
+                self.alpha.resize(image.size, Image.Resampling.BICUBIC) if self.alpha.size != image.size else self.alpha
+            )
         return self._tagged(image)
 
     def _tagged(self, image: Image.Image) -> Image.Image:
@@ -102,7 +104,9 @@ def _cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Imag
         return image.convert("RGB"), None
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     try:
-        converted = ImageCms.profileToProfile(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), srgb, outputMode="RGB")
+        converted = ImageCms.profileToProfile(
+            image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), srgb, outputMode="RGB"
+        )
     except (ImageCms.PyCMSError, OSError):
         return image.convert("RGB"), None
     return converted or image.convert("RGB"), srgb.tobytes()
@@ -121,7 +125,9 @@ def is_picture(path: Path) -> bool:
 def check_target(path: Path, overwrite: bool) -> None:
     """DreamCleanError unless a picture may be written at ``path``."""
     if _extensions().get(path.suffix.lower()) not in Image.SAVE:
-        raise DreamCleanError(f"cannot write a picture called {path.name}; give it an ending such as .png, .jpg or .tif")
+        raise DreamCleanError(
+            f"cannot write a picture called {path.name}; give it an ending such as .png, .jpg or .tif"
+        )
     if path.exists() and not overwrite:
         raise DreamCleanError(f"{path} is there already; choose another name or say --overwrite")
     if not path.parent.is_dir():

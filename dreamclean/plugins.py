@@ -9,15 +9,17 @@ import importlib
 import os
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import entrypoints
 import pluggy
 
 from dreamclean import builtins, hookspecs
-from dreamclean.component import Spec, parse_spec, validated
 from dreamclean.errors import DreamCleanError
 from dreamclean.version import __version__
+
+if TYPE_CHECKING:
+    from dreamclean.component import Spec
 
 GROUP = "dreamclean"
 BASES = {  # the contract of each kind; imported when components are first asked for
@@ -151,8 +153,10 @@ class Host:
             hint += f" These plugins failed to load: {failed}"
         return hint
 
-    def make(self, kind: str, spec: Spec) -> Any:
+    def make(self, kind: str, spec: "Spec") -> Any:
         """The component that a string, a config or the component itself stands for."""
+        from dreamclean.component import parse_spec, validated
+
         base = base_class(kind)
         if isinstance(spec, base):
             return spec
@@ -165,7 +169,7 @@ class Host:
         """The prior that an installed package offers for when nothing is chosen."""
         defaults = [e for e in self.collect() if e.kind == "prior" and e.component.is_default]
         if len(defaults) == 1:
-            return validated(defaults[0].component, f"prior {defaults[0].name}", {})
+            return defaults[0].component()
         names = ", ".join(f"{e.package}/{e.name}" for e in defaults)
         found = f"several packages offer one ({names})" if defaults else "no installed package offers one"
         raise DreamCleanError(f"no prior was chosen and {found}; choose with prior=NAME, see 'dreamclean plugins'")

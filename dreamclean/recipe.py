@@ -50,7 +50,9 @@ class Recipe(BaseModel):
         try:
             return value if value.startswith("snr:") and float(number) > 0 else float(number)
         except ValueError:
-            raise ValueError("a strength is a timestep such as 300, or snr:R with the noise-to-signal ratio R") from None
+            raise ValueError(
+                "a strength is a timestep such as 300, or snr:R with the noise-to-signal ratio R"
+            ) from None
 
     def over(self, other: "Recipe") -> "Recipe":
         """This recipe, with ``other`` where this one says nothing."""

@@ -91,7 +91,7 @@ class Restorer:
             return self._host.make(kind, spec) if spec else fallback
 
         self.prior = component("prior") or self._host.default_prior()
-        self.operator: Operator | None = _with_noise(component("operator"), noise)
+        self.operator: Operator | None = with_noise(component("operator"), noise)
         known = self.operator is not None
         if preset is not None:
             said = said.over(_preset(preset, known))
@@ -132,14 +132,14 @@ class Restorer:
         operator, pixels = self.operator, picture.pixels
         if operator is not None:
             if not operator.viewable:
-                raise DreamCleanError(f"a measurement of {operator.name} is no picture; give it from Python as a tensor")
+                raise DreamCleanError(
+                    f"a measurement of {operator.name} is no picture; give it from Python as a tensor"
+                )
             pixels = operator.from_picture(pixels)
             operator = operator.model_copy(update={"noise": max(operator.noise, EIGHT_BIT)})
         result = self._run(pixels, operator, seed, trace, on_step)
         colours = operator is not None and pixels.shape[1] == 1
-        return Restoration(
-            picture.with_pixels(result.image, keep_grey=not colours), *list(vars(result).values())[1:]
-        )
+        return Restoration(picture.with_pixels(result.image, keep_grey=not colours), *list(vars(result).values())[1:])
 
     @torch.no_grad()
     def _run(
@@ -165,9 +165,7 @@ class Restorer:
         y = y.to(self.device)
         estimate = Estimator(self.prior, operator, y)
         start = self.prior.encode(operator.start(y) if operator else y)
-        x = restore(
-            start, self.levels, estimate, self.initializer, self.corrector, self.sampler, _noise(seeds), listen
-        )
+        x = restore(start, self.levels, estimate, self.initializer, self.corrector, self.sampler, _noise(seeds), listen)
         image = self.prior.decode(x).clamp(0, 1)
         seconds = time.perf_counter() - began
         recipe = self.recipe.model_copy(update={"seed": seeds[0]})
@@ -209,7 +207,7 @@ def parse_noise(noise: float | str) -> dict[str, float]:
     return {"poisson" if kind == "poisson" else "noise": value}
 
 
-def _with_noise(operator: Operator | None, noise: float | str | None) -> Operator | None:
+def with_noise(operator: Operator | None, noise: float | str | None) -> Operator | None:
     if noise is None:
         return operator
     if operator is None:

@@ -50,7 +50,9 @@ class Operator(Component):
             shape = (y.shape[0], 3, y.shape[2] * 64 // trial[2], y.shape[3] * 64 // trial[3])
             if self.degrade(torch.zeros(shape, dtype=y.dtype, device=y.device)).shape == y.shape:
                 return torch.Size(shape)
-        raise DreamCleanError(f"{self.name}: cannot tell the image's size from a measurement of {tuple(y.shape)}; override image_shape")
+        raise DreamCleanError(
+            f"{self.name}: cannot tell the image's size from a measurement of {tuple(y.shape)}; override image_shape"
+        )
 
     def measure(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """``degrade`` and the measurement noise, drawn on the CPU from ``generator``."""

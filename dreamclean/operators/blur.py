@@ -26,7 +26,9 @@ class Blur(SeparableOperator):
     name = "blur"
     shape: Literal["uniform", "gaussian", "motion", "file"] = Field("uniform", description="Form of the kernel")
     size: int = Field(9, ge=1, description="Uniform, Gaussian: side of the kernel, an odd number of pixels")
-    std: FloatList = Field((3.0,), min_length=1, max_length=2, description="Gaussian: pixels; vertical/horizontal if two")
+    std: FloatList = Field(
+        (3.0,), min_length=1, max_length=2, description="Gaussian: pixels; vertical/horizontal if two"
+    )
     length: float = Field(15.0, ge=1, description="Motion: length in pixels")
     angle: float = Field(0.0, description="Motion: degrees anticlockwise from the horizontal")
     file: Path | None = Field(None, description="File: a picture of the kernel, brighter is heavier")

@@ -1,0 +1,5 @@
+"""``python -m dreamclean``."""
+
+from dreamclean.cli import main
+
+main()
