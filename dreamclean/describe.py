@@ -34,13 +34,14 @@ def _type(schema: dict[str, Any]) -> str:
         return " | ".join(_type(part) for part in schema["anyOf"])
     if schema.get("type") == "array":
         return f"{schema['items']['type']}s, a/b/..."
-    return {"null": "none"}.get(schema.get("type", "any"), schema.get("format") or schema.get("type", "any"))
+    kind = str(schema.get("format") or schema.get("type", "any"))
+    return "none" if kind == "null" else kind
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "(needed)"
-    value = field.get_default(call_default_factory=True)  # type: ignore[call-overload]
+    value = field.get_default(call_default_factory=True)
     if isinstance(value, tuple):
         return "/".join(map(str, value))
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value) or "''"

@@ -5,8 +5,8 @@ inversion and the sampling that follows meet at the same end.
 """
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -89,11 +89,10 @@ class DDPMSchedule(Schedule):
     """Variance-preserving levels, a = sqrt(abar_t), s = sqrt(1 - abar_t), t = 0 ... T - 1 (Ho et al. 2020)."""
 
     def __init__(self, alphas_cumprod: Sequence[float] | torch.Tensor) -> None:
-        self.alphas_cumprod = torch.as_tensor(alphas_cumprod, dtype=torch.float64).tolist()
-        self.lowest = 0
-        self.highest = len(self.alphas_cumprod) - 1
-        while self.alphas_cumprod[self.highest] <= 1e-8:  # a zero-terminal-SNR schedule has a = 0 at its end
-            self.highest -= 1
+        values = torch.as_tensor(alphas_cumprod, dtype=torch.float64).tolist()
+        known = enumerate(value for value in values if value > 1e-8)  # a zero-terminal-SNR schedule ends at a = 0
+        self.levels = [Level(t, value**0.5, (1 - value) ** 0.5) for t, value in known]
+        self.lowest, self.highest = 0, len(self.levels) - 1
 
     @classmethod
     def linear(cls, steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> "DDPMSchedule":
@@ -102,12 +101,10 @@ class DDPMSchedule(Schedule):
         return cls(torch.cumprod(1 - betas, 0))
 
     def at(self, t: float) -> Level:
-        abar = self.alphas_cumprod[round(t)]
-        return Level(round(t), abar**0.5, (1 - abar) ** 0.5)
+        return self.levels[round(t)]
 
     def timestep(self, ratio: float) -> float:
-        t = bisect_left(range(self.highest + 1), ratio, key=lambda t: self.at(t).ratio)
-        return max(1, min((t - 1, t), key=lambda t: abs(self.at(max(t, 0)).ratio - ratio)))
+        return min(self.levels[1:], key=lambda level: abs(level.ratio - ratio)).t
 
     def spaced(self, top: float, steps: int) -> Sequence[float]:
         return [round(top * k / steps) for k in range(steps + 1)]
@@ -148,7 +145,7 @@ class FlowSchedule(Schedule):
 
 def ascending(levels: Sequence[Level]) -> Iterator[tuple[Level, Level]]:
     """Pairs of neighbouring levels, from the picture upwards."""
-    return zip(levels[:-1], levels[1:], strict=True)
+    return pairwise(levels)
 
 
 def descending(levels: Sequence[Level]) -> Iterator[tuple[Level, Level]]:

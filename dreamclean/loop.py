@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,7 +15,8 @@ from dreamclean.priors.base import Estimate, Prior
 from dreamclean.samplers.base import Sampler
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True)
+class Step:
     """What a listener is told: ``index`` steps of ``total`` are done and ``x`` is now at ``level``."""
 
     index: int

@@ -64,8 +64,8 @@ class Picture:
             image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
             alpha = image.getchannel("A")
         grey = image.mode in ("1", "L", "LA")
-        values = np.asarray(image.convert("RGB")).astype(np.float32) / 255
-        return cls(torch.from_numpy(values).permute(2, 0, 1)[None].contiguous(), grey, alpha, False, profile, exif)
+        rgb = torch.from_numpy(np.array(image.convert("RGB"))).float() / 255
+        return cls(rgb.permute(2, 0, 1)[None].contiguous(), grey, alpha, False, profile, exif)
 
     def with_pixels(self, pixels: Tensor, keep_grey: bool = True) -> Image.Image:
         """A PIL image of ``pixels`` (1, C, H, W), clipped to [0, 1], with this picture's mode, alpha and metadata."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +91,12 @@ class Restorer:
             return self._host.make(kind, spec) if spec else fallback
 
         self.prior = component("prior") or self._host.default_prior()
-        self.operator: Operator | None = with_noise(component("operator"), noise)
+        self.operator: Operator | None = component("operator")
         known = self.operator is not None
+        if self.operator is not None:
+            self.operator = with_noise(self.operator, noise)
+        elif noise is not None:
+            raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
         if preset is not None:
             said = said.over(_preset(preset, known))
         recommended = make_recipe(**self.prior.recommended(known))
@@ -156,7 +160,7 @@ class Restorer:
 
         def listen(step: Step) -> None:
             if trace:
-                steps.append(step._replace(x=step.x.to("cpu", copy=True)))
+                steps.append(replace(step, x=step.x.to("cpu", copy=True)))
             if on_step:
                 on_step(step)
             self._host.manager.hook.on_step(step=step)
@@ -207,12 +211,9 @@ def parse_noise(noise: float | str) -> dict[str, float]:
     return {"poisson" if kind == "poisson" else "noise": value}
 
 
-def with_noise(operator: Operator | None, noise: float | str | None) -> Operator | None:
-    if noise is None:
-        return operator
-    if operator is None:
-        raise DreamCleanError("noise belongs to a known operator; give one too ('identity' where there is noise alone)")
-    return operator.model_copy(update=parse_noise(noise))
+def with_noise(operator: Operator, noise: float | str | None) -> Operator:
+    """``operator`` with the measurement noise that ``noise`` says; None: its own."""
+    return operator if noise is None else operator.model_copy(update=parse_noise(noise))
 
 
 def _preset(name: str, known: bool) -> Recipe:
@@ -251,5 +252,5 @@ def _dtype(name: str | None, device: torch.device) -> torch.dtype:
 def _computes_bf16(device: torch.device) -> bool:
     """Whether the processor has bfloat16 arithmetic; where it is emulated, float32 is several times faster."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

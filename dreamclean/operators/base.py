@@ -73,7 +73,7 @@ class Operator(Component):
     def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """A(x), and the derivative of A at ``x`` with its adjoint, as functions."""
         value, forward = torch.func.linearize(self.degrade, x)
-        _, pull = torch.func.vjp(self.degrade, x)
+        pull = torch.func.vjp(self.degrade, x)[1]
         return value, forward, lambda v: pull(v)[0]
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
@@ -115,7 +115,7 @@ class LinearOperator(Operator):
     """A linear degradation y = A x. ``degrade`` alone is enough; override ``solve`` for a closed form."""
 
     def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-        value, pull = torch.func.vjp(self.degrade, x)
+        value, pull, *_ = torch.func.vjp(self.degrade, x)
         return value, self.degrade, lambda v: pull(v)[0]
 
     def adjoint(self, y: Tensor) -> Tensor:

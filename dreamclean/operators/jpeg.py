@@ -41,7 +41,8 @@ class JPEG(Operator):
         shifts = self.shift * len(self.quality) if len(self.shift) == 1 else self.shift
         images = (x.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         results = []
-        for image in images:
+        for original in images:
+            image = original
             for quality, shift in zip(self.quality, shifts, strict=True):
                 image = self._one_pass(image, quality, shift % 8)
             results.append(torch.from_numpy(image).permute(2, 0, 1))

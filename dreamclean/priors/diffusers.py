@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import Field, PrivateAttr
 from torch import Tensor
@@ -70,7 +71,7 @@ class Diffusers(Prior):
     @property
     def native_size(self) -> int | None:
         size = self.unet.config.sample_size
-        return max(size) if isinstance(size, list | tuple) else size
+        return int(np.max(size)) if size else None
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         self.unet.to(device=device, dtype=dtype, memory_format=torch.channels_last)
