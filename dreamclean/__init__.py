@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dreamclean.operators.separable import SeparableOperator
     from dreamclean.pictures import Picture
     from dreamclean.priors.base import Estimate, Prior
-    from dreamclean.priors.diffusers import Diffusers
+    from dreamclean.priors.diffusers import Diffusers, UNetPrior
     from dreamclean.priors.mixture import Mixture
     from dreamclean.recipe import Recipe, read_recipe
     from dreamclean.restorer import Restoration, Restorer
@@ -67,7 +67,7 @@ _WHERE = {
     "operators.separable": "SeparableOperator",
     "pictures": "Picture",
     "priors.base": "Estimate Prior",
-    "priors.diffusers": "Diffusers",
+    "priors.diffusers": "Diffusers UNetPrior",
     "priors.mixture": "Mixture",
     "recipe": "Recipe read_recipe",
     "restorer": "Restoration Restorer",

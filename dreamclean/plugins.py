@@ -7,6 +7,7 @@ that rolls it back, so a broken one is reported and left out while everything el
 import difflib
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,12 +57,17 @@ def discover() -> list[Plugin]:
     ``DREAMCLEAN_PLUGINS``, a comma-separated list of packages, limits what is found; empty: none.
     """
     chosen = os.environ.get("DREAMCLEAN_PLUGINS")
-    wanted = None if chosen is None else {part.strip() for part in chosen.split(",")}
+    wanted = None if chosen is None else {_canonical(part.strip()) for part in chosen.split(",")}
     found = [
-        Plugin(e.distro.name if e.distro else e.module_name, e.distro.version if e.distro else "", e.name, e.load)
+        Plugin(_canonical(e.distro.name if e.distro else e.module_name), e.distro.version if e.distro else "", e.name, e.load)
         for e in entrypoints.get_group_all(GROUP)
     ]
     return sorted((p for p in found if wanted is None or p.package in wanted), key=lambda p: p[:3])
+
+
+def _canonical(package: str) -> str:
+    """A package's name as people write it: ``my_plugin`` and ``My-Plugin`` are ``my-plugin`` (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 class Host:

@@ -1,5 +1,6 @@
-"""Any pixel-space UNet in diffusers' folder format."""
+"""Pixel-space UNets in diffusers' format."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -13,55 +14,38 @@ from dreamclean.levels import DDPMSchedule, Level, Schedule
 from dreamclean.priors.base import Estimate, Prior, pad_to_multiple
 
 
-class Diffusers(Prior):
-    """Pixel-space diffusion UNet and scheduler from a local folder or a hub id, in diffusers' format.
+class UNetPrior(Prior):
+    """A pixel-space ``UNet2DModel`` with the scheduler config that it was trained with; say where they are.
 
     epsilon-, v- and x0-prediction are read from the scheduler's config; of a network that also learns
-    its variance (twice the channels out) the first half is used. Nothing is run from the repository:
-    weights come from safetensors, or from a pickle read with ``weights_only``.
+    its variance (twice the channels out) the first half is used.
     """
 
-    name = "diffusers"
-    path: str = Field(min_length=1, description="Local folder or hub id holding a UNet2DModel and its scheduler config")
-    revision: str | None = Field(None, description="Branch, tag or commit on the hub")
-    variant: str | None = Field(None, description="Variant of the weights file, e.g. fp16")
     _unet: Any = PrivateAttr(None)
-    _scheduler: Any = PrivateAttr(None)
+    _kind: str = PrivateAttr("")
     _schedule: Schedule | None = PrivateAttr(None)
 
-    def _load(self) -> None:
-        from diffusers import DDPMScheduler, UNet2DModel
-
-        def load(cls: Any, folder: str, **options: Any) -> Any:
-            """From the pipeline's subfolder, else from the root (as in the first DDPM repositories)."""
-            try:
-                return cls.from_pretrained(self.path, subfolder=folder, revision=self.revision, **options)
-            except OSError:
-                return cls.from_pretrained(self.path, revision=self.revision, **options)
-
-        try:
-            self._scheduler = load(DDPMScheduler, "scheduler")
-            self._unet = load(UNet2DModel, "unet", variant=self.variant).eval().requires_grad_(False)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            where = "folder" if Path(self.path).exists() else "path"
-            raise DreamCleanError(
-                f"{where} '{self.path}' holds no pixel-space UNet2DModel with a scheduler config that diffusers can read "
-                f"({str(error).splitlines()[0]})"
-            ) from error
-        self._schedule = DDPMSchedule(self._scheduler.alphas_cumprod)
+    @abstractmethod
+    def parts(self) -> tuple[Any, Any]:
+        """The network (``diffusers.UNet2DModel``) and the scheduler (``diffusers.DDPMScheduler``), loaded."""
 
     @property
     def unet(self) -> Any:
-        """The network, a ``diffusers.UNet2DModel``."""
+        """The network, a ``diffusers.UNet2DModel``, loaded when first asked for."""
         if self._unet is None:
-            self._load()
+            unet, scheduler = self.parts()
+            self._kind = scheduler.config.prediction_type
+            if self._kind not in ("epsilon", "v_prediction", "sample"):
+                raise DreamCleanError(
+                    f"the prior predicts '{self._kind}'; supported are epsilon, v_prediction and sample"
+                )
+            self._unet = unet.eval().requires_grad_(False)
+            self._schedule = DDPMSchedule(scheduler.alphas_cumprod)
         return self._unet
 
     @property
     def schedule(self) -> Schedule:
-        if self._schedule is None:
-            self._load()
-        assert self._schedule is not None
+        assert self.unet is not None and self._schedule is not None
         return self._schedule
 
     @property
@@ -74,22 +58,55 @@ class Diffusers(Prior):
         return int(np.max(size)) if size else None
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.unet.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        torch.nn.Module.to(self.unet, device=device, dtype=dtype, memory_format=torch.channels_last)
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
         network_input = pad_to_multiple(x, self.multiple).to(self.unet.dtype, memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, enabled=False):
-            output = self.unet(network_input, round(level.t)).sample
+        output = self.unet(network_input, round(level.t)).sample
         output = output[:, : x.shape[1], : x.shape[2], : x.shape[3]].to(x.dtype)
         return Estimate.from_eps(x, level, self._noise(output, x, self.schedule.noisy(level)))
 
     def _noise(self, output: Tensor, x: Tensor, own: Level) -> Tensor:
         """The network's output as noise, at the network's own level of this timestep (s > 0)."""
-        kind = self._scheduler.config.prediction_type
-        if kind == "epsilon":
-            return output
-        if kind == "v_prediction":
+        if self._kind == "v_prediction":
             return own.a * output + own.s * x
-        if kind == "sample":
+        if self._kind == "sample":
             return (x - own.a * output) / own.s
-        raise DreamCleanError(f"'{self.path}' predicts '{kind}'; supported are epsilon, v_prediction and sample")
+        return output
+
+
+class Diffusers(UNetPrior):
+    """Any pixel-space diffusion UNet in diffusers' format, from a local folder or a hub id.
+
+    Nothing is run from the repository: weights come from safetensors, or from a pickle read with
+    ``weights_only``.
+    """
+
+    name = "diffusers"
+    path: str = Field(min_length=1, description="Local folder or hub id of a UNet2DModel with its scheduler config")
+    revision: str | None = Field(None, description="Branch, tag or commit on the hub")
+    variant: str | None = Field(None, description="Variant of the weights file, e.g. fp16")
+
+    def parts(self) -> tuple[Any, Any]:
+        return load_parts(self.path, revision=self.revision, variant=self.variant)
+
+
+def load_parts(path: str | Path, revision: str | None = None, variant: str | None = None) -> tuple[Any, Any]:
+    """Network and scheduler of a diffusers folder or hub id; DreamCleanError where there are none."""
+    from diffusers import DDPMScheduler, UNet2DModel
+
+    def load(cls: Any, subfolder: str, **options: Any) -> Any:
+        """From the pipeline's subfolder, else from the root (as in the first DDPM repositories)."""
+        try:
+            return cls.from_pretrained(path, subfolder=subfolder, revision=revision, **options)
+        except OSError:
+            return cls.from_pretrained(path, revision=revision, **options)
+
+    try:
+        unet = load(UNet2DModel, "unet", variant=variant, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+        return unet, load(DDPMScheduler, "scheduler")
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DreamCleanError(
+            f"'{path}' holds no pixel-space UNet2DModel and scheduler config in diffusers' format ({reason})"
+        ) from error

@@ -1,0 +1,164 @@
+"""Suites of what moves latents: initializers, correctors and samplers.
+
+They run on the mixture prior, whose estimates are exact. Around one picture m of no width (a Dirac),
+every latent at a level (a, s) is a m + s eps, so what a move does to eps can be read off.
+"""
+
+from typing import Any, ClassVar, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from dreamclean.levels import Level
+from dreamclean.loop import Estimator
+from dreamclean.operators.identity import Identity
+from dreamclean.priors.mixture import Mixture
+from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
+
+Family = Literal["ddpm", "ve", "flow"]
+FAMILIES = pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])
+
+
+class Scene:
+    """A mixture prior, a ladder of levels up to noise as strong as the signal, and latents on it."""
+
+    def __init__(self, images: Tensor, std: float = 0.0, family: Family = "ddpm") -> None:
+        self.prior = Mixture.around(images, std, family)
+        self.levels = self.prior.schedule.ladder("snr:1", 8)
+        self.mean = self.prior.means[:1]
+
+    def latents(self, level: Level) -> Tensor:
+        """Two latents a m + s eps around the mixture's first picture."""
+        mean = self.mean.expand(2, -1, -1, -1)
+        return level.a * mean + level.s * Noise(10, 11)(mean)
+
+    def noise_of(self, x: Tensor, level: Level) -> Tensor:
+        """eps of latents a m + s eps."""
+        return (x - level.a * self.mean) / level.s
+
+
+class MoveSuite(ComponentSuite):
+    """What initializers, correctors and samplers have in common: ``move`` calls the component on ``given``."""
+
+    size: ClassVar[Size] = (32, 40)
+
+    def given(self, scene: Scene) -> Tensor:
+        """Two latents to be moved."""
+        return scene.latents(scene.levels[-1])
+
+    def move(self, component: Any, x: Tensor, scene: Scene, estimate: Estimator, noise: Noise) -> Tensor:
+        """The component called on ``x``."""
+        raise NotImplementedError
+
+    def run(self, component: Any, x: Tensor, scene: Scene, seeds: tuple[int, ...] = (0, 1)) -> Tensor:
+        return self.move(component, x, scene, Estimator(scene.prior), Noise(*seeds))
+
+    @pytest.fixture
+    def scene(self) -> Scene:
+        """A mixture of two wide Gaussians, so that estimates depend on x in earnest."""
+        return Scene(pictures(self.size), std=0.2)
+
+    @pytest.fixture
+    def point(self) -> Scene:
+        """A Dirac at one picture."""
+        return Scene(pictures(self.size)[:1])
+
+    @DTYPES
+    def test_shape_and_dtype_are_kept(self, subject: Any, dtype: torch.dtype) -> None:
+        scene = Scene(pictures(self.size, dtype), std=0.2)
+        x = self.given(scene)
+        moved = self.run(subject, x, scene)
+        assert (moved.shape, moved.dtype) == (x.shape, dtype)
+        assert moved.isfinite().all()
+
+    @FAMILIES
+    def test_every_family_of_levels_is_served(self, subject: Any, family: Family) -> None:
+        scene = Scene(pictures(self.size), 0.2, family)
+        assert self.run(subject, self.given(scene), scene).isfinite().all()
+
+    def test_same_seed_same_result(self, subject: Any, scene: Scene) -> None:
+        x = self.given(scene)
+        assert torch.equal(self.run(subject, x, scene), self.run(subject, x, scene))
+
+    def test_input_is_left_alone(self, subject: Any, scene: Scene) -> None:
+        x = self.given(scene)
+        copy = x.clone()
+        self.run(subject, x, scene)
+        assert torch.equal(x, copy)
+
+    def test_rest_of_the_batch_does_not_matter(self, subject: Any, scene: Scene) -> None:
+        x = self.given(scene)
+        both, alone = self.run(subject, x, scene, (0, 1)), self.run(subject, x[1:], scene, (1,))
+        assert distance(alone, both[1:]) < 1e-4
+
+    def test_known_operator(self, subject: Any, scene: Scene) -> None:
+        x, y = self.given(scene), pictures(self.size)
+        estimate = Estimator(scene.prior, Identity(noise=0.1), y)
+        assert self.move(subject, x, scene, estimate, Noise(0, 1)).isfinite().all()
+
+
+class InitializerSuite(MoveSuite):
+    """An initializer brings pictures to the top level."""
+
+    def given(self, scene: Scene) -> Tensor:
+        return scene.mean.repeat(2, 1, 1, 1)
+
+    def move(self, component: Any, x: Tensor, scene: Scene, estimate: Estimator, noise: Noise) -> Tensor:
+        latents: Tensor = component(x, scene.levels, estimate, noise)
+        return latents
+
+    @FAMILIES
+    def test_result_is_at_the_top_level(self, subject: Any, family: Family) -> None:
+        """The picture's share is a, and what is added has at most the standard deviation s."""
+        scene = Scene(pictures(self.size)[:1], family=family)
+        x, top = self.given(scene), scene.levels[-1]
+        moved = self.run(subject, x, scene)
+        share = float((moved * x).sum() / (x * x).sum())
+        assert abs(share - top.a) < 0.1 * top.a
+        assert float(scene.noise_of(moved, top).std()) < 1.1
+
+
+class CorrectorSuite(MoveSuite):
+    """A corrector moves latents within their level.
+
+    ``drift``: by how much the standard deviation of the noise may change in one call, relative to its own.
+    """
+
+    drift: ClassVar[float] = 0.1
+
+    def move(self, component: Any, x: Tensor, scene: Scene, estimate: Estimator, noise: Noise) -> Tensor:
+        latents: Tensor = component(x, scene.levels[-1], estimate, noise)
+        return latents
+
+    @FAMILIES
+    def test_level_is_kept(self, subject: Any, family: Family) -> None:
+        """Around a Dirac m, a m + s eps becomes a m + s eps' with eps' as wide as eps."""
+        scene = Scene(pictures(self.size)[:1], family=family)
+        x, level = self.given(scene), scene.levels[-1]
+        eps = scene.noise_of(self.run(subject, x, scene), level)
+        assert abs(float(eps.mean())) < 0.05
+        assert abs(float(eps.std()) - 1) < self.drift
+
+
+class SamplerSuite(MoveSuite):
+    """A sampler brings latents to the next lower level."""
+
+    def move(self, component: Any, x: Tensor, scene: Scene, estimate: Estimator, noise: Noise) -> Tensor:
+        latents: Tensor = component(x, scene.levels[-1], scene.levels[-2], estimate, noise)
+        return latents
+
+    @FAMILIES
+    def test_result_is_at_the_lower_level(self, subject: Any, family: Family) -> None:
+        """Around a Dirac m: a_j m + s_j eps with the same eps, or one as wide if the sampler draws noise."""
+        scene = Scene(pictures(self.size)[:1], family=family)
+        x, (lower, level) = self.given(scene), scene.levels[-2:]
+        noise = Noise(0, 1)
+        eps = scene.noise_of(self.move(subject, x, scene, Estimator(scene.prior), noise), lower)
+        assert abs(float(eps.std()) - 1) < 0.05
+        assert noise.calls or distance(eps, scene.noise_of(x, level)) < 1e-3
+
+    def test_last_step_is_the_picture(self, subject: Any, point: Scene) -> None:
+        clean, level = point.levels[:2]
+        picture = subject(point.latents(level), level, clean, Estimator(point.prior), Noise(0, 1))
+        assert distance(picture, point.mean.expand_as(picture)) < 1e-4

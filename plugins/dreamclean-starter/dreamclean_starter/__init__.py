@@ -1,0 +1,1 @@
+"""DreamClean's starter prior: a small diffusion model of natural photographs."""
