@@ -1,0 +1,41 @@
+# make demo and make test do all their own set-up.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+.PHONY: help install demo test lint docs overhead clean
+
+help:
+	@echo "make demo      degrade a photograph, restore it, look at demo/sheet.png"
+	@echo "make test      run the tests"
+	@echo "make install   make $(VENV) with DreamClean and its starter prior"
+	@echo "make lint      ruff and mypy"
+	@echo "make docs      generate the references in docs/"
+	@echo "make overhead  time spent outside the prior"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(patsubst %/pyproject.toml,-e ./%,$(wildcard plugins/*/pyproject.toml))
+	touch $@
+
+demo: install
+	$(BIN)/python contrib/demo/demo.py demo
+
+test: install
+	$(BIN)/pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: install
+	$(BIN)/python docs/build_reference.py
+
+overhead: install
+	$(BIN)/python contrib/benchmarks/overhead.py
+
+clean:
+	rm -rf $(VENV) demo
