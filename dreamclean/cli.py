@@ -1,5 +1,6 @@
 """The command line. Heavy imports wait inside the commands, so that ``--help`` is quick."""
 
+import io
 import json
 import signal
 import sys
@@ -42,7 +43,7 @@ class _Commands(TyperGroup):
         return super().get_command(ctx, cmd_name)
 
 
-app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None)
 
 Input = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where the result goes; for a folder, a folder.")]
@@ -139,7 +140,7 @@ def degrade(
     output: Output = None,
     operator: OperatorOption = None,
     noise: NoiseOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the measurement noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the measurement noise.")] = 0,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -259,15 +260,25 @@ def _table(head: list[str], rows: list[list[str]]) -> None:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
 
 
+class _Terminated(BaseException):
+    """SIGTERM. Not SystemExit, which a plugin that fails to load may raise as well."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
 def main() -> None:
     """Run the command line: one line and status 2 for bad input, nothing half written when stopped."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
     try:
-        status = app(standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort, _Terminated) as stop:
         print("stopped; the same command goes on where it was", file=sys.stderr)
-        status = 130
-    except DreamCleanError as error:
+        status = 143 if isinstance(stop, _Terminated) else 130
+    except (DreamCleanError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
     except Exception as error:

@@ -21,6 +21,8 @@ def plan(source: Path, output: Path | None, suffix: str, overwrite: bool) -> tup
     Results go to ``output``, else beside the source with ``-suffix`` in the name. A file that is there
     already is an error for a single picture; in a folder it is what an earlier run has done.
     """
+    if not source.exists():
+        raise DreamCleanError(f"there is no file {source}")
     if not source.is_dir():
         target = output or source.with_name(f"{source.stem}-{suffix}.png")
         if target.is_dir():
@@ -34,8 +36,8 @@ def plan(source: Path, output: Path | None, suffix: str, overwrite: bool) -> tup
     if not sources:
         raise DreamCleanError(f"there is no picture in {source}")
     folder.mkdir(parents=True, exist_ok=True)
-    stems = Counter(path.stem for path in sources)
-    names = [path.stem if stems[path.stem] == 1 else path.name for path in sources]
+    taken = Counter(name.lower() for path in sources for name in (path.stem, path.name))
+    names = [path.stem if taken[path.stem.lower()] == 1 else path.name for path in sources]
     jobs = [Job(path, folder / f"{name}.png") for path, name in zip(sources, names, strict=True)]
     todo = [job for job in jobs if overwrite or not job.target.exists()]
     return todo, len(jobs) - len(todo)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from dreamclean.errors import DreamCleanError
@@ -34,28 +34,18 @@ class Picture:
     @classmethod
     def open(cls, path: Path | str) -> "Picture":
         """Read a picture file, upright. DreamCleanError if it is none, is truncated, or is a decompression bomb."""
-        try:
-            with _bombs_are_errors(), Image.open(path) as image:
-                image.load()
-                return cls.from_pil(image)
-        except FileNotFoundError:
-            raise DreamCleanError(f"there is no file {path}") from None
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            limit = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels"
-            raise DreamCleanError(f"{path} unpacks to more than {limit}; scale it down first") from None
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise DreamCleanError(f"{path} cannot be read as a picture ({reason})") from None
+        with _loaded(path) as image:
+            return cls.from_pil(image)
 
     @classmethod
     def from_pil(cls, image: Image.Image) -> "Picture":
         """Any PIL image: grey, palette, alpha, CMYK and 16-bit modes; EXIF orientation is applied."""
         profile = image.info.get("icc_profile")
+        exif = _exif(image)
         image = ImageOps.exif_transpose(image)
-        exif = image.getexif().tobytes() if image.getexif() else None
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             values = np.asarray(image).astype(np.float32)
-            pixels = torch.from_numpy((values / (65535 if values.max() > 255 else 255)).clip(0, 1))
+            pixels = torch.from_numpy((values / _white(image.mode, values.max())).clip(0, 1))
             return cls(pixels.expand(1, 3, -1, -1).clone(), True, None, True, profile, exif)
         if image.mode == "CMYK":
             image, profile = _cmyk_to_srgb(image, profile)
@@ -84,7 +74,8 @@ class Picture:
         return self._tagged(image)
 
     def _tagged(self, image: Image.Image) -> Image.Image:
-        if self.icc_profile:
+        spaces = (b"RGB ",) if image.mode.startswith("RGB") else (b"GRAY", b"RGB ")
+        if self.icc_profile and self.icc_profile[16:20] in spaces:  # else the picture has another colour space now
             image.info["icc_profile"] = self.icc_profile
         if self.exif:
             image.info["exif"] = self.exif
@@ -92,10 +83,41 @@ class Picture:
 
 
 @contextmanager
-def _bombs_are_errors() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+def _loaded(path: Path | str) -> Iterator[Image.Image]:
+    """The picture of a file. DreamCleanError if it is none, is truncated, or is a decompression bomb."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_formats()) as image:
+                image.load()
+                yield image
+    except FileNotFoundError:
+        raise DreamCleanError(f"there is no file {path}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        limit = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels"
+        raise DreamCleanError(f"{path} unpacks to more than {limit}; scale it down first") from None
+    except Exception as error:  # of a damaged file a decoder may raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DreamCleanError(f"{path} cannot be read as a picture ({reason})") from None
+
+
+def _white(mode: str, brightest: float) -> int:
+    """The value of white: a float picture's is told by its brightest pixel."""
+    return next(white for white in (1, 255, 65535) if brightest <= white or white == 65535) if mode == "F" else 65535
+
+
+_DESCRIPTIVE = {270, 271, 272, 305, 306, 315, 33432, 34665, 34853}  # not how a TIFF is stored
+
+
+def _exif(image: Image.Image) -> bytes | None:
+    """The EXIF data without the orientation; of a TIFF's tags those that say what is on it, by whom and when."""
+    exif = Image.Exif()
+    exif.load(image.getexif().tobytes())
+    for tag in list(exif):
+        if tag == ExifTags.Base.Orientation or (image.format == "TIFF" and tag not in _DESCRIPTIVE):
+            del exif[tag]
+    return exif.tobytes() if exif else None
 
 
 def _cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
@@ -117,9 +139,16 @@ def _extensions() -> dict[str, str]:
     return Image.registered_extensions()
 
 
+@cache
+def _formats() -> list[str]:
+    """The formats that are read: not EPS, which runs Ghostscript, nor those that Pillow cannot decode by itself."""
+    Image.init()
+    return [kind for kind in Image.OPEN if kind not in ("EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5")]
+
+
 def is_picture(path: Path) -> bool:
     """Whether the file's name says that it is a picture that can be read."""
-    return path.suffix.lower() in _extensions() and path.is_file()
+    return _extensions().get(path.suffix.lower()) in _formats() and path.is_file()
 
 
 def check_target(path: Path, overwrite: bool) -> None:
@@ -149,9 +178,12 @@ def save(image: Image.Image, path: Path, recipe: str | None = None) -> None:
     file = io.BytesIO()
     try:
         image.save(file, kind, **options)
-        write_atomically(path, file.getvalue())
     except (OSError, ValueError) as error:
         raise DreamCleanError(f"{path} could not be written ({error}); a PNG holds every kind of picture") from error
+    try:
+        write_atomically(path, file.getvalue())
+    except OSError as error:
+        raise DreamCleanError(f"{path} could not be written ({error.strerror})") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -171,8 +203,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def embedded_recipe(path: Path) -> str:
     """The recipe in the metadata of a PNG that DreamClean wrote; ValueError if there is none."""
-    with Image.open(path) as image:
-        image.load()
+    with _loaded(path) as image:
         text = getattr(image, "text", {}).get(RECIPE_KEY)
     if text is None:
         raise ValueError("it carries none; give a PNG that dreamclean wrote, a .toml or a .json file")

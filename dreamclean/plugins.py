@@ -140,6 +140,7 @@ class Host:
 
     def find(self, kind: str, name: str) -> Entry:
         """The component called ``name`` or ``package/name``; DreamCleanError if there is none, or two."""
+        base_class(kind)  # an error for an unknown kind
         package, _, short = name.rpartition("/")
         named = [e for e in self.collect() if e.kind == kind and e.name == short]
         matches = [e for e in named if not package or e.package == package]

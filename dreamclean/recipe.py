@@ -82,7 +82,9 @@ def read_recipe(path: Path) -> Recipe:
             from dreamclean.pictures import embedded_recipe
 
             data = json.loads(embedded_recipe(path))
-    except (OSError, ValueError) as error:
+        if not isinstance(data, dict):
+            raise ValueError("it holds no table of settings")
+    except (OSError, ValueError, RecursionError) as error:
         raise DreamCleanError(f"no recipe could be read from {path}: {error}") from error
     return validated(Recipe, f"recipe {path.name}", data)
 
