@@ -41,7 +41,7 @@ class Scene:
 class MoveSuite(ComponentSuite):
     """What initializers, correctors and samplers have in common: ``move`` calls the component on ``given``."""
 
-    size: ClassVar[Size] = (32, 40)
+    size: ClassVar[Size] = (24, 32)
 
     def given(self, scene: Scene) -> Tensor:
         """Two latents to be moved."""

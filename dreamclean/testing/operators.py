@@ -14,8 +14,8 @@ from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, di
 class OperatorSuite(ComponentSuite):
     """An operator does what its contract says. ``size`` and ``odd_size`` may be set where it is choosy."""
 
-    size: ClassVar[Size] = (32, 40)
-    odd_size: ClassVar[Size] = (29, 35)
+    size: ClassVar[Size] = (24, 32)
+    odd_size: ClassVar[Size] = (21, 27)
 
     @pytest.fixture
     def exact(self, subject: Any) -> Any:
@@ -105,10 +105,13 @@ class OperatorSuite(ComponentSuite):
 class LinearOperatorSuite(OperatorSuite):
     """A linear operator is linear, and its adjoint, ``solve`` and ``project`` belong to it.
 
-    ``small_size`` is that of the images on which the operator is written out as a matrix.
+    ``small_size`` is that of the images on which the operator is written out as a matrix. ``accuracy`` is
+    the relative error allowed where A is inverted without noise; an ill-conditioned one that is left to
+    conjugate gradients needs more than the default.
     """
 
     small_size: ClassVar[Size] = (8, 8)
+    accuracy: ClassVar[float] = 1e-5
 
     def test_linearity(self, exact: Any, x: Tensor) -> None:
         u, v = x, x.flip(2, 3)
@@ -127,19 +130,19 @@ class LinearOperatorSuite(OperatorSuite):
     def test_pseudo_inverse(self, exact: Any, x: Tensor) -> None:
         """A A^+ A = A."""
         y = exact.degrade(x)
-        assert distance(exact.degrade(exact.pseudo_inverse(y)), y) < 1e-5
+        assert distance(exact.degrade(exact.pseudo_inverse(y)), y) < self.accuracy
 
     def test_projection_without_noise_is_exact(self, exact: Any, x: Tensor) -> None:
         y = exact.degrade(x)
-        assert distance(exact.degrade(exact.project(x.flip(3), y, 0.2)), y) < 1e-5
+        assert distance(exact.degrade(exact.project(x.flip(3), y, 0.2)), y) < self.accuracy
 
     @pytest.mark.parametrize("variance", [1.0, 0.01])
     def test_solve_is_that_of_the_matrix(self, exact: Any, variance: float) -> None:
-        """A^T solve(v) = A^T (g A A^T + variance)^-1 v; outside the range of A, ``solve`` may give anything."""
+        """A^T (g A A^T + variance)^-1 v."""
         a, v = self._matrix(exact), self._measurement(exact)
         gram = 2.0 * a @ a.T + variance * torch.eye(len(a), dtype=a.dtype)
         wanted = torch.linalg.solve(gram, v.flatten(1).T).T @ a
-        assert distance(exact.adjoint(exact.solve(v, 2.0, variance)).flatten(1), wanted) < 1e-4
+        assert distance(exact.solve(v, 2.0, variance).flatten(1), wanted) < 1e-4
 
     def test_noisy_projection_is_the_posterior_mean(self, exact: Any) -> None:
         """x0 + r^2 A^T (r^2 A A^T + noise^2)^-1 (y - A x0)."""

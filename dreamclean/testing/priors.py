@@ -1,5 +1,6 @@
 """The suite of the priors."""
 
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
@@ -16,8 +17,8 @@ KNOWN = pytest.mark.parametrize("operator", [None, "identity"], ids=["blind", "k
 class PriorSuite(ComponentSuite):
     """A prior does what its contract says. ``size`` and ``odd_size`` may be set where it is choosy."""
 
-    size: ClassVar[Size] = (32, 40)
-    odd_size: ClassVar[Size] = (29, 35)
+    size: ClassVar[Size] = (24, 32)
+    odd_size: ClassVar[Size] = (21, 27)
 
     @pytest.fixture
     def prior(self, subject: Any) -> Any:
@@ -27,19 +28,19 @@ class PriorSuite(ComponentSuite):
 
     def latents(self, prior: Any, level: Level, size: Size, dtype: torch.dtype = torch.float32) -> Tensor:
         """Two pictures at ``level``, in the prior's space."""
-        x = prior.encode(pictures(size, dtype))
+        x: Tensor = prior.encode(pictures(size, dtype))
         return level.a * x + level.s * Noise(0, 1)(x)
 
     def levels(self, prior: Any) -> list[Level]:
-        """The lowest, the middle and the top level with noise of the recommended ladder."""
-        ladder = Restorer(prior, device="cpu").levels
-        return [ladder[1], ladder[len(ladder) // 2], ladder[-1]]
+        """A quiet level, one with half as much noise as signal, and one with as much."""
+        schedule = prior.schedule
+        return [schedule.at(schedule.lowest), *(schedule.at(schedule.resolve(f"snr:{r}")) for r in (0.5, 1.0))]
 
     def test_noise_rises_with_the_timestep(self, prior: Any) -> None:
         schedule = prior.schedule
         ends = schedule.lowest, schedule.highest
         ratios = [schedule.at(ends[0] + (ends[1] - ends[0]) * k / 20).ratio for k in range(21)]
-        assert all(low < high for low, high in zip(ratios[:-1], ratios[1:], strict=True))
+        assert all(low < high for low, high in pairwise(ratios))
         assert ratios[-1] < float("inf")
 
     def test_strength_as_noise_to_signal_ratio(self, prior: Any) -> None:
@@ -51,11 +52,11 @@ class PriorSuite(ComponentSuite):
         """What is recommended parses, its components exist, and its levels rise from the picture."""
         levels = Restorer(prior, operator=operator, device="cpu").levels
         assert (levels[0].a, levels[0].s) == (1, 0)
-        assert all(low.ratio < high.ratio for low, high in zip(levels[:-1], levels[1:], strict=True))
+        assert all(low.ratio < high.ratio for low, high in pairwise(levels))
 
     @DTYPES
     def test_estimate_is_consistent(self, prior: Any, dtype: torch.dtype) -> None:
-        """x = a x0 + s eps at every level with noise."""
+        """x = a x0 + s eps."""
         for level in self.levels(prior):
             x = self.latents(prior, level, self.size, dtype)
             eps, x0 = prior.predict(x, level)
