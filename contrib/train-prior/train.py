@@ -147,6 +147,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--validate-limit", type=int, default=6)
     p.add_argument("--every", type=float, default=4.0, help="minutes between checkpoints")
     p.add_argument("--minutes", type=float, default=math.inf, help="end the run, its cooldown too, after this long")
+    p.add_argument("--shard", default="5GB", help="largest size of one weights file, e.g. 15MB")
     p.add_argument("--threads", type=int, default=0, help="CPU threads (0: all)")
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument("--seed", type=int, default=0)
@@ -158,6 +159,7 @@ class Run:
 
     def __init__(self, args: argparse.Namespace, device: torch.device) -> None:
         self.folder: Path = args.run
+        self.shard: str = args.shard
         net = UNet2DModel.from_pretrained(args.init) if args.init else network(args.channels, args.layers)
         self.net = net.float().to(device, memory_format=torch.channels_last)
         self.average = UNet2DModel.from_config(net.config).to(device, memory_format=torch.channels_last)
@@ -199,7 +201,7 @@ class Run:
         shutil.rmtree(new, ignore_errors=True)
         half = UNet2DModel.from_config(self.average.config)
         half.load_state_dict(self.average.state_dict())
-        half.half().save_pretrained(new / "unet", max_shard_size="15MB")
+        half.half().save_pretrained(new / "unet", max_shard_size=self.shard)
         DDPMScheduler(num_train_timesteps=T, beta_schedule="linear", prediction_type="epsilon").save_pretrained(
             new / "scheduler"
         )
