@@ -137,7 +137,7 @@ class FlowSchedule(Schedule):
         return Level(t, 1.0 - t, t)
 
     def timestep(self, ratio: float) -> float:
-        return ratio / (1 + ratio)
+        return max(ratio / (1 + ratio), self.lowest)
 
     def spaced(self, top: float, steps: int) -> Sequence[float]:
         return [self.lowest + (top - self.lowest) * k / steps for k in range(steps + 1)]

@@ -16,7 +16,7 @@ from torch import Tensor
 from dreamclean.component import Component
 from dreamclean.errors import DreamCleanError
 from dreamclean.levels import Level
-from dreamclean.operators.cg import conjugate_gradients
+from dreamclean.operators.cg import least_squares
 from dreamclean.priors.base import Estimate, Prior
 
 Predict = Callable[[Tensor, Level], Estimate]
@@ -43,11 +43,11 @@ class Operator(Component):
     def image_shape(self, y: Tensor) -> torch.Size:
         """Shape (B, 3, H, W) of the images whose measurement is shaped as ``y``.
 
-        By default read off a trial measurement of a 64 x 64 image; override it where that does not fit.
+        By default read off a trial measurement of a 96 x 96 image; override it where that does not fit.
         """
-        trial = self.degrade(torch.full((1, 3, 64, 64), 0.5, device=y.device)).shape
+        trial = self.degrade(torch.full((1, 3, 96, 96), 0.5, device=y.device)).shape
         if len(trial) == y.ndim == 4:
-            shape = (y.shape[0], 3, y.shape[2] * 64 // trial[2], y.shape[3] * 64 // trial[3])
+            shape = (y.shape[0], 3, y.shape[2] * 96 // trial[2], y.shape[3] * 96 // trial[3])
             if self.degrade(torch.zeros(shape, dtype=y.dtype, device=y.device)).shape == y.shape:
                 return torch.Size(shape)
         raise DreamCleanError(
@@ -82,12 +82,7 @@ class Operator(Component):
         ``x0`` (B, 3, H, W) and ``std`` on the [0, 1] scale.
         """
         value, forward, adjoint = self.linearize(x0)
-        variance = self.noise_variance(y)
-
-        def gram(v: Tensor) -> Tensor:
-            return std**2 * forward(adjoint(v)) + variance * v
-
-        return x0 + std**2 * adjoint(conjugate_gradients(gram, y - value))
+        return x0 + std**2 * least_squares(forward, adjoint, y - value, std**2, self.noise_variance(y))
 
     def start(self, y: Tensor) -> Tensor:
         """A first image (B, 3, H, W) for ``y``: the projection of mid-grey at a standard deviation of 0.5.
@@ -123,14 +118,13 @@ class LinearOperator(Operator):
         return self.linearize(torch.zeros(self.image_shape(y), dtype=y.dtype, device=y.device))[2](y)
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        """(gain A A^T + variance)^-1 v, in the least-squares sense where that is singular."""
-        _, _, adjoint = self.linearize(torch.zeros(self.image_shape(v), dtype=v.dtype, device=v.device))
-        return conjugate_gradients(lambda u: gain * self.degrade(adjoint(u)) + variance * u, v)
+        """A^T (gain A A^T + variance)^-1 v, in the least-squares sense where that is singular: an image."""
+        zero = torch.zeros(self.image_shape(v), dtype=v.dtype, device=v.device)
+        return least_squares(self.degrade, self.linearize(zero)[2], v, gain, variance)
 
     def pseudo_inverse(self, y: Tensor) -> Tensor:
         """A^+ y = A^T (A A^T)^+ y."""
-        return self.adjoint(self.solve(y, 1.0, 0.0))
+        return self.solve(y, 1.0, 0.0)
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
-        residual = self.solve(y - self.degrade(x0), std**2, self.noise_variance(y))
-        return x0 + std**2 * self.adjoint(residual)
+        return x0 + std**2 * self.solve(y - self.degrade(x0), std**2, self.noise_variance(y))

@@ -1,4 +1,4 @@
-"""Conjugate gradients for a batch of systems (Hestenes & Stiefel 1952)."""
+"""Least squares by conjugate gradients, for a batch of systems (CGLS: Hestenes & Stiefel 1952, section 10)."""
 
 from collections.abc import Callable
 
@@ -7,40 +7,46 @@ from torch import Tensor
 
 
 def _dot(u: Tensor, v: Tensor) -> Tensor:
-    """Inner product of each batch element, shaped to broadcast over it."""
-    return (u * v).flatten(1).sum(1).view(-1, *[1] * (u.ndim - 1))
+    """Inner product of each batch element."""
+    return (u * v).flatten(1).sum(1)
 
 
-def conjugate_gradients(
-    apply: Callable[[Tensor], Tensor], b: Tensor, tolerance: float = 1e-6, iterations: int = 200, restarts: int = 4
+def _times(factor: Tensor, u: Tensor) -> Tensor:
+    """Each batch element times its own factor."""
+    return factor.view(-1, *[1] * (u.ndim - 1)) * u
+
+
+def least_squares(
+    forward: Callable[[Tensor], Tensor],
+    adjoint: Callable[[Tensor], Tensor],
+    b: Tensor,
+    gain: float,
+    variance: Tensor | float,
+    tolerance: float = 1e-6,
+    iterations: int = 1000,
 ) -> Tensor:
-    """Solve ``apply(z) = b`` for each element of the batch; ``apply`` is symmetric and positive semidefinite.
+    """A^T (gain A A^T + S)^-1 b for each element of the batch; ``variance`` is S, a number or a diagonal shaped as b.
 
-    It stops where the residual is ``tolerance`` of ``b`` (2-norm). Restarting from the true residual takes
-    back what rounding has spoilt. For a singular system with ``b`` in the range the result is the
-    least-norm solution.
+    It solves (gain A^T W A + s) x = A^T W b, s the mean of S and W = s / S, which is consistent whatever b is;
+    without noise x is the least-norm solution A^+ b / gain. An element is done where the residual, or the
+    gradient, is ``tolerance`` of its first value (2-norm).
     """
-    z, size = torch.zeros_like(b), _dot(b, b)
-    for _ in range(restarts):
-        r = b - apply(z) if z.any() else b
-        p, rr = r, _dot(r, r)
-        for _ in range(iterations):
-            active = rr > tolerance**2 * size
-            if not active.any():
-                break
-            ap = apply(p)
-            curvature = _dot(p, ap)
-            active = active & (curvature > 0)
-            alpha = torch.where(active, rr / torch.where(active, curvature, 1), 0)
-            z, r = z + alpha * p, r - alpha * ap
-            new = _dot(r, r)
-            p = r + torch.where(active, new / torch.where(active, rr, 1), 0) * p
-            rr = new
-        if not (rr > tolerance**2 * size).any() and _converged(apply, z, b, tolerance):
+    noise = torch.as_tensor(variance, dtype=b.dtype, device=b.device)
+    s = float(noise.mean())
+    weight = s / noise if s > 0 else torch.ones_like(noise)
+    r, g = b, adjoint(weight * b)
+    p, x = g, torch.zeros_like(g)
+    rr, gg = _dot(r, r), _dot(g, g)
+    small_r, small_g = tolerance**2 * rr, tolerance**2 * gg
+    for _ in range(iterations):
+        q = forward(p)
+        curvature = gain * _dot(q, weight * q) + s * _dot(p, p)
+        active = (rr > small_r) & (gg > small_g) & (curvature > 0)
+        if not active.any():
             break
-    return z
-
-
-def _converged(apply: Callable[[Tensor], Tensor], z: Tensor, b: Tensor, tolerance: float) -> bool:
-    r = b - apply(z)
-    return bool((_dot(r, r) <= 4 * tolerance**2 * _dot(b, b)).all())
+        alpha = torch.where(active, gg / torch.where(active, curvature, 1), 0)
+        x, r = x + _times(alpha, p), r - _times(gain * alpha, q)
+        g = adjoint(weight * r) - s * x
+        rr, new = _dot(r, r), _dot(g, g)
+        p, gg = g + _times(torch.where(active, new / torch.where(active, gg, 1), 0), p), new
+    return x

@@ -24,7 +24,7 @@ class Colorize(LinearOperator):
         return torch.einsum("c,bchw->bhw", weights, x)[:, None]
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        return v / (gain * sum(w * w for w in self.weights) + variance)
+        return self.adjoint(v / (gain * sum(w * w for w in self.weights) + variance))
 
     def from_picture(self, pixels: Tensor) -> Tensor:
         return pixels.mean(1, keepdim=True)

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,27 +27,34 @@ class SeparableOperator(LinearOperator):
         return torch.Size((*y.shape[:2], self.full_size(y.shape[2]), self.full_size(y.shape[3])))
 
     def degrade(self, x: Tensor) -> Tensor:
-        rows, columns = (_cached(self, x.shape[2 + axis], axis)[0].to(x) for axis in (0, 1))
+        rows, columns = (_cached(self, x.shape[2 + axis], axis).matrix.to(x) for axis in (0, 1))
         return rows @ x @ columns.mT
 
     def adjoint(self, y: Tensor) -> Tensor:
-        rows, columns = (_cached(self, self.full_size(y.shape[2 + axis]), axis)[0].to(y) for axis in (0, 1))
+        rows, columns = (_cached(self, self.full_size(y.shape[2 + axis]), axis).matrix.to(y) for axis in (0, 1))
         return rows.mT @ y @ columns
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         """By the decomposition; of a variance that differs from pixel to pixel the mean is taken."""
-        (_, u_h, s_h), (_, u_w, s_w) = (_cached(self, self.full_size(v.shape[2 + axis]), axis) for axis in (0, 1))
-        singular = s_h[:, None] * s_w[None, :]
-        kept = singular > _CUTOFF * singular.max()
-        eigenvalues = gain * singular.square() + float(torch.as_tensor(variance).mean())
-        inverse = torch.where(kept | (eigenvalues > gain * (_CUTOFF * singular.max()) ** 2), 1 / eigenvalues, 0.0)
-        u_h, u_w, inverse = u_h.to(v), u_w.to(v), inverse.to(v)
-        return u_h @ (inverse * (u_h.mT @ v @ u_w)) @ u_w.mT
+        h, w = (_cached(self, self.full_size(v.shape[2 + axis]), axis) for axis in (0, 1))
+        singular = h.singular[:, None] * w.singular[None, :]
+        noise = float(torch.as_tensor(variance).float().mean())
+        kept = singular > (0 if noise else _CUTOFF) * singular.max()
+        factor = torch.where(kept, singular / (gain * singular.square() + noise), 0.0).to(v)
+        return h.right.to(v).mT @ (factor * (h.left.to(v).mT @ v @ w.left.to(v))) @ w.right.to(v)
+
+
+class _Axis(NamedTuple):
+    """An operator along one axis with its singular value decomposition, all float64."""
+
+    matrix: Tensor
+    left: Tensor
+    singular: Tensor
+    right: Tensor
 
 
 @lru_cache(maxsize=8)
-def _cached(operator: SeparableOperator, size: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The matrix (m, n), the left singular vectors (m, m) and the singular values (m), float64."""
+def _cached(operator: SeparableOperator, size: int, axis: int) -> _Axis:
+    """The matrix (m, n), left singular vectors (m, k), singular values (k), right singular vectors (k, n)."""
     matrix = operator.matrix(size, axis)
-    u, s, _ = torch.linalg.svd(matrix, full_matrices=False)
-    return matrix, u, s
+    return _Axis(matrix, *torch.linalg.svd(matrix, full_matrices=False))

@@ -1,5 +1,6 @@
 """Pixel-space UNets in diffusers' format."""
 
+import re
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from torch import Tensor
 from dreamclean.errors import DreamCleanError
 from dreamclean.levels import DDPMSchedule, Level, Schedule
 from dreamclean.priors.base import Estimate, Prior, pad_to_multiple
+
+_HUB_ID = r"[\w-][\w.-]*(/[\w-][\w.-]*)?"
 
 
 class UNetPrior(Prior):
@@ -58,7 +61,8 @@ class UNetPrior(Prior):
         return int(np.max(size)) if size else None
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        torch.nn.Module.to(self.unet, device=device, dtype=dtype, memory_format=torch.channels_last)
+        options: dict[str, Any] = dict(device=device, dtype=dtype, memory_format=torch.channels_last)
+        torch.nn.Module.to(self.unet, **options)
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
         network_input = pad_to_multiple(x, self.multiple).to(self.unet.dtype, memory_format=torch.channels_last)
@@ -95,16 +99,25 @@ def load_parts(path: str | Path, revision: str | None = None, variant: str | Non
     """Network and scheduler of a diffusers folder or hub id; DreamCleanError where there are none."""
     from diffusers import DDPMScheduler, UNet2DModel
 
-    def load(cls: Any, subfolder: str, **options: Any) -> Any:
+    if not Path(path).is_dir() and not re.fullmatch(_HUB_ID, str(path)):
+        raise DreamCleanError(f"there is no folder '{path}'")
+
+    def load(method: Any, subfolder: str, **options: Any) -> Any:
         """From the pipeline's subfolder, else from the root (as in the first DDPM repositories)."""
         try:
-            return cls.from_pretrained(path, subfolder=subfolder, revision=revision, **options)
+            return method(path, subfolder=subfolder, revision=revision, **options)
         except OSError:
-            return cls.from_pretrained(path, revision=revision, **options)
+            return method(path, revision=revision, **options)
 
     try:
-        unet = load(UNet2DModel, "unet", variant=variant, torch_dtype=torch.float32, low_cpu_mem_usage=False)
-        return unet, load(DDPMScheduler, "scheduler")
+        options = dict(torch_dtype=torch.float32, low_cpu_mem_usage=False, output_loading_info=True)
+        unet, report = load(UNet2DModel.from_pretrained, "unet", variant=variant, **options)
+        if report["missing_keys"]:
+            raise ValueError("its weights are another network's")
+        config = load(DDPMScheduler.load_config, "scheduler")
+        if not config.keys() & {"beta_schedule", "trained_betas"}:
+            raise ValueError(f"its scheduler, {config.get('_class_name', 'nameless')}, has no betas")
+        return unet, DDPMScheduler.from_config(config)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DreamCleanError(

@@ -47,18 +47,19 @@ class Mixture(Prior):
         return self._means
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
-        level = self.schedule.noisy(level)
+        own = self.schedule.noisy(level)
         means = self.means.to(x)
         if means.shape[1:] != x.shape[1:]:
             raise DreamCleanError(
                 f"the mixture's images are {tuple(means.shape[1:])}, this one is {tuple(x.shape[1:])}; give images of one size"
             )
         w2 = (2 * self.std) ** 2
-        v = level.a**2 * w2 + level.s**2
-        offset = x[:, None] - level.a * means[None]
+        v = own.a**2 * w2 + own.s**2
+        offset = x[:, None] - own.a * means[None]
         weights = torch.softmax(-offset.square().flatten(2).sum(-1) / (2 * v), dim=1)
-        x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + level.a * w2 / v * offset)
-        return Estimate.from_x0(x, level, x0)
+        x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + own.a * w2 / v * offset)
+        eps = Estimate.from_x0(x, own, x0).eps
+        return Estimate(eps, x0 if level.s > 0 else x)
 
 
 def _read_folder(path: str) -> Tensor:
