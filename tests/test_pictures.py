@@ -1,0 +1,377 @@
+"""Pictures of every kind, through a restoration and back into a file."""
+
+import io
+import os
+import random
+import stat
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from dreamclean import DreamCleanError, Picture, Restorer
+from dreamclean.pictures import check_target, is_picture, save
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+Transpose = Image.Transpose
+Restore = Callable[[Path], Image.Image]
+
+
+@pytest.fixture(scope="module")
+def restore(unet: str) -> Restore:
+    """Restores a picture file, so gently that it stays as it was, by way of a PNG file."""
+    restorer = Restorer(unet, strength=2, steps=1, device="cpu", dtype="float32", corrector="none")
+
+    def run(path: Path) -> Image.Image:
+        result = restorer(path)
+        target = path.with_name("restored.png")
+        save(result.image, target, result.recipe.to_json())
+        with Image.open(target) as image:
+            image.load()
+            return image
+
+    return run
+
+
+def difference(image: Image.Image, other: Image.Image) -> float:
+    """Mean absolute difference of the colours, in 8-bit steps; infinite for another size."""
+    if image.size != other.size:
+        return float("inf")
+    return float(np.abs(np.asarray(image.convert("RGB"), float) - np.asarray(other.convert("RGB"), float)).mean())
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def ramp(size: tuple[int, int], top: int, dtype: type = np.uint16) -> np.ndarray:
+    width, height = size
+    return np.linspace(0, top, width * height).reshape(height, width).astype(dtype)
+
+
+KINDS: dict[str, tuple[Callable[[Image.Image], Image.Image], str, dict[str, Any], str]] = {
+    "grey": (lambda p: p.convert("L"), "png", {}, "L"),
+    "1-bit": (lambda p: p.convert("1"), "png", {}, "L"),
+    "1-bit with a transparent tone": (lambda p: p.convert("1"), "png", {"transparency": 0}, "LA"),
+    "palette": (lambda p: p.quantize(16), "png", {}, "RGB"),
+    "palette with a transparent colour": (lambda p: p.quantize(16), "png", {"transparency": 3}, "RGBA"),
+    "palette with alpha": (lambda p: p.quantize(4), "png", {"transparency": bytes([0, 90, 180, 255])}, "RGBA"),
+    "grey with alpha": (lambda p: Image.merge("LA", [*p.split()[:2]]), "png", {}, "LA"),
+    "grey with a transparent tone": (lambda p: p.convert("L"), "png", {"transparency": 90}, "LA"),
+    "colour with alpha": (lambda p: Image.merge("RGBA", [*p.split(), p.getchannel("R")]), "png", {}, "RGBA"),
+    "colour with a transparent colour": (lambda p: p, "png", {"transparency": (0, 0, 200)}, "RGBA"),
+    "colour JPEG": (lambda p: p, "jpg", {}, "RGB"),
+    "CMYK": (lambda p: p.convert("CMYK"), "jpg", {"quality": 100}, "RGB"),
+    "WebP with alpha": (
+        lambda p: Image.merge("RGBA", [*p.split(), p.getchannel("G")]),
+        "webp",
+        {"lossless": True},
+        "RGBA",
+    ),
+    "TIFF": (lambda p: p, "tif", {"compression": "tiff_lzw"}, "RGB"),
+    "BMP": (lambda p: p, "bmp", {}, "RGB"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_comes_back(kind: str, restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+    make, ending, options, mode = KINDS[kind]
+    path = tmp_path / f"in.{ending}"
+    make(photo).save(path, **options)
+    given, image = opened(path).convert("RGBA"), restore(path)
+    assert image.mode == mode
+    assert difference(image, given) < 2
+    if "A" in mode:
+        alpha = given.getchannel("A")
+        assert min(alpha.tobytes()) < 255
+        assert image.getchannel("A").tobytes() == alpha.tobytes()
+
+
+@pytest.mark.parametrize("top", [65535, 200], ids=["full range", "nearly black"])
+def test_16_bit_grey(top: int, restore: Restore, tmp_path: Path) -> None:
+    values = ramp((33, 21), top)
+    Image.fromarray(values).save(tmp_path / "in.png")
+    image = restore(tmp_path / "in.png")
+    assert image.mode == "I;16"
+    assert np.abs(np.asarray(image, float) - values).max() < 400
+    picture = Picture.open(tmp_path / "in.png")  # itself, to the last bit
+    assert np.array_equal(np.asarray(picture.with_pixels(picture.pixels)), values)
+
+
+@pytest.mark.parametrize("white", [1, 255, 65535])
+def test_float_pictures_tell_their_white_by_their_brightest_pixel(white: int, tmp_path: Path) -> None:
+    Image.fromarray(ramp((8, 4), white, np.float32) * np.float32(0.9)).save(tmp_path / "in.tif")
+    assert float(Picture.open(tmp_path / "in.tif").pixels.max()) == pytest.approx(0.9)
+
+
+def test_16_bit_grey_becomes_an_8_bit_jpeg(tmp_path: Path) -> None:
+    save(Image.fromarray(np.full((8, 8), 32896, np.uint16)), tmp_path / "out.jpg")
+    assert opened(tmp_path / "out.jpg").getpixel((4, 4)) == 128
+
+
+def cmyk_profile() -> bytes:
+    """An ICC profile of a press with grey inks: L falls by a sixth with each of C, M and Y and by half with K."""
+    corners = [[128 if k else 255 - 42 * (c + m + y), 128, 128] for c, m, y, k in np.ndindex(2, 2, 2, 2)]
+    identity = struct.pack(">9i", *(np.eye(3).ravel() * 65536).astype(int))
+    table = b"mft1" + bytes([0, 0, 0, 0, 4, 3, 2, 0]) + identity
+    table += bytes(range(256)) * 4 + bytes(np.ravel(corners).tolist()) + bytes(range(256)) * 3
+    tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(table))
+    head = struct.pack(">I4sI4s4s4s12s4s", 144 + len(table), b"", 0x02400000, b"prtr", b"CMYK", b"Lab ", b"", b"acsp")
+    head += bytes(28) + struct.pack(">3I", 0x0000F6D6, 0x00010000, 0x0000D32D)
+    return head.ljust(128, b"\0") + tags + table
+
+
+def test_cmyk_is_converted_by_its_own_profile(restore: Restore, tmp_path: Path) -> None:
+    cyan = Image.new("CMYK", (24, 16), (255, 0, 0, 0))
+    cyan.save(tmp_path / "in.jpg", icc_profile=cmyk_profile(), quality=100)
+    image = restore(tmp_path / "in.jpg")
+    red, green, blue = np.asarray(image, float).mean((0, 1))
+    assert abs(red - green) < 4 and abs(green - blue) < 4 and 190 < green < 220  # L = 83.5 %, not (0, 255, 255)
+    assert image.info["icc_profile"][16:20] == b"RGB "
+
+
+STORED = {  # what turns the upright picture into the one stored with an orientation
+    1: None,
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_90,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_270,
+}
+ORIENTATION, MAKE, EXIF_IFD, DATE = 274, 271, 0x8769, 36867
+
+
+def exif(orientation: int) -> bytes:
+    data = Image.Exif()
+    data[ORIENTATION], data[MAKE] = orientation, "Camera"
+    data[EXIF_IFD] = {DATE: "1969:07:20 20:17:40"}
+    return data.tobytes()
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_turned_pictures_stand_upright(
+    orientation: int, ending: str, restore: Restore, photo: Image.Image, tmp_path: Path
+) -> None:
+    turn = STORED[orientation]
+    stored = photo if turn is None else photo.transpose(turn)
+    stored.save(tmp_path / f"in.{ending}", exif=exif(orientation))
+    image = restore(tmp_path / f"in.{ending}")
+    assert difference(image, photo) < 4
+    data = image.getexif()
+    assert data.get(ORIENTATION, 1) == 1
+    assert data[MAKE] == "Camera"
+    assert data.get_ifd(EXIF_IFD)[DATE] == "1969:07:20 20:17:40"
+
+
+def test_a_turned_alpha_stands_upright_too(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+    upright = Image.merge("RGBA", [*photo.split(), photo.getchannel("R")])
+    upright.transpose(Transpose.ROTATE_90).save(tmp_path / "in.png", exif=exif(6))
+    assert restore(tmp_path / "in.png").getchannel("A").tobytes() == upright.getchannel("A").tobytes()
+
+
+def test_a_given_pil_image_is_left_as_it_is(photo: Image.Image, tmp_path: Path) -> None:
+    photo.save(tmp_path / "in.jpg", exif=exif(6))
+    image = opened(tmp_path / "in.jpg")
+    Picture.from_pil(image)
+    assert image.getexif()[ORIENTATION] == 6
+
+
+def test_exif_does_not_bring_a_tiffs_layout_along(photo: Image.Image, tmp_path: Path) -> None:
+    photo.save(tmp_path / "in.tif", exif=exif(1))
+    picture = Picture.open(tmp_path / "in.tif")
+    save(picture.with_pixels(picture.pixels[:, :, :4, :5]), tmp_path / "out.tif")
+    assert (opened(tmp_path / "out.tif").size, opened(tmp_path / "out.tif").mode) == ((5, 4), "RGB")
+    layout = {256, 257, 258, 259, 273, 278, 279}
+    data = Image.Exif()
+    data.load(picture.exif or b"")
+    assert not layout & set(data) and data[MAKE] == "Camera"
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp"])
+def test_the_colour_profile_is_kept(ending: str, restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+    photo.save(tmp_path / f"in.{ending}", icc_profile=SRGB)
+    assert restore(tmp_path / f"in.{ending}").info["icc_profile"] == SRGB
+
+
+@pytest.mark.parametrize("ending", ["jpg", "tif", "webp"])
+def test_profile_and_exif_are_written_to_other_formats(ending: str, photo: Image.Image, tmp_path: Path) -> None:
+    photo.save(tmp_path / "in.png", icc_profile=SRGB, exif=exif(1))
+    picture = Picture.open(tmp_path / "in.png")
+    save(picture.with_pixels(picture.pixels), tmp_path / f"out.{ending}", "{}")
+    image = opened(tmp_path / f"out.{ending}")
+    assert image.info["icc_profile"] == SRGB
+    assert image.getexif()[MAKE] == "Camera"
+
+
+def test_a_grey_profile_does_not_go_with_a_picture_in_colour(photo: Image.Image, tmp_path: Path) -> None:
+    grey_profile = bytes(16) + b"GRAY" + bytes(108)
+    photo.convert("L").save(tmp_path / "in.png", icc_profile=grey_profile)
+    picture = Picture.open(tmp_path / "in.png")
+    assert picture.with_pixels(picture.pixels).info["icc_profile"] == grey_profile
+    assert "icc_profile" not in picture.with_pixels(picture.pixels, keep_grey=False).info
+
+
+@pytest.mark.parametrize("size", [(253, 181), (17, 400), (1, 1), (2, 1), (1, 9)])
+def test_any_size(size: tuple[int, int], restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+    photo.resize(size).save(tmp_path / "in.png")
+    assert difference(restore(tmp_path / "in.png"), photo.resize(size)) < 2
+
+
+def test_the_first_frame_of_an_animation(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+    frames = [photo.transpose(Transpose.ROTATE_180), Image.new("RGB", photo.size)]
+    photo.save(tmp_path / "in.gif", save_all=True, append_images=frames)
+    image = restore(tmp_path / "in.gif")
+    assert getattr(image, "n_frames", 1) == 1
+    assert difference(image, photo) < 6
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def bomb(side: int) -> bytes:
+    """A PNG of some hundred bytes that claims ``side`` x ``side`` pixels."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+BAD: dict[str, tuple[Callable[[Image.Image], bytes], str]] = {
+    "truncated.png": (lambda p: encoded(p, "PNG")[:-60], "cannot be read as a picture .*truncated"),
+    "truncated.jpg": (lambda p: encoded(p, "JPEG")[:-60], "cannot be read as a picture .*truncated"),
+    "truncated.gif": (lambda p: encoded(p, "GIF")[:-60], "cannot be read as a picture"),
+    "truncated.webp": (lambda p: encoded(p, "WEBP")[:60], "cannot be read as a picture"),
+    "truncated.tif": (lambda p: encoded(p, "TIFF")[:-60], "cannot be read as a picture"),
+    "text.png": (lambda p: b"Dear diary,\n", "cannot be read as a picture"),
+    "empty.png": (lambda p: b"", "cannot be read as a picture"),
+    "postscript.png": (
+        lambda p: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n",
+        "cannot identify",
+    ),
+    "bomb.png": (lambda p: bomb(20000), "unpacks to more than .* megapixels"),
+    "smaller-bomb.png": (lambda p: bomb(10000), "unpacks to more than .* megapixels"),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_picture_is_refused_in_one_line(
+    name: str, restore: Restore, photo: Image.Image, tmp_path: Path
+) -> None:
+    make, message = BAD[name]
+    (tmp_path / name).write_bytes(make(photo))
+    with pytest.raises(DreamCleanError, match=message) as error:
+        restore(tmp_path / name)
+    assert "\n" not in str(error.value) and name in str(error.value)
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_a_damaged_file_is_a_picture_or_an_error(kind: str, photo: Image.Image) -> None:
+    """No other exception, whichever bytes are wrong."""
+    options: dict[str, Any] = {} if kind == "GIF" else {"exif": exif(6), "icc_profile": SRGB}
+    whole, chance = encoded(photo, kind, **options), random.Random(0)
+    outcomes = set()
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(chance.randint(0, 4)):
+            data[chance.randrange(chance.choice([60, 200, len(data)]))] = chance.randrange(256)
+        try:
+            picture = Picture.open(io.BytesIO(data))  # type: ignore[arg-type]
+            outcomes.add(picture.with_pixels(picture.pixels).mode in ("L", "RGB", "RGBA", "LA"))
+        except DreamCleanError:
+            outcomes.add(False)
+    assert outcomes == {True, False}
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DreamCleanError, match="there is no file"):
+        Picture.open(tmp_path / "nothing.png")
+
+
+def test_only_what_can_be_read_counts_as_a_picture(tmp_path: Path) -> None:
+    for name in ("a.png", "b.JPG", "c.pdf", "d.eps", "e.txt", "f"):
+        (tmp_path / name).touch()
+    (tmp_path / "g.png").mkdir()
+    assert sorted(p.name for p in tmp_path.iterdir() if is_picture(p)) == ["a.png", "b.JPG"]
+
+
+def broken_replace(error: BaseException) -> Callable[..., None]:
+    def replace(*_: object) -> None:
+        raise error
+
+    return replace
+
+
+@pytest.mark.parametrize("old", [None, b"the old file"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "stop"])
+def test_a_failing_move_leaves_everything_as_it_was(
+    old: bytes | None, error: BaseException, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.png"
+    if old is not None:
+        target.write_bytes(old)
+    monkeypatch.setattr(os, "replace", broken_replace(error))
+    with pytest.raises(DreamCleanError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
+        save(photo, target)
+    if isinstance(error, OSError):
+        assert str(caught.value) == f"{target} could not be written (No space left on device)"
+    assert os.listdir(tmp_path) == ([] if old is None else ["out.png"])
+    assert old is None or target.read_bytes() == old
+
+
+@contextmanager
+def files_at_most(size: int) -> Iterator[None]:
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_failing_write_leaves_everything_as_it_was(photo: Image.Image, tmp_path: Path) -> None:
+    target = tmp_path / "out.png"
+    target.write_bytes(b"the old file")
+    with files_at_most(50), pytest.raises(DreamCleanError, match="could not be written"):
+        save(photo, target)
+    assert os.listdir(tmp_path) == ["out.png"] and target.read_bytes() == b"the old file"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_permissions_are_those_of_any_new_file(umask: int, mode: int, photo: Image.Image, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        save(photo, tmp_path / "out.png")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.png").stat().st_mode) == mode
+
+
+def test_alpha_does_not_go_into_a_jpeg(photo: Image.Image, tmp_path: Path) -> None:
+    with pytest.raises(DreamCleanError, match=r"RGBA as JPEG.*a PNG holds every kind of picture") as error:
+        save(photo.convert("RGBA"), tmp_path / "out.jpg")
+    assert "\n" not in str(error.value) and not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["out.xyz", "out", "out.psd"])
+def test_an_ending_that_cannot_be_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DreamCleanError, match="give it an ending such as"):
+        check_target(tmp_path / name, overwrite=False)
