@@ -1,0 +1,195 @@
+"""The documentation is true: generated pages are fresh, examples run, links lead somewhere.
+
+In docs/, every ``python`` block is run, the blocks of a page one after the other in one namespace and one
+empty folder. A block (of any language) that starts with ``# file: NAME`` is written to that file instead.
+Of a ``console`` block the lines ``$ dreamclean ...`` are run. Blocks in ``py``, ``sh``, ``toml`` and ``text``
+are for reading.
+"""
+
+import importlib.util
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar, NamedTuple
+
+import pytest
+
+from dreamclean import DDPMSchedule, Estimate, Level, Prior, Schedule, hookimpl, hookspecs, plugins
+from dreamclean.cli import app
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(p for p in DOCS.rglob("*.md") if "bench" not in p.relative_to(DOCS).parts)
+LANGUAGES = {"python", "console", "py", "sh", "toml", "text"}
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "dreamclean_spec")]
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    language: str
+    text: str
+    line: int
+
+    @property
+    def file(self) -> str | None:
+        found = re.match(r"# file: (\S+)\n", self.text)
+        return found[1] if found else None
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text()
+    return [Block(m[1], m[2], text.count("\n", 0, m.start()) + 1) for m in BLOCK.finditer(text)]
+
+
+def label(page: Path) -> str:
+    return str(page.relative_to(DOCS))
+
+
+class Grey(Prior):
+    """Every pixel is drawn from N(1/2, 1/16), with its exact posterior mean: a prior for any size of picture."""
+
+    name = "grey"
+    is_default: ClassVar[bool] = True
+
+    @property
+    def schedule(self) -> Schedule:
+        return DDPMSchedule.linear()
+
+    def predict(self, x, level: Level) -> Estimate:
+        own = self.schedule.noisy(level)
+        return Estimate.from_eps(x, level, own.s * x / (own.a**2 * 0.25 + own.s**2))
+
+
+class GreyPlugin:
+    @staticmethod
+    @hookimpl
+    def register_priors(register):
+        register(Grey)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty working folder that Python imports from, where one plugin offers a default prior."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(plugins, "discover", lambda: [plugins.Plugin("grey", "1.0", "grey", GreyPlugin)])
+    plugins.host.cache_clear()
+    modules = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - modules:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+    plugins.host.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_reference", DOCS / "build_reference.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_what_the_code_says(generator: ModuleType):
+    assert generator.stale() == [], "run python docs/build_reference.py"
+
+
+def test_a_changed_or_missing_page_is_stale(generator: ModuleType, tmp_path: Path):
+    (tmp_path / "hooks.md").write_text(generator.text_of("hooks.md") + "\n")
+    (tmp_path / "python.md").write_text(generator.text_of("python.md"))
+    assert [path.name for path in generator.stale(tmp_path)] == ["hooks.md", "components.md"]
+
+
+def test_every_hook_is_in_the_reference():
+    headings = re.findall(r"^## (\w+)$", (DOCS / "reference/hooks.md").read_text(), re.MULTILINE)
+    assert headings == HOOKS
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_an_example(hook: str):
+    examples = "\n".join(block.text for block in blocks(DOCS / "plugins.md") if block.language == "python")
+    assert re.search(rf"@hookimpl\ndef {hook}\(", examples), f"docs/plugins.md shows no {hook}"
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if any(b.language in ("python", "console") for b in blocks(p))], ids=label
+)
+def test_the_examples_run(page: Path, folder: Path):
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks(page):
+        if block.file:
+            Path(block.file).parent.mkdir(parents=True, exist_ok=True)
+            Path(block.file).write_text(block.text)
+        elif block.language == "python":
+            code = compile("\n" * block.line + block.text, str(page), "exec")
+            exec(code, namespace)
+        elif block.language == "console":
+            run_commands(block.text)
+
+
+def run_commands(text: str) -> None:
+    for line in re.findall(r"^\$ dreamclean (.*)$", text, re.MULTILINE):
+        assert not app(shlex.split(line), standalone_mode=False), line
+
+
+def test_the_plugin_of_the_plugin_page_is_found_once_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    files = {block.file: block.text for block in blocks(DOCS / "plugins.md") if block.file}
+    project = tomllib.loads(files["pyproject.toml"])["project"]
+    for name in (name for name in files if name and name.endswith(".py")):
+        (tmp_path / name).write_text(files[name])
+    metadata = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    lines = [f"{name} = {module}" for name, module in project["entry-points"]["dreamclean"].items()]
+    (metadata / "entry_points.txt").write_text("\n".join(["[dreamclean]", *lines]))
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [plugin for plugin in plugins.discover() if plugin.name in project["entry-points"]["dreamclean"]]
+    host = plugins.Host(found)
+    provided = {entry.kind for entry in host.collect() if entry.package != "dreamclean"}
+    assert found and host.failures == {} and provided == set(plugins.BASES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_the_blocks_say_their_language(page: Path):
+    assert {block.language for block in blocks(page)} <= LANGUAGES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_the_links_lead_somewhere(page: Path):
+    text = BLOCK.sub("", page.read_text())
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"https?://|mailto:", target):
+            path, _, anchor = target.partition("#")
+            goal = (page.parent / path) if path else page
+            assert goal.exists(), f"{target} leads nowhere"
+            assert not anchor or anchor in anchors(goal), f"{target} is no heading there"
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as GitHub makes anchors of them."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_the_files_that_are_named_are_there(page: Path):
+    for path in re.findall(r"`((?:dreamclean|docs|tests)/[\w./-]+)`", page.read_text()):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_page_is_reached_from_the_index():
+    seen, todo = set(), [DOCS / "index.md"]
+    while todo:
+        page = todo.pop().resolve()
+        if page not in seen:
+            seen.add(page)
+            links = re.findall(r"\]\(([^)\s#:]+\.md)", page.read_text())
+            todo += [goal for link in links if DOCS in (goal := (page.parent / link).resolve()).parents]
+    assert {page.resolve() for page in PAGES} <= seen
