@@ -4,6 +4,7 @@ Entry points are read as metadata first. Each plugin is loaded, checked and coll
 that rolls it back, so a broken one is reported and left out while everything else works.
 """
 
+import configparser
 import difflib
 import importlib
 import os
@@ -59,7 +60,12 @@ def discover() -> list[Plugin]:
     chosen = os.environ.get("DREAMCLEAN_PLUGINS")
     wanted = None if chosen is None else {_canonical(part.strip()) for part in chosen.split(",")}
     found = [
-        Plugin(_canonical(e.distro.name if e.distro else e.module_name), e.distro.version if e.distro else "", e.name, e.load)
+        Plugin(
+            _canonical(e.distro.name if e.distro else e.module_name),
+            e.distro.version if e.distro else "",
+            e.name,
+            e.load,
+        )
         for e in entrypoints.get_group_all(GROUP)
     ]
     return sorted((p for p in found if wanted is None or p.package in wanted), key=lambda p: p[:3])
@@ -80,14 +86,25 @@ class Host:
         self._plugins: dict[str, Plugin] = {}
         self._entries: list[Entry] | None = None
         built_in = Plugin("dreamclean", __version__, "builtins", lambda: builtins)
-        for plugin in (built_in, *(discover() if plugins is None else plugins)):
+        for plugin in (built_in, *(self._found() if plugins is None else plugins)):
             self._load(plugin)
+
+    def _found(self) -> list[Plugin]:
+        """The installed plugins; none if a package's metadata cannot be read, which is reported."""
+        try:
+            return discover()
+        except (configparser.Error, UnicodeDecodeError) as error:
+            self._drop("installed packages", error)
+            return []
 
     def _load(self, plugin: Plugin) -> None:
         key = f"{plugin.package}:{plugin.name}"
         try:
-            self.manager.register(plugin.load(), name=key)
+            module = plugin.load()
+            self.manager.register(module, name=key)
             self.manager.check_pending()
+            if not self.manager.get_hookcallers(module):
+                raise TypeError("it has no hooks; mark its hook functions with @dreamclean.hookimpl")
             self._plugins[key] = plugin
         except (Exception, SystemExit) as error:
             self._drop(key, error)
@@ -125,6 +142,9 @@ class Host:
                     raise TypeError(f"{cls.__name__} has no name; set the class attribute 'name'")
                 if abstract := sorted(getattr(cls, "__abstractmethods__", ())):
                     raise TypeError(f"{cls.__name__} lacks {', '.join(abstract)}")
+                named = [e for e in (*(self._entries or ()), *entries) if (e.kind, e.name) == (kind, cls.name)]
+                if plugin.package in (e.package for e in named):
+                    raise ValueError(f"{plugin.package} has two {kind}s called '{cls.name}'")
                 entries.append(Entry(kind, cls.name, cls, plugin.package, plugin.version))
 
             self._call_one(key, f"register_{kind}s", register=register)
@@ -143,7 +163,7 @@ class Host:
         base_class(kind)  # an error for an unknown kind
         package, _, short = name.rpartition("/")
         named = [e for e in self.collect() if e.kind == kind and e.name == short]
-        matches = [e for e in named if not package or e.package == package]
+        matches = [e for e in named if not package or e.package == _canonical(package)]
         if len(matches) > 1:
             choices = " or ".join(f"{e.package}/{e.name}" for e in matches)
             raise DreamCleanError(f"several packages have a {kind} '{name}'; choose {choices}")

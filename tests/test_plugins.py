@@ -1,0 +1,250 @@
+"""The plugin host: what is found, what fails and is reported, what clashes."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dreamclean import Blur, DreamCleanError, Mixture, Restorer
+from dreamclean.plugins import Host, discover
+from dreamclean.testing import pictures
+
+HEAD = """
+from dreamclean import NoCorrector, hookimpl
+
+def corrector(name):
+    return type("Corrector", (NoCorrector,), {"__doc__": "A fake.", "__module__": __name__, "name": name})
+"""
+GOOD = """
+@hookimpl
+def register_correctors(register):
+    register(corrector("{name}"))
+"""
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """``install(package, module=code, ...)``: an installed package with an entry point for each module."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("DREAMCLEAN_PLUGINS", raising=False)
+    before = set(sys.modules)
+
+    def install(package: str, /, version: str = "1.0", entries: str = "", **modules: str) -> None:
+        info = tmp_path / f"{package.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        for module, code in modules.items():
+            (tmp_path / f"{module}.py").write_text(HEAD + code)
+        lines = entries or "\n".join(f"{module} = {module}" for module in modules)
+        (info / "entry_points.txt").write_text(f"[dreamclean]\n{lines}\n")
+
+    yield install
+    for module in set(sys.modules) - before:
+        if Path(getattr(sys.modules[module], "__file__", None) or "/").is_relative_to(tmp_path):
+            del sys.modules[module]
+
+
+def correctors(host: Host) -> dict[str, str]:
+    """The packages of the correctors, by name."""
+    return {e.name: e.package for e in host.collect() if e.kind == "corrector"}
+
+
+def test_installed_plugin_is_found(install: Install) -> None:
+    install("Fake_One", version="2.3", fake_one=GOOD.format(name="calm"))
+    entry = Host().find("corrector", "calm")
+    assert (entry.package, entry.version, entry.component.name) == ("fake-one", "2.3", "calm")
+    assert Host().make("corrector", "calm").summary() == "A fake."
+
+
+def test_discovery_imports_nothing(install: Install) -> None:
+    install("fake-one", fake_one="raise RuntimeError('imported')")
+    assert ("fake-one", "1.0", "fake_one") in [p[:3] for p in discover()]
+    assert "fake_one" not in sys.modules
+
+
+def test_order_does_not_depend_on_the_path(install: Install) -> None:
+    for package in ("fake-b", "fake-c", "fake-a"):
+        module = package.replace("-", "_")
+        install(package, **{module: GOOD.format(name=package)})
+    assert [p.package for p in discover() if p.package.startswith("fake-")] == ["fake-a", "fake-b", "fake-c"]
+
+
+BROKEN = {
+    "does not import": (
+        "import no_such_module_anywhere",
+        "ModuleNotFoundError: No module named 'no_such_module_anywhere'",
+    ),
+    "exits on import": ("raise SystemExit('no licence')", "SystemExit: no licence"),
+    "wrong signature": (
+        "@hookimpl\ndef register_correctors(register, colour): pass",
+        "PluginValidationError: .*'register_correctors'.*colour",
+    ),
+    "misspelt hook": (
+        "@hookimpl\ndef register_corectors(register): pass",
+        "PluginValidationError: .*register_corectors",
+    ),
+    "no hooks": ("def register_correctors(register): pass", "TypeError: .*@dreamclean.hookimpl"),
+    "raises": ("@hookimpl\ndef register_correctors(register): 1 / 0", "ZeroDivisionError: division by zero"),
+    "raises half-way": (
+        "@hookimpl\ndef register_correctors(register):\n    register(corrector('half'))\n    1 / 0",
+        "ZeroDivisionError: division by zero",
+    ),
+    "no component": (
+        "@hookimpl\ndef register_correctors(register): register(dict)",
+        "TypeError: .*dict.*no subclass of Corrector",
+    ),
+    "an object": (
+        "@hookimpl\ndef register_correctors(register): register(corrector('x')())",
+        "TypeError: .*cannot be a corrector",
+    ),
+    "wrong kind": (
+        "@hookimpl\ndef register_samplers(register): register(corrector('x'))",
+        "TypeError: .*cannot be a sampler",
+    ),
+    "no name": (
+        "@hookimpl\ndef register_correctors(register): register(corrector(None))",
+        "TypeError: .*set the class attribute 'name'",
+    ),
+    "unfinished": (
+        "from dreamclean import Corrector\n@hookimpl\ndef register_correctors(register):\n"
+        "    register(type('Unfinished', (Corrector,), {'name': 'unfinished', '__module__': __name__}))",
+        "TypeError: Unfinished lacks __call__",
+    ),
+    "twice": (
+        "@hookimpl\ndef register_correctors(register):\n    register(corrector('same'))\n    register(corrector('same'))",
+        "ValueError: fake-broken has two correctors called 'same'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "error"), BROKEN.values(), ids=BROKEN)
+def test_broken_plugin_is_reported_and_the_rest_works(install: Install, code: str, error: str) -> None:
+    install("fake-broken", fake_broken=code)
+    install("fake-a", fake_a=GOOD.format(name="before"))
+    install("fake-z", fake_z=GOOD.format(name="after"))
+    host = Host()
+    found = correctors(host)
+    assert (found["before"], found["after"], found["vps"]) == ("fake-a", "fake-z", "dreamclean")
+    assert "fake-broken" not in found.values()
+    assert not host.manager.has_plugin("fake-broken:fake_broken")
+    assert list(host.failures) == ["fake-broken:fake_broken"]
+    assert re.match(error, host.failures["fake-broken:fake_broken"])
+    assert "\n" not in host.failures["fake-broken:fake_broken"]
+
+
+def test_plugin_that_breaks_on_commands_is_reported_and_the_rest_works(install: Install) -> None:
+    install("fake-broken", fake_broken="@hookimpl\ndef register_commands(app): 1 / 0")
+    install("fake-z", fake_z="@hookimpl\ndef register_commands(app): app.append('polish')")
+    host, app = Host(), []
+    host.add_commands(app)
+    assert app == ["polish"]
+    assert host.failures == {"fake-broken:fake_broken": "ZeroDivisionError: division by zero"}
+
+
+@pytest.mark.parametrize("entries", ["a = x\na = y", "no equals sign"])
+def test_unreadable_metadata_leaves_the_built_ins(install: Install, entries: str) -> None:
+    install("fake-broken", entries=entries)
+    host = Host()
+    assert host.make("corrector", "vps").name == "vps"
+    assert "fake_broken" in host.failures["installed packages"]
+
+
+def test_clash_names_both_packages_and_either_can_be_chosen(install: Install) -> None:
+    install("fake-a", fake_a=GOOD.format(name="calm"))
+    install("fake-b", fake_b=GOOD.format(name="calm"))
+    host = Host()
+    with pytest.raises(
+        DreamCleanError, match="several packages have a corrector 'calm'; choose fake-a/calm or fake-b/calm"
+    ):
+        host.find("corrector", "calm")
+    for package in ("fake-a", "fake-b"):
+        made = host.make("corrector", f"{package}/calm")
+        assert host.provider(made) == (package, "1.0")
+    assert host.find("corrector", "Fake_B/calm").package == "fake-b"
+    assert not host.failures
+
+
+def test_clash_with_a_built_in(install: Install) -> None:
+    install("fake-a", fake_a=GOOD.format(name="vps"))
+    with pytest.raises(DreamCleanError, match="choose dreamclean/vps or fake-a/vps"):
+        Host().find("corrector", "vps")
+    assert Host().make("corrector", "dreamclean/vps:gamma=0.2").gamma == 0.2
+
+
+def test_one_name_for_different_kinds_is_no_clash(install: Install) -> None:
+    install("fake-a", fake_a=GOOD.format(name="blur"))
+    host = Host()
+    assert host.find("corrector", "blur").package == "fake-a"
+    assert host.find("operator", "blur").package == "dreamclean"
+
+
+def test_one_entry_point_name_in_two_packages(install: Install) -> None:
+    install("fake-a", entries="plugin = fake_a", fake_a=GOOD.format(name="calm"))
+    install("fake-b", entries="plugin = fake_b", fake_b=GOOD.format(name="wild"))
+    host = Host()
+    assert correctors(host)["calm"] == "fake-a"
+    assert correctors(host)["wild"] == "fake-b"
+    assert not host.failures
+
+
+def test_two_entry_points_of_one_package_fail_apart(install: Install) -> None:
+    install("fake-a", fake_good=GOOD.format(name="calm"), fake_bad="1 / 0")
+    host = Host()
+    assert correctors(host)["calm"] == "fake-a"
+    assert list(host.failures) == ["fake-a:fake_bad"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "packages"),
+    [("fake-a", {"fake-a"}), ("fake_a, Fake-B", {"fake-a", "fake-b"}), ("", set()), ("fake-none", set())],
+)
+def test_environment_variable_limits_what_is_loaded(
+    install: Install, monkeypatch: pytest.MonkeyPatch, chosen: str, packages: set[str]
+) -> None:
+    for package in ("fake_a", "fake_b", "fake_c"):
+        install(package, **{package: GOOD.format(name=package)})
+    monkeypatch.setenv("DREAMCLEAN_PLUGINS", chosen)
+    assert {e.package for e in Host().collect()} == {"dreamclean", *packages}
+    assert {name for name in sys.modules if re.fullmatch("fake_[abc]", name)} == {p.replace("-", "_") for p in packages}
+
+
+def test_unknown_component_suggests_the_nearest_name(install: Install) -> None:
+    install("fake-a", fake_a=GOOD.format(name="serenity"))
+    with pytest.raises(DreamCleanError, match=r"did you mean 'serenity'\?$"):
+        Host().find("corrector", "sernity")
+
+
+def test_unknown_component_far_from_all_lists_them() -> None:
+    with pytest.raises(DreamCleanError, match=r"there is no sampler 'xyz'; there are .*ddim"):
+        Host([]).find("sampler", "xyz")
+
+
+def test_unknown_component_shows_what_failed_to_load(install: Install) -> None:
+    install("fake-broken", fake_broken="import no_such_module_anywhere")
+    with pytest.raises(
+        DreamCleanError, match=r"failed to load: fake-broken:fake_broken .*no_such_module_anywhere"
+    ) as error:
+        Host().find("corrector", "calm")
+    assert "\n" not in str(error.value)
+
+
+def test_failure_is_not_mentioned_where_nothing_is_missing(install: Install) -> None:
+    install("fake-broken", fake_broken="1 / 0")
+    assert Host().make("operator", "blur:size=5") == Blur(size=5)
+
+
+def test_hosts_are_apart(install: Install) -> None:
+    install("fake-a", fake_a=GOOD.format(name="calm"))
+    assert "calm" in correctors(Host())
+    assert "calm" not in correctors(Host([]))
+
+
+def test_listener_is_told_of_every_step(install: Install) -> None:
+    install("fake-a", fake_a="steps = []\n@hookimpl\ndef on_step(step): steps.append(step.index)")
+    host = Host()
+    picture = pictures((8, 8))
+    Restorer(Mixture.around(picture), steps=3, device="cpu", plugins=host)(picture)
+    assert sys.modules["fake_a"].steps == [0, 1, 2, 3]
