@@ -1,0 +1,543 @@
+"""The paper's statements about the method, checked where they can be computed.
+
+Every check runs on the component itself and again on a deliberately broken one, on which it has to fail.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from pydantic import PrivateAttr
+from torch import Tensor
+
+from dreamclean import (
+    DDIM,
+    JPEG,
+    VPS,
+    Blur,
+    Colorize,
+    DDIMInversion,
+    DDPMSchedule,
+    Downsample,
+    Estimate,
+    Estimator,
+    GradientAscent,
+    Identity,
+    Inpaint,
+    Langevin,
+    Level,
+    LinearOperator,
+    Mixture,
+    NoCorrector,
+    Prior,
+    Restorer,
+    Schedule,
+)
+from dreamclean.levels import ascending, descending
+from dreamclean.loop import restore
+from dreamclean.plugins import Host
+from dreamclean.priors.diffusers import UNetPrior
+from dreamclean.samplers.ddim import ddim_step
+
+FAMILIES = ("ddpm", "ve", "flow")
+STRENGTH = "snr:1.24"  # that of t = 300 under linear beta
+
+
+def seeded(seed: int = 0) -> Callable[[Tensor], Tensor]:
+    """Standard normal noise shaped as its argument."""
+    generator = torch.Generator().manual_seed(seed)
+    return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype)
+
+
+def images(count: int, size: int = 16, seed: int = 0) -> Tensor:
+    """Smooth random images (count, 3, size, size) in [0, 1], float64."""
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.nn.functional.interpolate(coarse, size, mode="bicubic").clamp(0, 1)
+
+
+def ignore(_: object) -> None:
+    """A listener that does not listen."""
+
+
+# ------------------------------------------------------------------- the mixture's score is the true one
+
+
+def check_score(kind: type[Mixture], family: str) -> None:
+    """eps = -s d/dx log p(x), by automatic differentiation of the density written out."""
+    prior = kind.around(images(3, 6), std=0.1, family=family)
+    level = prior.schedule.at(prior.schedule.resolve(STRENGTH))
+    x = (level.a * prior.means[:2] + level.s * seeded()(prior.means[:2])).requires_grad_()
+    variance = (level.a * 0.2) ** 2 + level.s**2
+    distance = (x[:, None] - level.a * prior.means).square().flatten(2).sum(-1)
+    (score,) = torch.autograd.grad(torch.logsumexp(-distance / (2 * variance), 1).sum(), x)
+    eps, x0 = prior.predict(x.detach(), level)
+    assert (eps + level.s * score).abs().max() < 1e-10
+    assert (level.a * x0 + level.s * eps - x).abs().max() < 1e-10
+
+
+class NearestImage(Mixture):
+    """Broken: forgets that there are several images."""
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        return Estimate.from_x0(x, level, self.means[:1].to(x).expand_as(x))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_mixture_score(family: str) -> None:
+    check_score(Mixture, family)
+
+
+def test_mixture_score_check_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        check_score(NearestImage, "ddpm")
+
+
+# ------------------------------------------------- (a) inversion and sampling undo each other (A1, A3)
+
+
+class ConstantNoise(Mixture):
+    """A model that sees the same noise everywhere. It notes where it is asked."""
+
+    _asked: list[float] = PrivateAttr(default_factory=list)
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        self._asked.append(level.s)
+        return Estimate.from_eps(x, level, seeded(1)(x))
+
+
+def check_round_trip(initializer: DDIMInversion, sampler: DDIM, family: str) -> None:
+    """With a constant eps, up and down again is the identity; each step asks at the level where it starts."""
+    prior = ConstantNoise(family=family)
+    levels = prior.schedule.ladder(STRENGTH, 10)
+    x, estimate = prior.encode(images(2)), Estimator(prior)
+    back = restore(x, levels, estimate, initializer, NoCorrector(), sampler, seeded(), ignore)
+    assert (back - x).abs().max() < 1e-6
+    scales = [level.s for level in levels]
+    assert prior._asked == [*scales[:-1], *scales[:0:-1]]
+
+
+class AskingAtTheTarget(DDIMInversion):
+    """Broken: the network is asked at the level where the step ends."""
+
+    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: Estimator, noise: Any) -> Tensor:
+        for level, higher in ascending(levels):
+            eps = estimate.prior(start, higher).eps
+            start = ddim_step(Estimate.from_eps(start, level, eps), higher)
+        return start
+
+
+class OtherEnd(DDIMInversion):
+    """Broken: takes the picture for a latent at t = 0, while sampling ends at the picture."""
+
+    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: Estimator, noise: Any) -> Tensor:
+        return super().__call__(start, [DDPMSchedule.linear().at(0), *levels[1:]], estimate, noise)
+
+
+class AskingBelow(DDIM):
+    """Broken: the estimate is that of the next lower level."""
+
+    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: Estimator, noise: Any) -> Tensor:
+        return ddim_step(estimate(x, lower), lower)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_inversion_and_sampling_undo_each_other(family: str) -> None:
+    check_round_trip(DDIMInversion(), DDIM(), family)
+
+
+@pytest.mark.parametrize("initializer, sampler", [
+    (AskingAtTheTarget(), DDIM()), (OtherEnd(), DDIM()), (DDIMInversion(), AskingBelow()),
+])  # fmt: skip
+def test_round_trip_check_can_fail(initializer: DDIMInversion, sampler: DDIM) -> None:
+    with pytest.raises(AssertionError):
+        check_round_trip(initializer, sampler, "ddpm")
+
+
+def test_restorer_returns_the_input_of_a_constant_noise_model() -> None:
+    image = images(1)
+    result = Restorer(ConstantNoise(), corrector="none", preset="paper", plugins=Host([]))(image)
+    assert (result.image - image).abs().max() < 1e-6
+
+
+# --------------------------------------- (b) VPS leaves the noise where it is (Eq. 8, 9; section 3.6)
+
+
+def check_stationary(corrector: Any) -> None:
+    """Of x = a m + s eps, eps ~ N(0, I), the mean and the variance are kept, to four standard errors."""
+    prior = Mixture.around(images(1, 128))
+    level = prior.schedule.at(300)
+    estimate, noise = Estimator(prior), seeded(2)
+    signal = level.a * prior.means
+    moved = (corrector(signal + level.s * noise(signal), level, estimate, noise) - signal) / level.s
+    assert abs(moved.mean()) < 4 / math.sqrt(moved.numel())
+    assert abs(moved.var() - 1) < 4 * math.sqrt(2 / moved.numel())
+
+
+class VPSWithLangevinNoise(VPS):
+    """Broken: sqrt(2 g) for sqrt(g (2 - g))."""
+
+    def noise_scale(self) -> float:
+        return math.sqrt(2 * self.gamma)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("gamma", [0.05, 0.3, 1.0])
+def test_vps_keeps_the_noise(gamma: float, fused: bool) -> None:
+    check_stationary(VPS(gamma=gamma, steps=3, fused=fused))
+
+
+@pytest.mark.parametrize("kind", [Langevin, GradientAscent, VPSWithLangevinNoise])
+def test_others_do_not_keep_the_noise(kind: type[Any]) -> None:
+    with pytest.raises(AssertionError):
+        check_stationary(kind(gamma=0.3, steps=3))
+
+
+@pytest.mark.parametrize("gamma", [0.01, 0.05, 0.5, 1.0])
+def test_noise_variance_after_a_step(gamma: float) -> None:
+    """(1 - g)^2 + c^2: 1 for VPS, 1 + g^2 for Langevin, (1 - g)^2 for gradient ascent."""
+    kept = (1 - gamma) ** 2
+    for kind, expected in ((VPS, 1.0), (Langevin, 1 + gamma**2), (GradientAscent, kept)):
+        assert kept + kind(gamma=gamma).noise_scale() ** 2 == pytest.approx(expected, abs=1e-12)
+
+
+# ---------------------------------- (c) VPS leads into the High Probability Set (Definition 2.1, Fig. 5)
+
+
+def typicality(prior: Mixture, x: Tensor, level: Level) -> float:
+    """| -1/N log q(x_t | x_0) - H | with x_0 the image whose q gives x_t the greatest probability.
+
+    q is N(a x_0, s^2 I), so that -1/N log q = log(2 pi s^2)/2 + |x_t - a x_0|^2 / (2 N s^2), and its entropy
+    per dimension is H = log(2 pi e s^2)/2.
+    """
+    nearest = (x - level.a * prior.means).square().flatten(1).mean(1).min()
+    surprise = 0.5 * math.log(2 * math.pi * level.s**2) + float(nearest) / (2 * level.s**2)
+    return abs(surprise - 0.5 * math.log(2 * math.pi * math.e * level.s**2))
+
+
+def degraded(clean: Tensor) -> Tensor:
+    """A noisy copy, compressed."""
+    return JPEG(quality=40).degrade((clean + 0.1 * seeded(3)(clean)).clamp(0, 1))
+
+
+def check_typical(corrector: Any) -> None:
+    """The inverted latent of a degraded image lies outside the set, and inside after correction.
+
+    Over N dimensions |eps|^2 / N has the standard deviation sqrt(2 / N); the set is four of them wide.
+    """
+    prior = Mixture.around(images(5))
+    levels = prior.schedule.ladder(300, 30)
+    estimate = Estimator(prior)
+    x = DDIMInversion()(prior.encode(degraded(images(5)[1:2])), levels, estimate, seeded())
+    width = 4 * 0.5 * math.sqrt(2 / x.numel())
+    assert typicality(prior, x, levels[-1]) > 10 * width
+    assert typicality(prior, corrector(x, levels[-1], estimate, seeded(4)), levels[-1]) < width
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_vps_leads_into_the_high_probability_set(fused: bool) -> None:
+    check_typical(VPS(gamma=0.05, steps=300, fused=fused))
+    check_typical(VPS(gamma=0.5, steps=30, fused=fused))
+
+
+@pytest.mark.parametrize("corrector", [
+    NoCorrector(), Langevin(gamma=0.5, steps=30), VPSWithLangevinNoise(gamma=0.5, steps=30),
+    GradientAscent(gamma=0.05, steps=300),
+])  # fmt: skip
+def test_others_do_not_lead_there(corrector: Any) -> None:
+    with pytest.raises(AssertionError):
+        check_typical(corrector)
+
+
+def check_restoration(std: float, family: str, **components: Any) -> None:
+    """The restored image is much closer to the clean one than the input, and to no other image."""
+    clean = images(5)
+    prior = Mixture.around(clean, std=std, family=family)
+    restorer = Restorer(prior, preset="paper", strength=STRENGTH, plugins=Host([]), **components)
+    image = degraded(clean[1:2])
+    restored = restorer(image).image
+    distances = (restored - clean).square().flatten(1).mean(1)
+    assert distances.argmin() == 1
+    assert distances[1] < 0.2 * (image - clean[1]).square().mean()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("std", [0.03, 0.04])
+def test_restored_image_is_closer_to_the_clean_one(std: float, family: str) -> None:
+    check_restoration(std, family, corrector="vps:gamma=0.05,steps=10")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_without_corrector_the_degradation_stays(family: str) -> None:
+    """Inversion and sampling alone go back to where they came from (Table 5, first row)."""
+    with pytest.raises(AssertionError):
+        check_restoration(0.03, family, corrector="none")
+
+
+# ----------------------- (d) the noise-aware projection is E[x0 | x_t, y] for a Gaussian (section 3.5, A.6)
+
+OPERATORS: dict[str, LinearOperator] = {
+    "identity": Identity(noise=0.05),
+    "average": Downsample(noise=0.05),
+    "bicubic": Downsample(factor=2, method="bicubic", noise=0.02),
+    "uniform": Blur(size=5, noise=0.05),
+    "motion": Blur(shape="motion", length=5, angle=30, boundary="zero", noise=0.05),
+    "inpaint": Inpaint(share=0.6, noise=0.1),
+    "colorize": Colorize(noise=0.05),
+}
+
+
+def check_posterior_mean(operator: LinearOperator) -> None:
+    """Prior N(m, w^2 I): x0 | x_t is N(x0_hat, r^2 I), r^2 = w^2 s^2 / (a^2 w^2 + s^2), all on the [0, 1] scale.
+
+    E[x0 | x_t, y] is here written in the precision form, not in the one that the operators use.
+    """
+    size, width = 8, 0.2
+    prior = Mixture.around(images(1, size), std=width)
+    level = prior.schedule.at(200)
+    clean = images(1, size) + width * seeded(5)(images(1, size))
+    x = level.a * prior.encode(clean) + level.s * seeded(6)(clean)
+    y = operator.measure(clean, torch.Generator().manual_seed(7))
+    x0 = prior.decode(prior.predict(x, level).x0)
+    s = level.s * prior.pixel_scale
+    r = width * s / math.hypot(level.a * width, s)
+
+    basis = torch.eye(clean.numel(), dtype=torch.float64).view(-1, *clean.shape[1:])
+    a = operator.degrade(basis).flatten(1).T
+    precision = torch.eye(len(basis), dtype=torch.float64) / r**2 + a.T @ a / operator.noise**2
+    shift = a.T @ (y - operator.degrade(x0)).flatten() / operator.noise**2
+    expected = x0.flatten() + torch.linalg.solve(precision, shift)
+    assert (operator.project(x0, y, r).flatten() - expected).abs().max() < 1e-5
+
+
+class ForgetsTheNoise(Downsample):
+    """Broken: projects as if the measurement were exact."""
+
+    def noise_variance(self, y: Tensor) -> float:
+        return 0.0
+
+
+class ModelScale(Downsample):
+    """Broken: takes the standard deviation to be on the [-1, 1] scale."""
+
+    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        return super().project(x0, y, 2 * std)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_projection_is_the_posterior_mean(name: str) -> None:
+    check_posterior_mean(OPERATORS[name])
+
+
+@pytest.mark.parametrize("kind", [ForgetsTheNoise, ModelScale])
+def test_posterior_mean_check_can_fail(kind: type[Downsample]) -> None:
+    with pytest.raises(AssertionError):
+        check_posterior_mean(kind(noise=0.05))
+
+
+def test_guided_estimate_is_consistent() -> None:
+    """After the projection at r = s/a, eps belongs to the new x0, and that of an exact y agrees with y."""
+    prior, operator = Mixture.around(images(3), std=0.1), Downsample()
+    level = prior.schedule.at(200)
+    clean = images(3)[:1]
+    x = level.a * prior.encode(clean) + level.s * seeded()(prior.means[:1])
+    y = operator.degrade(clean)
+    eps, x0 = Estimator(prior, operator, y)(x, level)
+    assert (level.a * x0 + level.s * eps - x).abs().max() < 1e-10
+    assert (operator.degrade(prior.decode(x0)) - y).abs().max() < 1e-10
+
+
+# ------------------------------------------------------------------------ (e) evaluations (section 4.1)
+
+
+class CountingMixture(Mixture):
+    """Counts for itself how often it is asked."""
+
+    _calls: list[Level] = PrivateAttr(default_factory=list)
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        self._calls.append(level)
+        return super().predict(x, level)
+
+
+class TinyUNet(UNetPrior):
+    """A random network of the kind that real priors are; counts for itself how often it is asked."""
+
+    name = "tiny"
+    _calls: list[Level] = PrivateAttr(default_factory=list)
+
+    def parts(self) -> tuple[Any, Any]:
+        from diffusers import DDPMScheduler, UNet2DModel
+
+        blocks = dict(down_block_types=["DownBlock2D"] * 2, up_block_types=["UpBlock2D"] * 2, layers_per_block=1)
+        return UNet2DModel(block_out_channels=(8, 8), norm_num_groups=4, **blocks), DDPMScheduler()
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        self._calls.append(level)
+        return super().predict(x, level)
+
+
+PRIORS: dict[str, tuple[Callable[[], Prior], float | str]] = {
+    "mixture-ddpm": (lambda: CountingMixture.around(images(2)), 300),
+    "mixture-ve": (lambda: CountingMixture.around(images(2), family="ve"), STRENGTH),
+    "mixture-flow": (lambda: CountingMixture.around(images(2), family="flow"), STRENGTH),
+    "unet": (TinyUNet, 300),
+}
+
+
+def check_evaluations(prior: Prior, strength: float | str, expected: int, **components: Any) -> None:
+    """The kernel's count, per image and whatever the batch, is the number of calls."""
+    image = images(2)
+    if components.get("operator"):
+        image = Downsample().degrade(image)
+    restorer = Restorer(prior, preset="paper", strength=strength, plugins=Host([]), **components)
+    assert restorer(image.float()).nfe == expected
+    assert len(prior._calls) == expected  # type: ignore[attr-defined]
+
+
+CASES: dict[str, tuple[int, dict[str, Any]]] = {
+    "blind": (90, {}),
+    "known operator": (60, {"operator": "downsample:factor=4,noise=0.05"}),
+    "blind, fused": (60, {"corrector": "vps:fused=true"}),
+    "known operator, fused": (30, {"operator": "downsample:factor=4,noise=0.05", "corrector": "vps:fused=true"}),
+    "no corrector": (60, {"corrector": "none"}),
+    "M = 2": (120, {"corrector": "vps:steps=2"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", PRIORS)
+def test_evaluations(name: str, case: str) -> None:
+    make, strength = PRIORS[name]
+    expected, components = CASES[case]
+    check_evaluations(make(), strength, expected, **components)
+
+
+class AskingTwice(DDIM):
+    """Broken: evaluates a second time for nothing."""
+
+    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: Estimator, noise: Any) -> Tensor:
+        estimate(x, level)
+        return super().__call__(x, level, lower, estimate, noise)
+
+
+def test_evaluations_check_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        check_evaluations(CountingMixture.around(images(2)), 300, 90, sampler=AskingTwice())
+
+
+# --------------------------------------------------------------------------------- (f) DDIM's own theory
+
+
+def check_ancestral(sampler: DDIM) -> None:
+    """q(x_j | x_i, x0) of Ho et al. 2020, Eq. 6 and 7, with alpha = abar_i / abar_j for a step over many t."""
+    prior = Mixture.around(images(1, 128))
+    level, lower = prior.schedule.at(300), prior.schedule.at(270)
+    x0 = prior.means
+    x = level.a * x0 + level.s * seeded(1)(x0)
+    abar_i, abar_j = level.a**2, lower.a**2
+    alpha = abar_i / abar_j
+    beta = 1 - alpha
+    mean = (math.sqrt(abar_j) * beta * x0 + math.sqrt(alpha) * (1 - abar_j) * x) / (1 - abar_i)
+    variance = (1 - abar_j) / (1 - abar_i) * beta
+    silent = sampler(x, level, lower, Estimator(prior), torch.zeros_like)
+    assert (silent - mean).abs().max() < 1e-10
+    drawn = sampler(x, level, lower, Estimator(prior), seeded(2)) - silent
+    assert abs(drawn.var() / variance - 1) < 4 * math.sqrt(2 / drawn.numel())
+
+
+class FullNoise(DDIM):
+    """Broken: draws the step's whole beta anew."""
+
+    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: Estimator, noise: Any) -> Tensor:
+        beta = 1 - (level.a / lower.a) ** 2
+        still = super().__call__(x, level, lower, estimate, torch.zeros_like)
+        return still + math.sqrt(beta) * noise(x)
+
+
+def test_eta_one_is_ancestral_sampling() -> None:
+    check_ancestral(DDIM(eta=1))
+
+
+@pytest.mark.parametrize("sampler", [DDIM(eta=0), DDIM(eta=0.8), FullNoise(eta=1)])
+def test_ancestral_check_can_fail(sampler: DDIM) -> None:
+    with pytest.raises(AssertionError):
+        check_ancestral(sampler)
+
+
+def steps_down(sampler: DDIM, seed: int) -> Tensor:
+    prior = Mixture.around(images(3), std=0.1)
+    estimate, noise = Estimator(prior), seeded(seed)
+    x = prior.means
+    for level, lower in descending(prior.schedule.ladder(300, 10)):
+        x = sampler(x, level, lower, estimate, noise)
+    return x
+
+
+def test_only_eta_zero_is_deterministic() -> None:
+    assert torch.equal(steps_down(DDIM(), 1), steps_down(DDIM(), 2))
+    assert not torch.equal(steps_down(DDIM(eta=1), 1), steps_down(DDIM(eta=1), 2))
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_sampling_gives_the_prior(eta: float) -> None:
+    """From x_T ~ N(0, I), many steps down a Gaussian prior end in its mean and standard deviation."""
+    prior = Mixture.around(images(1, 64), std=0.25)
+    estimate, noise = Estimator(prior), seeded(8)
+    levels = prior.schedule.ladder(999, 200)
+    x = levels[-1].a * prior.means + levels[-1].s * noise(prior.means)
+    for level, lower in descending(levels):
+        x = DDIM(eta=eta)(x, level, lower, estimate, noise)
+    offset = x - prior.means
+    assert abs(offset.mean()) < 4 * 0.5 / math.sqrt(offset.numel())
+    assert offset.std() == pytest.approx(0.5, rel=0.05)
+
+
+def errors(initializer: DDIMInversion, family: str) -> list[float]:
+    """What inversion and sampling lose of an image from a smooth mixture, with 10, 40 and 160 steps."""
+    prior = Mixture.around(images(1), std=0.15, family=family)
+    x = prior.encode(images(1) + 0.15 * seeded(9)(images(1)))
+    lost = []
+    for steps in (10, 40, 160):
+        levels = prior.schedule.ladder(STRENGTH, steps)
+        back = restore(x, levels, Estimator(prior), initializer, NoCorrector(), DDIM(), seeded(), ignore)
+        lost.append(float((back - x).square().mean().sqrt()))
+    return lost
+
+
+def check_convergence(initializer: DDIMInversion, family: str) -> None:
+    lost = errors(initializer, family)
+    assert lost[0] > 2 * lost[1] > 4 * lost[2]
+    assert lost[2] < 0.02
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_inversion_error_falls_with_the_steps(family: str) -> None:
+    check_convergence(DDIMInversion(), family)
+
+
+class OneLevelOff(DDIMInversion):
+    """Broken: every step's arithmetic is that of the next step."""
+
+    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: Estimator, noise: Any) -> Tensor:
+        for _, higher in ascending(levels):
+            start = ddim_step(estimate.prior(start, higher), higher)
+        return start
+
+
+def test_convergence_check_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        check_convergence(OneLevelOff(), "ddpm")
+
+
+# -------------------------------------------------------------------- the ladder that all of it stands on
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_both_directions_use_the_same_levels(family: str) -> None:
+    schedule: Schedule = Mixture(family=family).schedule
+    levels = schedule.ladder(STRENGTH, 30)
+    down = list(descending(levels))
+    assert [(j, i) for i, j in reversed(down)] == list(ascending(levels))
+    assert levels[0] == schedule.clean == (schedule.lowest, 1.0, 0.0)
