@@ -9,6 +9,7 @@ are for reading.
 import importlib.util
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import ClassVar, NamedTuple
 
 import pytest
+import typer
 
 from dreamclean import DDPMSchedule, Estimate, Level, Prior, Schedule, hookimpl, hookspecs, plugins
 from dreamclean.cli import app
@@ -26,6 +28,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(p for p in DOCS.rglob("*.md") if "bench" not in p.relative_to(DOCS).parts)
 LANGUAGES = {"python", "console", "py", "sh", "toml", "text"}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DISCOVER = plugins.discover
 HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "dreamclean_spec")]
 
 
@@ -125,8 +128,7 @@ def test_the_examples_run(page: Path, folder: Path):
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page):
         if block.file:
-            Path(block.file).parent.mkdir(parents=True, exist_ok=True)
-            Path(block.file).write_text(block.text)
+            write(folder / block.file, block.text)
         elif block.language == "python":
             code = compile("\n" * block.line + block.text, str(page), "exec")
             exec(code, namespace)
@@ -139,21 +141,51 @@ def run_commands(text: str) -> None:
         assert not app(shlex.split(line), standalone_mode=False), line
 
 
-def test_the_plugin_of_the_plugin_page_is_found_once_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The plugin of docs/plugins.md, laid out as pip would install it."""
     files = {block.file: block.text for block in blocks(DOCS / "plugins.md") if block.file}
+    for name, text in files.items():
+        write(tmp_path / name, text)
     project = tomllib.loads(files["pyproject.toml"])["project"]
-    for name in (name for name in files if name and name.endswith(".py")):
-        (tmp_path / name).write_text(files[name])
     metadata = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    write(metadata / "METADATA", f"Name: {project['name']}\nVersion: {project['version']}\n")
     lines = [f"{name} = {module}" for name, module in project["entry-points"]["dreamclean"].items()]
-    (metadata / "entry_points.txt").write_text("\n".join(["[dreamclean]", *lines]))
-    monkeypatch.syspath_prepend(tmp_path)
-    found = [plugin for plugin in plugins.discover() if plugin.name in project["entry-points"]["dreamclean"]]
-    host = plugins.Host(found)
-    provided = {entry.kind for entry in host.collect() if entry.package != "dreamclean"}
-    assert found and host.failures == {} and provided == set(plugins.BASES)
+    write(metadata / "entry_points.txt", "\n".join(["[dreamclean]", *lines]))
+    monkeypatch.setenv("DREAMCLEAN_PLUGINS", project["name"])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return tmp_path
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_the_plugin_of_the_plugin_page_passes_its_tests_once_installed(installed: Path):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        installed,
+        installed / "tests",
+    ]
+    done = subprocess.run(command, cwd=installed, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_plugin_of_the_plugin_page_brings_a_command_and_every_kind(installed: Path, folder: Path):
+    host = plugins.Host([plugin for plugin in DISCOVER() if plugin.package == "dreamclean-sepia"])
+    commands = typer.Typer()
+    host.add_commands(commands)
+    assert {entry.kind for entry in host.collect() if entry.package == "dreamclean-sepia"} == set(plugins.BASES)
+    assert [command.callback.__name__ for command in commands.registered_commands] == ["sepia"]
+    assert host.failures == {}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=label)
