@@ -275,9 +275,10 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort, _Terminated) as stop:
-        print("stopped; the same command goes on where it was", file=sys.stderr)
-        status = 143 if isinstance(stop, _Terminated) else 130
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except _Terminated:
+        status = 143
     except (DreamCleanError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
@@ -286,4 +287,6 @@ def main() -> None:
             raise
         print(f"error: {error.format_message()} (see dreamclean --help)", file=sys.stderr)
         status = 2
+    if status in (130, 143):
+        print("stopped; the same command goes on where it was", file=sys.stderr)
     sys.exit(status or 0)
