@@ -175,10 +175,12 @@ class Host:
         known = sorted({e.name for e in self.collect() if e.kind == kind})
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(known)}"
-        if self.failures:
-            failed = "; ".join(f"{key} ({error})" for key, error in self.failures.items())
-            hint += f" These plugins failed to load: {failed}"
-        return hint
+        return hint + self._failed()
+
+    def _failed(self) -> str:
+        """What to add to a message when something is not there: the plugins that might have had it."""
+        failed = "; ".join(f"{key} ({error})" for key, error in self.failures.items())
+        return f" These plugins failed to load: {failed}" if failed else ""
 
     def make(self, kind: str, spec: "Spec") -> Any:
         """The component that a string, a config or the component itself stands for."""
@@ -199,7 +201,9 @@ class Host:
             return defaults[0].component()
         names = ", ".join(f"{e.package}/{e.name}" for e in defaults)
         found = f"several packages offer one ({names})" if defaults else "no installed package offers one"
-        raise DreamCleanError(f"no prior was chosen and {found}; choose with prior=NAME, see 'dreamclean plugins'")
+        raise DreamCleanError(
+            f"no prior was chosen and {found}; choose with prior=NAME, see 'dreamclean plugins'{self._failed()}"
+        )
 
     def provider(self, component: Any) -> tuple[str, str] | None:
         """Package and version of the registered class of ``component``, or None."""
