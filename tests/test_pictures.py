@@ -187,6 +187,12 @@ def test_a_given_pil_image_is_left_as_it_is(photo: Image.Image, tmp_path: Path) 
     assert image.getexif()[ORIENTATION] == 6
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_damaged_exif_is_no_reason_to_complain(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+    photo.save(tmp_path / "in.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05")
+    assert difference(restore(tmp_path / "in.jpg"), photo) < 4
+
+
 def test_exif_does_not_bring_a_tiffs_layout_along(photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / "in.tif", exif=exif(1))
     picture = Picture.open(tmp_path / "in.tif")
