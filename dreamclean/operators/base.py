@@ -72,9 +72,8 @@ class Operator(Component):
 
     def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """A(x), and the derivative of A at ``x`` with its adjoint, as functions."""
-        value, forward = torch.func.linearize(self.degrade, x)
-        pull = torch.func.vjp(self.degrade, x)[1]
-        return value, forward, lambda v: pull(v)[0]
+        value, pull = torch.func.vjp(self.degrade, x)
+        return value, lambda v: torch.func.jvp(self.degrade, (x,), (v,))[1], lambda v: pull(v)[0]
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         """The image nearest to agreement with ``y``, given an estimate ``x0`` of standard deviation ``std``.

@@ -28,8 +28,8 @@ def least_squares(
     """A^T (gain A A^T + S)^-1 b for each element of the batch; ``variance`` is S, a number or a diagonal shaped as b.
 
     It solves (gain A^T W A + s) x = A^T W b, s the mean of S and W = s / S, which is consistent whatever b is;
-    without noise x is the least-norm solution A^+ b / gain. An element is done where the residual, or the
-    gradient, is ``tolerance`` of its first value (2-norm).
+    without noise x is the least-norm solution A^+ b / gain. An element is done where the residual is
+    ``tolerance`` of its first value (2-norm), or the gradient a tenth of that.
     """
     noise = torch.as_tensor(variance, dtype=b.dtype, device=b.device)
     s = float(noise.mean())
@@ -37,7 +37,7 @@ def least_squares(
     r, g = b, adjoint(weight * b)
     p, x = g, torch.zeros_like(g)
     rr, gg = _dot(r, r), _dot(g, g)
-    small_r, small_g = tolerance**2 * rr, tolerance**2 * gg
+    small_r, small_g = tolerance**2 * rr, (tolerance / 10) ** 2 * gg
     for _ in range(iterations):
         q = forward(p)
         curvature = gain * _dot(q, weight * q) + s * _dot(p, p)
