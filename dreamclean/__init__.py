@@ -15,6 +15,7 @@ from dreamclean.hookspecs import hookimpl
 from dreamclean.version import __version__
 
 if TYPE_CHECKING:
+    from dreamclean.component import Component, FloatList, IntList
     from dreamclean.correctors.base import Corrector, ScoreCorrector
     from dreamclean.correctors.gradient_ascent import GradientAscent
     from dreamclean.correctors.langevin import Langevin
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from dreamclean.initializers.ddim_inversion import DDIMInversion
     from dreamclean.initializers.forward_noising import ForwardNoising
     from dreamclean.initializers.matched_level import MatchedLevel
-    from dreamclean.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule
+    from dreamclean.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule, ascending, descending
     from dreamclean.loop import Estimator, Step
     from dreamclean.operators.base import LinearOperator, Operator
     from dreamclean.operators.blur import Blur
@@ -36,15 +37,17 @@ if TYPE_CHECKING:
     from dreamclean.operators.jpeg import JPEG
     from dreamclean.operators.separable import SeparableOperator
     from dreamclean.pictures import Picture
+    from dreamclean.plugins import Host, Plugin
     from dreamclean.priors.base import Estimate, Prior
     from dreamclean.priors.diffusers import Diffusers, UNetPrior
     from dreamclean.priors.mixture import Mixture
     from dreamclean.recipe import Recipe, read_recipe
     from dreamclean.restorer import Restoration, Restorer
     from dreamclean.samplers.base import Sampler
-    from dreamclean.samplers.ddim import DDIM
+    from dreamclean.samplers.ddim import DDIM, ddim_step
 
 _WHERE = {
+    "component": "Component FloatList IntList",
     "correctors.base": "Corrector ScoreCorrector",
     "correctors.gradient_ascent": "GradientAscent",
     "correctors.langevin": "Langevin",
@@ -54,7 +57,7 @@ _WHERE = {
     "initializers.ddim_inversion": "DDIMInversion",
     "initializers.forward_noising": "ForwardNoising",
     "initializers.matched_level": "MatchedLevel",
-    "levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule",
+    "levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
     "loop": "Estimator Step",
     "operators.base": "LinearOperator Operator",
     "operators.blur": "Blur",
@@ -66,13 +69,14 @@ _WHERE = {
     "operators.jpeg": "JPEG",
     "operators.separable": "SeparableOperator",
     "pictures": "Picture",
+    "plugins": "Host Plugin",
     "priors.base": "Estimate Prior",
     "priors.diffusers": "Diffusers UNetPrior",
     "priors.mixture": "Mixture",
     "recipe": "Recipe read_recipe",
     "restorer": "Restoration Restorer",
     "samplers.base": "Sampler",
-    "samplers.ddim": "DDIM",
+    "samplers.ddim": "DDIM ddim_step",
 }
 _MODULES = {name: f"dreamclean.{module}" for module, names in _WHERE.items() for name in names.split()}
 

@@ -103,8 +103,8 @@ def _loaded(path: Path | str) -> Iterator[Image.Image]:
 
 
 def _white(mode: str, brightest: float) -> int:
-    """The value of white: a float picture's is told by its brightest pixel."""
-    return next(white for white in (1, 255, 65535) if brightest <= white or white == 65535) if mode == "F" else 65535
+    """The value of white: 65535 in 16-bit modes; of 32-bit ones the brightest pixel tells."""
+    return 65535 if mode.startswith("I;16") or brightest > 255 else 255 if brightest > 1 else 1
 
 
 _DESCRIPTIVE = {270, 271, 272, 305, 306, 315, 33432, 34665, 34853}  # not how a TIFF is stored

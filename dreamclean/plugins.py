@@ -21,7 +21,10 @@ from dreamclean.errors import DreamCleanError
 from dreamclean.version import __version__
 
 if TYPE_CHECKING:
+    import typer
+
     from dreamclean.component import Spec
+    from dreamclean.loop import Step
 
 GROUP = "dreamclean"
 BASES = {  # the contract of each kind; imported when components are first asked for
@@ -150,13 +153,25 @@ class Host:
             self._call_one(key, f"register_{kind}s", register=register)
         return entries
 
-    def add_commands(self, app: Any) -> None:
-        """Let every plugin add its commands to ``app``."""
+    def add_commands(self, app: "typer.Typer") -> None:
+        """Let every plugin add its commands to ``app``; one that fails on the way adds none."""
         for key in list(self._plugins):
+            own = type(app)()
             try:
-                self._call_one(key, "register_commands", app=app)
+                self._call_one(key, "register_commands", app=own)
             except (Exception, SystemExit) as error:
                 self._drop(key, error)
+            else:
+                app.registered_commands += own.registered_commands
+                app.registered_groups += own.registered_groups
+
+    def tell(self, step: "Step") -> None:
+        """Tell every plugin of a step; one that raises is told no more, and the run goes on."""
+        for listener in self.manager.hook.on_step.get_hookimpls():
+            try:
+                self._call_one(listener.plugin_name, "on_step", step=step)
+            except (Exception, SystemExit) as error:
+                self._drop(listener.plugin_name, error)
 
     def find(self, kind: str, name: str) -> Entry:
         """The component called ``name`` or ``package/name``; DreamCleanError if there is none, or two."""

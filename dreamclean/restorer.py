@@ -130,7 +130,7 @@ class Restorer:
         a sequence with one seed for each image.
         """
         if isinstance(image, Tensor):
-            _check(image, self.operator)
+            _check(image, self.operator is None or self.operator.viewable)
             return self._run(image, self.operator, seed, trace, on_step)
         picture = Picture.from_pil(image) if isinstance(image, Image.Image) else Picture.open(image)
         operator, pixels = self.operator, picture.pixels
@@ -143,7 +143,7 @@ class Restorer:
             operator = operator.model_copy(update={"noise": max(operator.noise, EIGHT_BIT)})
         result = self._run(pixels, operator, seed, trace, on_step)
         colours = operator is not None and pixels.shape[1] == 1
-        return Restoration(picture.with_pixels(result.image, keep_grey=not colours), *list(vars(result).values())[1:])
+        return replace(result, image=picture.with_pixels(result.image, keep_grey=not colours))
 
     @torch.no_grad()
     def _run(
@@ -154,8 +154,9 @@ class Restorer:
         trace: bool,
         on_step: Listener | None,
     ) -> Restoration:
-        self._prepare()
+        _check_shape(y, operator)
         seeds = self._seeds(seed, len(y))
+        self._prepare()
         steps: list[Step] = []
 
         def listen(step: Step) -> None:
@@ -163,7 +164,7 @@ class Restorer:
                 steps.append(replace(step, x=step.x.to("cpu", copy=True)))
             if on_step:
                 on_step(step)
-            self._host.manager.hook.on_step(step=step)
+            self._host.tell(step)
 
         began = time.perf_counter()
         y = y.to(self.device)
@@ -185,6 +186,8 @@ class Restorer:
         seeds = [seed] * batch if isinstance(seed, int) else list(seed)
         if len(seeds) != batch:
             raise DreamCleanError(f"{len(seeds)} seeds for {batch} images; give one seed, or one for each image")
+        if any(not 0 <= value < 2**63 for value in seeds):
+            raise DreamCleanError(f"a seed is a whole number from 0 to 2**63 - 1, not {seeds}")
         return seeds
 
 
@@ -193,8 +196,8 @@ def _noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def noise(x: Tensor) -> Tensor:
-        drawn = [torch.randn(x.shape[1:], generator=generator, dtype=x.dtype) for generator in generators]
-        return torch.stack(drawn).to(x.device)
+        drawn = [torch.randn(x.shape[1:], generator=generator) for generator in generators]
+        return torch.stack(drawn).to(x)
 
     return noise
 
@@ -222,13 +225,22 @@ def _preset(name: str, known: bool) -> Recipe:
     return PRESETS[name][known]
 
 
-def _check(image: Tensor, operator: Operator | None) -> None:
+def _check(image: Tensor, picture: bool) -> None:
     if not image.is_floating_point():
         raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
-    if operator is None and (image.ndim != 4 or image.shape[1] != 3):
-        raise DreamCleanError(f"the tensor is {tuple(image.shape)}; give (B, 3, H, W)")
-    if not image.isfinite().all() or (image.abs().max() > 8 and (operator is None or operator.viewable)):
+    if not image.isfinite().all() or (picture and image.abs().max() > 8):
         raise DreamCleanError("the tensor's values are not in [0, 1]; scale them (8-bit values: divide by 255)")
+
+
+def _check_shape(y: Tensor, operator: Operator | None) -> None:
+    if operator is None and (y.ndim != 4 or y.shape[1] != 3):
+        raise DreamCleanError(f"the tensor is {tuple(y.shape)}; give (B, 3, H, W)")
+    if operator is not None:
+        fitting = operator.degrade(torch.zeros(operator.image_shape(y), dtype=y.dtype)).shape
+        if fitting != y.shape:
+            raise DreamCleanError(
+                f"the measurement is {tuple(y.shape)}, {operator.name} makes {tuple(fitting)}; give what it makes"
+            )
 
 
 def _device(name: str) -> torch.device:

@@ -72,7 +72,7 @@ class Operator(Component):
 
     def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """A(x), and the derivative of A at ``x`` with its adjoint, as functions."""
-        value, pull = torch.func.vjp(self.degrade, x)
+        value, pull, *_ = torch.func.vjp(self.degrade, x)
         return value, lambda v: torch.func.jvp(self.degrade, (x,), (v,))[1], lambda v: pull(v)[0]
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
