@@ -261,6 +261,12 @@ def test_the_global_random_state_does_not_matter(restorer: Restorer, path: Path)
     assert restorer(path).image.tobytes() == first.image.tobytes()
 
 
+def test_the_precision_of_a_tensor_does_not_choose_the_noise(restorer: Restorer) -> None:
+    single, double = restorer(images(1)).image, restorer(images(1).double()).image
+    assert double.dtype == torch.float64
+    assert (double - single).abs().max() < 1 / 255
+
+
 @pytest.mark.parametrize("operator", [None, "downsample:factor=2", "blur:shape=motion,length=3"])
 def test_an_image_comes_out_alike_in_any_batch(operator: str | None, unet: str) -> None:
     noise = {"noise": 0.05} if operator else {}
