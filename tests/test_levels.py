@@ -1,0 +1,153 @@
+"""Schedules and ladders against their formulas."""
+
+import math
+
+import pytest
+import torch
+
+from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Level, Schedule, VESchedule
+from dreamclean.levels import ascending, descending
+
+SCHEDULES: list[Schedule] = [DDPMSchedule.linear(), VESchedule(), FlowSchedule()]
+
+
+def check_linear(schedule: DDPMSchedule) -> None:
+    """abar_t = prod_{i <= t} (1 - beta_i), beta from 1e-4 to 0.02 in T = 1000 equal steps."""
+    abar = 1.0
+    for t in range(1000):
+        abar *= 1 - (1e-4 + (0.02 - 1e-4) * t / 999)
+        level = schedule.at(t)
+        assert level.a == pytest.approx(math.sqrt(abar), rel=1e-10)
+        assert level.s == pytest.approx(math.sqrt(1 - abar), rel=1e-10)
+        assert level.t == t
+
+
+def test_linear_beta() -> None:
+    check_linear(DDPMSchedule.linear())
+
+
+def test_linear_beta_check_can_fail() -> None:
+    """Stable Diffusion's betas are linear in their square roots."""
+    betas = torch.linspace(1e-2, 0.02**0.5, 1000, dtype=torch.float64) ** 2
+    with pytest.raises(AssertionError):
+        check_linear(DDPMSchedule(torch.cumprod(1 - betas, 0)))
+
+
+def test_paper_ladder() -> None:
+    """t = 0, 10, ..., 300: 31 levels, the first of them the picture's own."""
+    schedule = DDPMSchedule.linear()
+    levels = schedule.ladder(300, 30)
+    assert [level.t for level in levels] == list(range(0, 301, 10))
+    assert levels[0] == Level(0, 1.0, 0.0)
+    assert levels[1:] == [schedule.at(t) for t in range(10, 301, 10)]
+    assert levels[-1].ratio == pytest.approx(1.24, abs=0.005)
+
+
+def test_strength_300_is_less_noise_under_scaled_linear_beta() -> None:
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    schedule = DDPMSchedule(torch.cumprod(1 - betas, 0))
+    assert schedule.at(300).ratio == pytest.approx(0.83, abs=0.01)
+    assert schedule.resolve("snr:1.24") > 300
+
+
+def test_steps_that_do_not_divide_the_strength() -> None:
+    levels = DDPMSchedule.linear().ladder(250, 30)
+    assert len(levels) == 31
+    assert levels[-1].t == 250
+    assert {j.t - i.t for i, j in ascending(levels)} == {8, 9}
+
+
+def test_variance_exploding_levels() -> None:
+    """a = 1, s = t = sigma; sigma_k = (low^(1/7) + k/N (high^(1/7) - low^(1/7)))^7, Karras et al. 2022, Eq. 5."""
+    schedule = VESchedule(lowest=0.01, highest=50)
+    assert schedule.at(3.0) == Level(3.0, 1.0, 3.0)
+    levels = schedule.ladder(10, 4)
+    roots = [0.01 ** (1 / 7) + k / 4 * (10 ** (1 / 7) - 0.01 ** (1 / 7)) for k in range(5)]
+    assert levels[0] == Level(0.01, 1.0, 0.0)
+    assert [level.s for level in levels[1:]] == pytest.approx([root**7 for root in roots[1:]])
+    assert levels[-1].s == 10
+
+
+def test_flow_levels() -> None:
+    """a = 1 - t, s = t, evenly spaced."""
+    schedule = FlowSchedule()
+    assert schedule.at(0.25) == Level(0.25, 0.75, 0.25)
+    levels = schedule.ladder(0.6, 3)
+    low = schedule.lowest
+    assert [level.t for level in levels] == pytest.approx([low + (0.6 - low) * k / 3 for k in range(4)])
+    assert levels[0] == Level(low, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("ratio", [0.05, 0.5, 1.24, 10.0])
+def test_strength_as_noise_to_signal_ratio(schedule: Schedule, ratio: float) -> None:
+    """The level with that s/a; of whole timesteps the nearest."""
+    t = schedule.resolve(f"snr:{ratio}")
+    off = abs(schedule.at(t).ratio - ratio)
+    if isinstance(schedule, DDPMSchedule):
+        assert off <= min(abs(schedule.at(t + step).ratio - ratio) for step in (-1, 1))
+    else:
+        assert off < 1e-9
+    assert schedule.ladder(f"snr:{ratio}", 5)[-1] == schedule.at(t)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_ladders_climb(schedule: Schedule) -> None:
+    for strength in ("snr:0.3", "snr:3"):
+        levels = schedule.ladder(strength, 12)
+        assert len(levels) == 13
+        assert all(i.ratio < j.ratio and i.t < j.t and i.a >= j.a for i, j in ascending(levels))
+        assert levels[0] == schedule.clean
+        assert [(i, j) for j, i in reversed(list(descending(levels)))] == list(ascending(levels))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("strength", [0, -1, 1e9, math.inf, math.nan, "snr:0", "snr:-1", "snr:1e9", "snr:nan"])
+def test_strength_that_the_model_does_not_know(schedule: Schedule, strength: float | str) -> None:
+    with pytest.raises(DreamCleanError, match=r"strength .* is outside what the prior knows") as caught:
+        schedule.ladder(strength, 5)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_highest_strength(schedule: Schedule) -> None:
+    assert schedule.ladder(schedule.highest, 5)[-1] == schedule.at(schedule.highest)
+    highest = f"snr:{schedule.at(schedule.highest).ratio}"
+    assert schedule.resolve(highest) == pytest.approx(schedule.highest)
+
+
+def test_more_steps_than_timesteps() -> None:
+    with pytest.raises(DreamCleanError, match="30 steps do not fit between the timesteps 0 and 29"):
+        DDPMSchedule.linear().ladder(29, 30)
+    assert len(DDPMSchedule.linear().ladder(30, 30)) == 31
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES[1:])
+def test_strength_below_the_lowest_level(schedule: Schedule) -> None:
+    """A ladder never leads downwards."""
+    with pytest.raises(DreamCleanError, match="do not fit"):
+        schedule.ladder(f"snr:{schedule.lowest / 10}", 5)
+
+
+def test_zero_terminal_snr() -> None:
+    """Lin et al. 2024: betas rescaled so that nothing of the signal is left at T; levels with hardly any are left out."""
+    root = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0).sqrt()
+    rescaled = (root - root[-1]) * root[0] / (root[0] - root[-1])
+    schedule = DDPMSchedule(rescaled**2)
+    assert schedule.highest == 997
+    assert math.isfinite(schedule.at(schedule.highest).ratio)
+    assert all(level.a > 0 for level in schedule.ladder(997, 20))
+    with pytest.raises(DreamCleanError, match="at most 997"):
+        schedule.resolve(999)
+
+
+def test_level_without_signal() -> None:
+    assert Level(999, 0.0, 1.0).ratio == math.inf
+    assert Level(1, 0.8, 0.6).ratio == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_network_is_asked_at_its_quietest_level_for_a_picture(schedule: Schedule) -> None:
+    assert schedule.noisy(schedule.clean) == schedule.at(schedule.lowest)
+    other = schedule.at(schedule.resolve("snr:1"))
+    assert schedule.noisy(other) == other
