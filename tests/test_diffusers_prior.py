@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dreamclean import DDPMSchedule, Diffusers, DreamCleanError, Level
-from dreamclean.priors.base import Estimate
+from dreamclean.priors.base import Estimate, pad_to_multiple
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -146,6 +146,9 @@ def test_odd_sizes(flat: Path, size: tuple[int, int]) -> None:
     assert eps.shape == x0.shape == x.shape
     assert eps.isfinite().all()
     assert (level.a * x0 + level.s * eps - x).abs().max() < 1e-5
+    with torch.no_grad():
+        output = network()(pad_to_multiple(x, 4), 300).sample
+    assert (eps - output[..., : size[0], : size[1]]).abs().max() < 1e-5
     assert (prior.multiple, prior.native_size) == (4, 16)
 
 
