@@ -451,13 +451,17 @@ def test_termination_while_plugins_load_is_not_taken_for_a_failure(cli: Cli, mon
     assert cli("plugins").status == 143
 
 
-def test_interruption(here: Path, cli: Cli, quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_a_picture_is_written(
+    number: int, status: int, here: Path, cli: Cli, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        assert len(listing()) == 2  # the picture and the hidden file
+        os.kill(os.getpid(), number)
+        time.sleep(5)
 
-    monkeypatch.setattr(os, "replace", interrupt)
-    status, out, err = cli("restore", "in.png", *quick)
-    assert (status, out) == (130, "") and err.endswith("stopped; the same command goes on where it was\n")
+    monkeypatch.setattr(os, "replace", stopped)
+    assert cli("restore", "in.png", *quick) == (status, "", "stopped; the same command goes on where it was\n")
     assert listing() == ["in.png"]
 
 
