@@ -26,8 +26,10 @@ from dreamclean import (
     LinearOperator,
     Mixture,
     Picture,
+    Prior,
     Recipe,
     Restorer,
+    Schedule,
     Step,
     hookimpl,
 )
@@ -83,21 +85,20 @@ def test_a_result_says_how_it_came_about(restorer: Restorer, path: Path) -> None
     assert result.recipe == restorer.recipe
 
 
-class Counting(Mixture):
-    """A mixture that counts its evaluations."""
+class Counting(Prior):
+    """Counts the evaluations of the mixture inside."""
 
     name = "counting"
+    _inner: Mixture = PrivateAttr(default_factory=lambda: Mixture.around(images(3), std=0.1))
     _calls: list[int] = PrivateAttr(default_factory=list)
+
+    @property
+    def schedule(self) -> Schedule:
+        return self._inner.schedule
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
         self._calls.append(len(x))
-        return super().predict(x, level)
-
-
-def counting(count: int = 3) -> Counting:
-    prior = Counting(std=0.1)
-    prior._means = prior.encode(images(count))
-    return prior
+        return self._inner.predict(x, level)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def counting(count: int = 3) -> Counting:
     ],
 )
 def test_evaluations_are_counted_for_each_image(settings: dict[str, Any], nfe: int) -> None:
-    prior = counting()
+    prior = Counting()
     restorer = Restorer(prior, **{**QUICK, **settings})
     y = images(2) if restorer.operator is None else restorer.operator.degrade(images(2))
     assert restorer(y).nfe == nfe
