@@ -23,7 +23,7 @@ from dreamclean.version import __version__
 if TYPE_CHECKING:
     import typer
 
-    from dreamclean.component import Spec
+    from dreamclean.component import Component, Spec
     from dreamclean.loop import Step
 
 GROUP = "dreamclean"
@@ -219,6 +219,13 @@ class Host:
         raise DreamCleanError(
             f"no prior was chosen and {found}; choose with prior=NAME, see 'dreamclean plugins'{self._failed()}"
         )
+
+    def spec(self, component: "Component") -> dict[str, Any]:
+        """The config form of ``component``, with the package in its name where the name alone is not enough."""
+        alike = [e for e in self.collect() if e.kind == component.kind and e.name == component.name]
+        provider = self.provider(component)
+        name = f"{provider[0]}/{component.name}" if provider and len(alike) > 1 else component.name
+        return {**component.spec(), "name": name}
 
     def provider(self, component: Any) -> tuple[str, str] | None:
         """Package and version of the registered class of ``component``, or None."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from dreamclean.component import Component, parse_spec, validated
 from dreamclean.errors import DreamCleanError
+from dreamclean.levels import DDPMSchedule, Schedule
 
 KINDS = ("prior", "operator", "initializer", "corrector", "sampler")
 
@@ -89,13 +90,20 @@ def read_recipe(path: Path) -> Recipe:
     return validated(Recipe, f"recipe {path.name}", data)
 
 
-PAPER = make_recipe(
-    initializer="ddim-inversion", corrector="vps:gamma=0.05,steps=1", sampler="ddim", strength=300, steps=30
-)
-"""The paper's settings: t = 0, 10, ..., 300 of T = 1000; gamma = 0.05, M = 1; 90 evaluations blind."""
+def paper(known_operator: bool, schedule: Schedule) -> Recipe:
+    """The paper's settings: strength 300 of T = 1000 in steps of 10, gamma = 0.05, M = 1.
 
-PAPER_KNOWN = PAPER.model_copy(update={"initializer": {"name": "forward-noising"}})
-"""The paper's settings with a known operator: 60 evaluations."""
+    90 evaluations blind, 60 with a known operator. A model with other timesteps starts at the same
+    noise-to-signal ratio.
+    """
+    return make_recipe(
+        initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
+        corrector="dreamclean/vps:gamma=0.05,steps=1",
+        sampler="dreamclean/ddim",
+        strength=300 if isinstance(schedule, DDPMSchedule) else f"snr:{DDPMSchedule.linear().at(300).ratio:.4f}",
+        steps=30,
+    )
 
-PRESETS = {"paper": (PAPER, PAPER_KNOWN)}
-"""Named presets: the recipe without and with a known operator."""
+
+PRESETS = {"paper": paper}
+"""Named presets, functions of whether the operator is known and of the prior's noise levels."""

@@ -16,7 +16,7 @@ from dreamclean.loop import Estimator, Step, restore
 from dreamclean.operators.base import Operator
 from dreamclean.pictures import Picture
 from dreamclean.plugins import Host, host
-from dreamclean.recipe import KINDS, PAPER, PAPER_KNOWN, PRESETS, Recipe, make_recipe
+from dreamclean.recipe import KINDS, PRESETS, Recipe, make_recipe, paper
 from dreamclean.version import __version__
 
 EIGHT_BIT = 1 / 255 / 12**0.5
@@ -97,10 +97,12 @@ class Restorer:
             self.operator = with_noise(self.operator, noise)
         elif noise is not None:
             raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
+        if preset is not None and preset not in PRESETS:
+            raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
         if preset is not None:
-            said = said.over(_preset(preset, known))
+            said = said.over(PRESETS[preset](known, self.prior.schedule))
         recommended = make_recipe(**self.prior.recommended(known))
-        said = said.over(recommended).over(PAPER_KNOWN if known else PAPER)
+        said = said.over(recommended).over(paper(known, self.prior.schedule))
         self.initializer, self.corrector, self.sampler = map(component, KINDS[2:])
         self.levels = self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
         self.device = _device(device)
@@ -113,7 +115,7 @@ class Restorer:
         parts = {kind: getattr(self, kind) for kind in KINDS}
         provided = [self._host.provider(part) for part in parts.values() if part is not None]
         versions = {"dreamclean": __version__, "torch": torch.__version__, **dict(filter(None, provided))}
-        specs = {kind: part.spec() if part else None for kind, part in parts.items()}
+        specs = {kind: self._host.spec(part) if part else None for kind, part in parts.items()}
         return {**specs, "dtype": str(self.dtype).removeprefix("torch."), "versions": versions}
 
     def __call__(
@@ -217,12 +219,6 @@ def parse_noise(noise: float | str) -> dict[str, float]:
 def with_noise(operator: Operator, noise: float | str | None) -> Operator:
     """``operator`` with the measurement noise that ``noise`` says; None: its own."""
     return operator if noise is None else operator.model_copy(update=parse_noise(noise))
-
-
-def _preset(name: str, known: bool) -> Recipe:
-    if name not in PRESETS:
-        raise DreamCleanError(f"there is no preset '{name}'; there are {', '.join(PRESETS)}")
-    return PRESETS[name][known]
 
 
 def _check(image: Tensor, picture: bool) -> None:

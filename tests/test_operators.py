@@ -78,7 +78,7 @@ def linear(request: pytest.FixtureRequest, files: Path) -> LinearOperator:
 
 def accuracy(operator: LinearOperator) -> float:
     """How exactly noiseless measurements are explained; less so by conjugate gradients of an ill-conditioned A."""
-    return 1e-4 if isinstance(operator, Blur) and operator.shape in ("motion", "file") else 1e-5
+    return 1e-5
 
 
 def matrix(operator: Operator, shape: tuple[int, ...]) -> Tensor:

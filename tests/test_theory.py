@@ -90,12 +90,13 @@ def test_mixture_score(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_mixture_at_the_picture_itself(family: str) -> None:
-    """Where there is no noise x0 is x, as for a network; eps is that of the quietest level."""
+    """Where there is no noise x0 is x, as for a network; eps is that of the quietest level's latent a x."""
     prior = Mixture.around(images(3, 6), std=0.1, family=family)
     x = prior.encode(images(1, 6, seed=1))
     eps, x0 = prior.predict(x, prior.schedule.clean)
     assert torch.equal(x0, x)
-    assert torch.equal(eps, prior.predict(x, prior.schedule.at(prior.schedule.lowest)).eps)
+    quietest = prior.schedule.at(prior.schedule.lowest)
+    assert torch.equal(eps, prior.predict(quietest.a * x, quietest).eps)
 
 
 def test_mixture_score_check_can_fail() -> None:

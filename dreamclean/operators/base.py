@@ -81,7 +81,10 @@ class Operator(Component):
         ``x0`` (B, 3, H, W) and ``std`` on the [0, 1] scale.
         """
         value, forward, adjoint = self.linearize(x0)
-        return x0 + std**2 * least_squares(forward, adjoint, y - value, std**2, self.noise_variance(y))
+        step = least_squares(
+            forward, adjoint, y - value, std**2, self.noise_variance(y), tolerance=1e-5, iterations=100
+        )
+        return x0 + std**2 * step
 
     def start(self, y: Tensor) -> Tensor:
         """A first image (B, 3, H, W) for ``y``: the projection of mid-grey at a standard deviation of 0.5.
@@ -98,7 +101,7 @@ class Operator(Component):
         """
         image = prior.decode(predict(x, level).x0)
         image = self.project(image, y, level.ratio * prior.pixel_scale)
-        return Estimate.from_x0(x, level, prior.encode(image))
+        return Estimate.from_x0(x, prior.schedule.noisy(level), prior.encode(image))
 
     def from_picture(self, pixels: Tensor) -> Tensor:
         """The measurement that a picture file (B, 3, h, w) in [0, 1] shows."""

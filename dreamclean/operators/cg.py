@@ -22,15 +22,17 @@ def least_squares(
     b: Tensor,
     gain: float,
     variance: Tensor | float,
-    tolerance: float = 1e-6,
+    tolerance: float | None = None,
     iterations: int = 1000,
 ) -> Tensor:
     """A^T (gain A A^T + S)^-1 b for each element of the batch; ``variance`` is S, a number or a diagonal shaped as b.
 
     It solves (gain A^T W A + s) x = A^T W b, s the mean of S and W = s / S, which is consistent whatever b is;
     without noise x is the least-norm solution A^+ b / gain. An element is done where the residual is
-    ``tolerance`` of its first value (2-norm), or the gradient a tenth of that.
+    ``tolerance`` of its first value (2-norm), or the gradient a tenth of that; by default 1e-6,
+    in double precision 1e-8.
     """
+    tolerance = tolerance or (1e-8 if b.dtype == torch.float64 else 1e-6)
     noise = torch.as_tensor(variance, dtype=b.dtype, device=b.device)
     s = float(noise.mean())
     weight = s / noise if s > 0 else torch.ones_like(noise)

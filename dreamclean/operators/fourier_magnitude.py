@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from dreamclean.errors import DreamCleanError
 from dreamclean.operators.base import Operator
 
 
@@ -22,7 +23,10 @@ class FourierMagnitude(Operator):
         return round(size * (self.oversample - 1) / 2)
 
     def _unpadded(self, padded: int) -> int:
-        return next(size for size in range(1, padded + 1) if size + 2 * self._pad(size) == padded)
+        for size in range(1, padded + 1):
+            if size + 2 * self._pad(size) == padded:
+                return size
+        raise DreamCleanError(f"no image has magnitudes of side {padded} at oversample={self.oversample:g}")
 
     def _transform(self, x: Tensor) -> Any:
         down, right = (self._pad(side) for side in x.shape[2:])

@@ -48,6 +48,7 @@ class Mixture(Prior):
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
         own = self.schedule.noisy(level)
+        latent = x if level.s > 0 else own.a * x  # the picture itself, as a latent of the quietest level
         means = self.means.to(x)
         if means.shape[1:] != x.shape[1:]:
             raise DreamCleanError(
@@ -55,10 +56,10 @@ class Mixture(Prior):
             )
         w2 = (2 * self.std) ** 2
         v = own.a**2 * w2 + own.s**2
-        offset = x[:, None] - own.a * means[None]
+        offset = latent[:, None] - own.a * means[None]
         weights = torch.softmax(-offset.square().flatten(2).sum(-1) / (2 * v), dim=1)
         x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + own.a * w2 / v * offset)
-        eps = Estimate.from_x0(x, own, x0).eps
+        eps = Estimate.from_x0(latent, own, x0).eps
         return Estimate(eps, x0 if level.s > 0 else x)
 
 
