@@ -95,10 +95,9 @@ def restore(
     What is not said comes from the recipe, then the preset, then the prior's own recommendation.
     """
     from dreamclean.folder import plan
-    from dreamclean.recipe import read_recipe
     from dreamclean.restorer import Restorer
 
-    base = read_recipe(recipe) if recipe else None
+    jobs, done = plan(source, output, "restored", overwrite)
     restorer = Restorer(
         prior,
         operator=operator,
@@ -110,11 +109,10 @@ def restore(
         steps=steps,
         seed=seed,
         preset=preset,
-        recipe=base,
+        recipe=recipe,
         device=device,
         dtype=dtype,
     )
-    jobs, done = plan(source, output, "restored", overwrite)
     with _Progress(len(jobs)) as progress:
 
         def one(job: "Job") -> dict[str, Any]:
@@ -213,9 +211,13 @@ def _run(
     failures = []
     for job in jobs:
         try:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
             result = one(job)
         except DreamCleanError as error:
             failures.append(str(error))
+            continue
+        except (RuntimeError, MemoryError) as error:  # torch's word for a lack of memory, among others
+            failures.append(f"{job.source}: {(str(error) or type(error).__name__).splitlines()[0]}")
             continue
         if as_json:
             print(json.dumps({"input": str(job.source), "output": str(job.target), **result}), flush=True)

@@ -13,11 +13,14 @@ from dreamclean.errors import DreamCleanError
 
 
 class Component(BaseModel):
-    """Base of all components: ``name`` is what users write, ``kind`` is fixed by the five base classes."""
+    """Base of all components; the five kinds' base classes fix ``kind``.
+
+    ``name`` is what users write. A component that is only ever used as an object needs none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
 
     @classmethod
     def summary(cls) -> str:

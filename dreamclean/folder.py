@@ -35,7 +35,6 @@ def plan(source: Path, output: Path | None, suffix: str, overwrite: bool) -> tup
     sources = sorted(path for path in source.iterdir() if is_picture(path))
     if not sources:
         raise DreamCleanError(f"there is no picture in {source}")
-    folder.mkdir(parents=True, exist_ok=True)
     taken = Counter(name.lower() for path in sources for name in (path.stem, path.name))
     names = [path.stem if taken[path.stem.lower()] == 1 else path.name for path in sources]
     jobs = [Job(path, folder / f"{name}.png") for path, name in zip(sources, names, strict=True)]

@@ -1,7 +1,7 @@
 """``Restorer``: components and settings put together, and run on pictures."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from dreamclean.loop import Estimator, Step, restore
 from dreamclean.operators.base import Operator
 from dreamclean.pictures import Picture
 from dreamclean.plugins import Host, host
-from dreamclean.recipe import KINDS, PRESETS, Recipe, make_recipe, paper
+from dreamclean.recipe import KINDS, PRESETS, Recipe, make_recipe, paper, read_recipe
 from dreamclean.version import __version__
 
 EIGHT_BIT = 1 / 255 / 12**0.5
@@ -51,6 +51,7 @@ class Restorer:
 
     Args:
         prior, operator, initializer, corrector, sampler: the components; no operator: blind.
+        recipe: a ``Recipe``, its fields as a dict, or a file: .toml, .json, or a PNG that carries one.
         noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
             ``"poisson:RATE"``.
         strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R.
@@ -75,7 +76,7 @@ class Restorer:
         steps: int | None = None,
         seed: int | None = None,
         preset: str | None = None,
-        recipe: Recipe | None = None,
+        recipe: Recipe | Mapping[str, Any] | Path | str | None = None,
         device: str = "auto",
         dtype: str | None = None,
         plugins: Host | None = None,
@@ -83,7 +84,7 @@ class Restorer:
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, initializer=initializer, corrector=corrector, sampler=sampler)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
-        said = said.over((recipe or Recipe()).without_versions())
+        said = said.over(_recipe(recipe).without_versions())
         objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
 
         def component(kind: str, fallback: Any = None) -> Any:
@@ -185,12 +186,19 @@ class Restorer:
 
     def _seeds(self, seed: int | Sequence[int] | None, batch: int) -> list[int]:
         seed = self.recipe.seed if seed is None else seed
-        seeds = [seed] * batch if isinstance(seed, int) else list(seed)
+        seeds = [int(value) for value in seed] if isinstance(seed, Iterable) else [int(seed)] * batch
         if len(seeds) != batch:
             raise DreamCleanError(f"{len(seeds)} seeds for {batch} images; give one seed, or one for each image")
         if any(not 0 <= value < 2**63 for value in seeds):
             raise DreamCleanError(f"a seed is a whole number from 0 to 2**63 - 1, not {seeds}")
         return seeds
+
+
+def _recipe(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
+    """A recipe, its fields, or the file that holds it."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    return read_recipe(Path(recipe)) if isinstance(recipe, Path | str) else make_recipe(**recipe or {})
 
 
 def _noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
@@ -229,7 +237,10 @@ def _check(image: Tensor, picture: bool) -> None:
 
 
 def _check_shape(y: Tensor, operator: Operator | None) -> None:
-    if operator is None and (y.ndim != 4 or y.shape[1] != 3):
+    channels = "3" if operator is None else "C"
+    if y.numel() == 0 or ((operator is None or operator.viewable) and y.ndim != 4):
+        raise DreamCleanError(f"the tensor is {tuple(y.shape)}; give (B, {channels}, H, W), one image or more")
+    if operator is None and y.shape[1] != 3:
         raise DreamCleanError(f"the tensor is {tuple(y.shape)}; give (B, 3, H, W)")
     if operator is not None:
         fitting = operator.degrade(torch.zeros(operator.image_shape(y), dtype=y.dtype)).shape

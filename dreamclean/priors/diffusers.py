@@ -14,7 +14,7 @@ from dreamclean.errors import DreamCleanError
 from dreamclean.levels import DDPMSchedule, Level, Schedule
 from dreamclean.priors.base import Estimate, Prior, pad_to_multiple
 
-_HUB_ID = r"[\w-][\w.-]*(/[\w-][\w.-]*)?"
+_HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
 
 
 class UNetPrior(Prior):
