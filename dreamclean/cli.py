@@ -4,7 +4,6 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ from dreamclean.errors import DreamCleanError
 from dreamclean.version import __version__
 
 if TYPE_CHECKING:
-    from dreamclean.folder import Job
+    from dreamclean.jobs import Job
 
 
 class _Commands(TyperGroup):
@@ -94,7 +93,7 @@ def restore(
 
     What is not said comes from the recipe, then the preset, then the prior's own recommendation.
     """
-    from dreamclean.folder import plan
+    from dreamclean.jobs import Progress, plan, run
     from dreamclean.restorer import Restorer
 
     jobs, done = plan(source, output, "restored", overwrite)
@@ -113,7 +112,7 @@ def restore(
         device=device,
         dtype=dtype,
     )
-    with _Progress(len(jobs)) as progress:
+    with Progress(len(jobs)) as progress:
 
         def one(job: "Job") -> dict[str, Any]:
             from dreamclean.pictures import save
@@ -129,7 +128,8 @@ def restore(
                 "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
             }
 
-        _run(jobs, done, one, as_json, lambda r: f"{r['nfe']} evaluations, {r['seconds']:.1f} s")
+        done_well = run(jobs, done, one, as_json, lambda r: f"{r['nfe']} evaluations, {r['seconds']:.1f} s")
+    raise typer.Exit(0 if done_well else 2)
 
 
 @app.command()
@@ -145,10 +145,10 @@ def degrade(
     """Make a degraded picture, to try things on."""
     import torch
 
-    from dreamclean.folder import plan
+    from dreamclean.jobs import plan, run
+    from dreamclean.operators.noise import with_noise
     from dreamclean.pictures import Picture, save
     from dreamclean.plugins import host
-    from dreamclean.restorer import with_noise
 
     degradation = with_noise(host().make("operator", operator or "identity"), noise)
     if not degradation.viewable:
@@ -161,7 +161,7 @@ def degrade(
         save(picture.with_pixels(measured), job.target)
         return {"operator": degradation.spec(), "seed": seed}
 
-    _run(jobs, done, one, as_json, lambda r: degradation.name)
+    raise typer.Exit(0 if run(jobs, done, one, as_json, lambda r: degradation.name) else 2)
 
 
 @app.command()
@@ -196,64 +196,6 @@ def describe(
         raise DreamCleanError(f"'{component}' has no kind; write KIND/NAME such as corrector/vps")
     entry = host().find(kind, name)
     print(json.dumps(entry.component.model_json_schema()) if as_json else describe_text(entry))
-
-
-def _run(
-    jobs: "list[Job]",
-    done: int,
-    one: "Callable[[Job], dict[str, Any]]",
-    as_json: bool,
-    say: Callable[[dict[str, Any]], str],
-) -> None:
-    """Do the jobs one by one; what fails is reported at the end and the others are done."""
-    if done:
-        print(f"{done} done before, left as they are (--overwrite does them again)", file=sys.stderr)
-    failures = []
-    for job in jobs:
-        try:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            result = one(job)
-        except DreamCleanError as error:
-            failures.append(str(error))
-            continue
-        except (RuntimeError, MemoryError) as error:  # torch's word for a lack of memory, among others
-            failures.append(f"{job.source}: {(str(error) or type(error).__name__).splitlines()[0]}")
-            continue
-        if as_json:
-            print(json.dumps({"input": str(job.source), "output": str(job.target), **result}), flush=True)
-        else:
-            print(f"{job.source} -> {job.target} ({say(result)})", flush=True)
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
-    if failures:
-        raise typer.Exit(2)
-
-
-class _Progress:
-    """A progress bar on standard error, where that is a terminal."""
-
-    def __init__(self, pictures: int) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        console = Console(stderr=True)
-        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("", total=None)
-        self._pictures, self._number = pictures, 0
-
-    def __enter__(self) -> "_Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def begin(self, name: str) -> None:
-        self._number += 1
-        self._bar.reset(self._task, total=None, description=f"{self._number}/{self._pictures} {name}")
-
-    def on_step(self, step: Any) -> None:
-        self._bar.update(self._task, completed=step.index, total=step.total)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> None:

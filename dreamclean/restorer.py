@@ -11,9 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean.component import Component, Spec
+from dreamclean.device import pick_device, pick_dtype
 from dreamclean.errors import DreamCleanError
 from dreamclean.loop import Estimator, Step, restore
 from dreamclean.operators.base import Operator
+from dreamclean.operators.noise import with_noise
 from dreamclean.pictures import Picture
 from dreamclean.plugins import Host, host
 from dreamclean.recipe import KINDS, PRESETS, Recipe, make_recipe, paper, read_recipe
@@ -106,8 +108,8 @@ class Restorer:
         said = said.over(recommended).over(paper(known, self.prior.schedule))
         self.initializer, self.corrector, self.sampler = map(component, KINDS[2:])
         self.levels = self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
-        self.device = _device(device)
-        self.dtype = _dtype(said.dtype, self.device)
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(said.dtype, self.device)
         self.recipe = said.model_copy(update=self._settled())
         self._prepared = False
 
@@ -212,23 +214,6 @@ def _noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
     return noise
 
 
-def parse_noise(noise: float | str) -> dict[str, float]:
-    """An operator's noise settings from ``0.05``, ``"gaussian:0.05"`` or ``"poisson:RATE"``."""
-    kind, _, number = str(noise).rpartition(":")
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf") or kind not in ("", "gaussian", "poisson"):
-        raise DreamCleanError(f"'{noise}' is no noise; write a standard deviation such as 0.05, or poisson:RATE")
-    return {"poisson" if kind == "poisson" else "noise": value}
-
-
-def with_noise(operator: Operator, noise: float | str | None) -> Operator:
-    """``operator`` with the measurement noise that ``noise`` says; None: its own."""
-    return operator if noise is None else operator.model_copy(update=parse_noise(noise))
-
-
 def _check(image: Tensor, picture: bool) -> None:
     if not image.is_floating_point():
         raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
@@ -243,33 +228,8 @@ def _check_shape(y: Tensor, operator: Operator | None) -> None:
     if operator is None and y.shape[1] != 3:
         raise DreamCleanError(f"the tensor is {tuple(y.shape)}; give (B, 3, H, W)")
     if operator is not None:
-        fitting = operator.degrade(torch.zeros(operator.image_shape(y), dtype=y.dtype)).shape
+        fitting = operator.degrade(torch.zeros(operator.image_shape(y), dtype=y.dtype, device=y.device)).shape
         if fitting != y.shape:
             raise DreamCleanError(
                 f"the measurement is {tuple(y.shape)}, {operator.name} makes {tuple(fitting)}; give what it makes"
             )
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise DreamCleanError(f"device '{name}' cannot be used ({str(error).splitlines()[0]})") from None
-
-
-def _dtype(name: str | None, device: torch.device) -> torch.dtype:
-    if name in (None, "auto"):
-        return torch.bfloat16 if _computes_bf16(device) else torch.float32
-    dtype = getattr(torch, str(name), None)
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise DreamCleanError(f"there is no precision '{name}'; there are auto, float32, bfloat16 and float16")
-    return dtype
-
-
-def _computes_bf16(device: torch.device) -> bool:
-    """Whether the processor has bfloat16 arithmetic; where it is emulated, float32 is several times faster."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

@@ -197,7 +197,9 @@ def refusal(path: Path | str) -> str:
     return message
 
 
-@pytest.mark.parametrize("path", ["/no/such/folder", "./no-such-folder", "../a/b", "models/faces/ddpm", "~/ddpm"])
+@pytest.mark.parametrize(
+    "path", ["/no/such/folder", "no-such-folder", "./no-such-folder", "../a/b", "models/faces/ddpm", "~/ddpm"]
+)
 def test_missing_folder(path: str) -> None:
     assert refusal(path) == f"there is no folder '{path}'"
 

@@ -1,0 +1,105 @@
+"""What a command does with a picture or a folder of pictures: which are read, where results go, what fails."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import rich.progress
+from rich.console import Console
+
+from dreamclean.errors import DreamCleanError
+from dreamclean.pictures import check_target, is_picture
+
+
+class Job(NamedTuple):
+    """One picture to be read and where its result goes."""
+
+    source: Path
+    target: Path
+
+
+def plan(source: Path, output: Path | None, suffix: str, overwrite: bool) -> tuple[list[Job], int]:
+    """The jobs of a file or a folder, and how many of the folder's were done before.
+
+    Results go to ``output``, else beside the source with ``-suffix`` in the name. A file that is there
+    already is an error for a single picture; in a folder it is what an earlier run has done.
+    """
+    if not source.exists():
+        raise DreamCleanError(f"there is no file {source}")
+    if not source.is_dir():
+        target = output or source.with_name(f"{source.stem}-{suffix}.png")
+        if target.is_dir():
+            target = target / f"{source.stem}.png"
+        check_target(target, overwrite)
+        return [Job(source, target)], 0
+    folder = output or source.with_name(f"{source.name}-{suffix}")
+    if folder.is_file() or folder.resolve() == source.resolve():
+        raise DreamCleanError(f"{folder} cannot take a folder's results; give -o another folder")
+    sources = sorted(path for path in source.iterdir() if is_picture(path))
+    if not sources:
+        raise DreamCleanError(f"there is no picture in {source}")
+    taken = Counter(name.lower() for path in sources for name in (path.stem, path.name))
+    names = [path.stem if taken[path.stem.lower()] == 1 else path.name for path in sources]
+    jobs = [Job(path, folder / f"{name}.png") for path, name in zip(sources, names, strict=True)]
+    todo = [job for job in jobs if overwrite or not job.target.exists()]
+    return todo, len(jobs) - len(todo)
+
+
+def run(
+    jobs: list[Job],
+    done: int,
+    one: Callable[[Job], dict[str, Any]],
+    as_json: bool,
+    say: Callable[[dict[str, Any]], str],
+) -> bool:
+    """Do the jobs one by one; what fails is reported at the end and the others are done. False if any failed.
+
+    ``one`` does a job and returns what ``--json`` prints of it; ``say`` makes a few words of that.
+    """
+    if done:
+        print(f"{done} done before, left as they are (--overwrite does them again)", file=sys.stderr)
+    failures = []
+    for job in jobs:
+        try:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            result = one(job)
+        except DreamCleanError as error:
+            failures.append(str(error))
+            continue
+        except (RuntimeError, MemoryError) as error:  # torch's word for a lack of memory, among others
+            failures.append(f"{job.source}: {(str(error) or type(error).__name__).splitlines()[0]}")
+            continue
+        if as_json:
+            print(json.dumps({"input": str(job.source), "output": str(job.target), **result}), flush=True)
+        else:
+            print(f"{job.source} -> {job.target} ({say(result)})", flush=True)
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    return not failures
+
+
+class Progress:
+    """A progress bar on standard error, where that is a terminal."""
+
+    def __init__(self, pictures: int) -> None:
+        console = Console(stderr=True)
+        self._bar = rich.progress.Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=None)
+        self._pictures, self._number = pictures, 0
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def begin(self, name: str) -> None:
+        self._number += 1
+        self._bar.reset(self._task, total=None, description=f"{self._number}/{self._pictures} {name}")
+
+    def on_step(self, step: Any) -> None:
+        self._bar.update(self._task, completed=step.index, total=step.total)
