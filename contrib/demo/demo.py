@@ -18,9 +18,9 @@ from dreamclean.pictures import save
 PHOTO = Path(__file__).with_name("coffee.png")
 CASES: list[tuple[str, Operator, bool]] = [
     ("noisy 4x downsampling", Downsample(factor=4, noise=0.05), False),
+    ("the same, operator known", Downsample(factor=4, noise=0.05), True),
     ("JPEG 10, 20, 40", JPEG(quality=(10, 20, 40), shift=(0, 3, 6)), False),
     ("Gaussian noise 25", Identity(noise=25 / 255), False),
-    ("noisy 4x downsampling, known", Downsample(factor=4, noise=0.05), True),
 ]
 
 
@@ -34,18 +34,21 @@ def enlarged(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, Image.Resampling.NEAREST)
 
 
-def sheet(photo: Image.Image, rows: list[tuple[str, Image.Image, Image.Image, float, float]]) -> Image.Image:
-    """Reference, degraded and restored, a row for each case, labelled."""
+def sheet(photo: Image.Image, cases: list[tuple[str, Image.Image, Image.Image, float, float]]) -> Image.Image:
+    """The photograph, then a column for each case: degraded above, restored below."""
     width, height, bar = *photo.size, 28
-    font = ImageFont.load_default(16)
-    result = Image.new("RGB", (3 * width, len(rows) * (height + bar)), "white")
-    draw = ImageDraw.Draw(result)
-    for index, (name, degraded, restored, before, after) in enumerate(rows):
-        top = index * (height + bar)
-        labels = ("photograph", f"{name}: {before:.2f} dB", f"DreamClean: {after:.2f} dB")
-        for column, (label, image) in enumerate(zip(labels, (photo, degraded, restored), strict=True)):
-            draw.text((column * width + 6, top + 4), label, "black", font)
-            result.paste(image, (column * width, top + bar))
+    result = Image.new("RGB", ((1 + len(cases)) * width, 2 * (height + bar)), "white")
+    draw, font = ImageDraw.Draw(result), ImageFont.load_default(17)
+
+    def put(column: int, row: int, label: str, image: Image.Image) -> None:
+        left, top = column * width, row * (height + bar)
+        draw.text((left + 6, top + 4), label, "black", font)
+        result.paste(image, (left, top + bar))
+
+    put(0, 0, "photograph", photo)
+    for column, (name, degraded, restored, before, after) in enumerate(cases, 1):
+        put(column, 0, f"{name}: {before:.1f} dB", degraded)
+        put(column, 1, f"restored: {after:.1f} dB", restored)
     return result
 
 
@@ -53,10 +56,10 @@ def main(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     picture = Picture.open(PHOTO)
     photo = picture.with_pixels(picture.pixels)
-    rows = []
+    cases = []
     print(f"{'degradation':30}{'PSNR before':>12}{'after':>8}{'NFE':>6}{'seconds':>9}")
-    for number, (name, operator, known) in enumerate(CASES):
-        measured = operator.measure(picture.pixels, torch.Generator().manual_seed(number % 3))
+    for name, operator, known in CASES:
+        measured = operator.measure(picture.pixels, torch.Generator().manual_seed(0))
         degraded = picture.with_pixels(measured)
         # A blind restoration works at the photograph's size: the small picture is enlarged, pixel by pixel.
         shown = enlarged(degraded, photo.size)
@@ -66,8 +69,8 @@ def main(folder: Path) -> None:
         stem = name.replace(",", "").replace(" ", "-").lower()
         save(degraded, folder / f"{stem}-degraded.png")
         save(result.image, folder / f"{stem}-restored.png", result.recipe.to_json())
-        rows.append((name, shown, result.image, before, after))
-    save(sheet(photo, rows), folder / "sheet.png")
+        cases.append((name, shown, result.image, before, after))
+    save(sheet(photo, cases), folder / "sheet.png")
     print(f"pictures are in {folder}/, side by side in {folder}/sheet.png")
 
 
