@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--strengths", type=lambda s: [float(v) for v in s.split(",")], default=[40, 60, 80, 100])
     parser.add_argument("--steps", type=lambda s: [int(v) for v in s.split(",")], default=[4, 8])
     parser.add_argument("--gammas", type=lambda s: [float(v) for v in s.split(",")], default=[0, 0.1, 0.3])
-    parser.add_argument("--fused", default="true")
+    parser.add_argument("--settings", default="fused=true", help="further settings of VPS, e.g. projected=false")
     args = parser.parse_args()
     distance = LPIPS(args.lpips)
     names = args.tasks or (list(TASKS) if args.known else list(BLIND_TASKS))
@@ -39,7 +39,7 @@ def main() -> None:
     images = [image for _, image in crops(args.photos, args.size, args.every, args.limit)]
     print("strength steps gamma | " + " | ".join(f"{name} dPSNR dLPIPS" for name in names), flush=True)
     for strength, steps, gamma in product(args.strengths, args.steps, args.gammas):
-        corrector = f"vps:gamma={gamma},fused={args.fused}" if gamma else "none"
+        corrector = f"vps:gamma={gamma},{args.settings}" if gamma else "none"
         row = []
         for name in names:
             operator, gains = TASKS[name], []

@@ -1,5 +1,6 @@
 """Inpainting: some pixels are known, the others are not."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -23,16 +24,7 @@ class Inpaint(LinearOperator):
 
     def known(self, height: int, width: int) -> Tensor:
         """1 where a pixel is known, 0 where it is lost, shape (1, 1, height, width)."""
-        if self.mask is None:
-            chance = torch.rand(height, width, generator=torch.Generator().manual_seed(self.seed))
-            return (chance >= self.share).float()[None, None]
-        from dreamclean.pictures import Picture
-
-        known = (Picture.open(self.mask).pixels.mean(1, keepdim=True) > 0.5).float()
-        if known.shape[2:] != (height, width):
-            size = f"{known.shape[3]}x{known.shape[2]}"
-            raise DreamCleanError(f"{self.mask} is {size}, the image {width}x{height}; give a mask of the image's size")
-        return known
+        return _known(self, height, width)
 
     def degrade(self, x: Tensor) -> Tensor:
         return x * self.known(*x.shape[2:]).to(x)
@@ -40,3 +32,17 @@ class Inpaint(LinearOperator):
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         known = self.known(*v.shape[2:]).to(v)
         return known * v / (gain + variance)
+
+
+@lru_cache(maxsize=4)
+def _known(operator: Inpaint, height: int, width: int) -> Tensor:
+    if operator.mask is None:
+        chance = torch.rand(height, width, generator=torch.Generator().manual_seed(operator.seed))
+        return (chance >= operator.share).float()[None, None]
+    from dreamclean.pictures import Picture
+
+    known = (Picture.open(operator.mask).pixels.mean(1, keepdim=True) > 0.5).float()
+    if known.shape[2:] != (height, width):
+        size = f"{known.shape[3]}x{known.shape[2]}"
+        raise DreamCleanError(f"{operator.mask} is {size}, the image {width}x{height}; give a mask of the image's size")
+    return known

@@ -9,18 +9,18 @@ MODEL = Path(__file__).with_name("model")
 """The model as a diffusers folder: ``DDPMPipeline.from_pretrained(MODEL)`` loads it too."""
 
 BLIND: dict[str, Any] = {
-    "initializer": "matched-level",
-    "corrector": "vps:gamma=0.1,fused=true",
-    "sampler": "ddim",
-    "strength": 60,
-    "steps": 6,
+    "initializer": "dreamclean/matched-level",
+    "corrector": "dreamclean/vps:gamma=0.05,fused=true",
+    "sampler": "dreamclean/ddim",
+    "strength": 56,
+    "steps": 4,
 }
 KNOWN: dict[str, Any] = {
-    "initializer": "forward-noising",
-    "corrector": "vps:gamma=0.8,fused=true",
-    "sampler": "ddim",
-    "strength": 160,
-    "steps": 16,
+    "initializer": "dreamclean/forward-noising",
+    "corrector": "dreamclean/vps:gamma=0.9,fused=true",
+    "sampler": "dreamclean/ddim",
+    "strength": 200,
+    "steps": 12,
 }
 
 
