@@ -26,6 +26,9 @@ EIGHT_BIT = 1 / 255 / 12**0.5
 
 Listener = Callable[[Step], object]
 
+_STREAM = 0x447265616D436C65
+"""Sets a restoration's random numbers apart from the measurement noise that the same seed made."""
+
 
 @dataclass(frozen=True)
 class Restoration:
@@ -205,7 +208,7 @@ def _recipe(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
 
 def _noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
     """Standard normal noise, each image's from a generator of its own, drawn on the CPU on every device."""
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [torch.Generator().manual_seed(seed ^ _STREAM) for seed in seeds]
 
     def noise(x: Tensor) -> Tensor:
         drawn = [torch.randn(x.shape[1:], generator=generator) for generator in generators]

@@ -430,3 +430,15 @@ def test_a_measurement_that_is_no_picture(unet: str, photo: Image.Image) -> None
     with pytest.raises(DreamCleanError, match="is no picture; give it from Python as a tensor"):
         restorer(photo)
     assert restorer(restorer.operator.degrade(images(1))).image.shape == (1, 3, 12, 20)
+
+
+def test_a_seed_means_other_noise_in_measuring_and_restoring() -> None:
+    """Otherwise a picture degraded with seed 0 would be restored with the very noise that spoilt it."""
+    size = (64, 64)
+    clean = torch.full((1, 3, *size), 0.5)
+    noisy = Identity(noise=0.2).measure(clean, torch.Generator().manual_seed(0))
+    drawn = Restorer(
+        Mixture.around(clean), initializer="forward-noising", corrector="none", strength=900, steps=1, seed=0, **CPU
+    )(clean, trace=True)
+    pair = torch.stack([(noisy - clean).flatten(), drawn.trace[0].x.flatten()])
+    assert abs(float(torch.corrcoef(pair)[0, 1])) < 0.05
