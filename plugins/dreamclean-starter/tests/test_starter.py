@@ -1,0 +1,76 @@
+"""The starter prior: its weights, its figures and its card are what they claim to be."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from dreamclean_starter.prior import BLIND, KNOWN, MODEL, Starter
+
+from dreamclean import Picture, Restorer
+from dreamclean.plugins import host
+from dreamclean.testing import PriorSuite
+
+CARD = (Path(__file__).parents[1] / "README.md").read_text()
+CUP = Picture.open(Path(__file__).with_name("cup.png")).pixels
+
+
+def psnr(image: torch.Tensor) -> float:
+    return float(-10 * (image - CUP).square().mean().log10())
+
+
+class TestConformance(PriorSuite):
+    component = Starter()
+
+
+def test_it_is_what_runs_when_nothing_is_chosen():
+    assert isinstance(host().default_prior(), Starter)
+
+
+def test_the_weights_are_those_of_the_card():
+    digest = hashlib.sha256((MODEL / "unet/diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
+    assert digest in CARD
+
+
+def test_the_recipes_are_those_of_the_card():
+    blocks = re.findall(r"```json\n(.*?)```", CARD, re.DOTALL)
+    assert [json.loads(block) for block in blocks] == [BLIND, KNOWN]
+
+
+@pytest.mark.parametrize("sigma", [25, 50])
+def test_one_step_denoising_of_a_small_picture(sigma):
+    """The card's figure for this picture, to 0.05 dB."""
+    (claimed,) = re.findall(rf"cup\.png.*sigma = {sigma}: ([\d.]+) dB", CARD)
+    prior = Starter()
+    noise = torch.randn(CUP.shape, generator=torch.Generator().manual_seed(0))
+    level = prior.schedule.at(prior.schedule.timestep(2 * sigma / 255))
+    with torch.no_grad():
+        x = level.a * prior.encode(CUP + sigma / 255 * noise)
+        found = psnr(prior.decode(prior.predict(x, level).x0).clamp(0, 1))
+    assert found == pytest.approx(float(claimed), abs=0.05)
+
+
+def test_blind_restoration_of_noise_helps():
+    noise = torch.randn(CUP.shape, generator=torch.Generator().manual_seed(0))
+    noisy = (CUP + 25 / 255 * noise).clamp(0, 1)
+    assert psnr(Restorer()(noisy).image) > psnr(noisy) + 4
+
+
+def test_known_operator_restoration_helps():
+    restorer = Restorer(operator="inpaint:share=0.5,noise=0.02")
+    y = restorer.operator.measure(CUP, torch.Generator().manual_seed(0))
+    assert psnr(restorer(y).image) > psnr(restorer.operator.pseudo_inverse(y)) + 8
+
+
+def test_plain_diffusers_loads_it():
+    from diffusers import DDPMPipeline
+
+    pipeline = DDPMPipeline.from_pretrained(MODEL, low_cpu_mem_usage=False)
+    assert pipeline.scheduler.config.num_train_timesteps == 1000
+    x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    prior = Starter()
+    level = prior.schedule.at(300)
+    with torch.no_grad():
+        assert torch.allclose(pipeline.unet.float()(x, 300).sample, prior.predict(x, level).eps, atol=1e-5)
