@@ -93,7 +93,7 @@ def restore(
 
     What is not said comes from the recipe, then the preset, then the prior's own recommendation.
     """
-    from dreamclean.jobs import Progress, plan, run
+    from dreamclean.jobs import plan, progress, run
     from dreamclean.restorer import Restorer
 
     jobs, done = plan(source, output, "restored", overwrite)
@@ -112,23 +112,22 @@ def restore(
         device=device,
         dtype=dtype,
     )
-    with Progress(len(jobs)) as progress:
 
-        def one(job: "Job") -> dict[str, Any]:
-            from dreamclean.pictures import save
+    def one(job: "Job") -> dict[str, Any]:
+        from dreamclean.pictures import save
 
-            progress.begin(job.source.name)
-            result = restorer(job.source, on_step=progress.on_step)
-            save(result.image, job.target, result.recipe.to_json())
-            return {
-                "nfe": result.nfe,
-                "seconds": round(result.seconds, 4),
-                "prior_seconds": round(result.prior_seconds, 4),
-                "seed": result.recipe.seed,
-                "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
-            }
+        with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
+            result = restorer(job.source, on_step=on_step)
+        save(result.image, job.target, result.recipe.to_json())
+        return {
+            "nfe": result.nfe,
+            "seconds": round(result.seconds, 4),
+            "prior_seconds": round(result.prior_seconds, 4),
+            "seed": result.recipe.seed,
+            "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
+        }
 
-        done_well = run(jobs, done, one, as_json, lambda r: f"{r['nfe']} evaluations, {r['seconds']:.1f} s")
+    done_well = run(jobs, done, one, as_json, lambda r: f"{r['nfe']} evaluations, {r['seconds']:.1f} s")
     raise typer.Exit(0 if done_well else 2)
 
 

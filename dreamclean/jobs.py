@@ -3,10 +3,12 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import rich.markup
 import rich.progress
 from rich.console import Console
 
@@ -81,25 +83,16 @@ def run(
     return not failures
 
 
-class Progress:
-    """A progress bar on standard error, where that is a terminal."""
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[Any], None]]:
+    """A listener to steps that draws a bar on standard error where that is a terminal; gone when done.
 
-    def __init__(self, pictures: int) -> None:
-        console = Console(stderr=True)
-        self._bar = rich.progress.Progress(console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("", total=None)
-        self._pictures, self._number = pictures, 0
-
-    def __enter__(self) -> "Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def begin(self, name: str) -> None:
-        self._number += 1
-        self._bar.reset(self._task, total=None, description=f"{self._number}/{self._pictures} {name}")
-
-    def on_step(self, step: Any) -> None:
-        self._bar.update(self._task, completed=step.index, total=step.total)
+    Standard output is left alone, so that ``--json`` can be piped.
+    """
+    console = Console(stderr=True)
+    bar = rich.progress.Progress(
+        console=console, transient=True, disable=not console.is_terminal, redirect_stdout=False, redirect_stderr=False
+    )
+    with bar:
+        task = bar.add_task(rich.markup.escape(label), total=None)
+        yield lambda step: bar.update(task, completed=step.index, total=step.total)

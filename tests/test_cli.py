@@ -560,3 +560,18 @@ def test_describe_gives_bounds_types_and_defaults(cli: Cli) -> None:
     assert "  shape = uniform  (uniform | gaussian | motion | file)\n" in out
     assert "  file = none  (path | none)\n" in out
     assert "  path = (needed)  (string)\n" in cli("describe", "prior/diffusers").out
+
+
+def test_the_progress_bar_leaves_standard_output_alone(
+    unet: str, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With standard error a terminal, what is piped from standard output is JSON and nothing else."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes standard error for a terminal
+    photo.save(tmp_path / "[in].png")
+    monkeypatch.setattr(sys, "argv", ["dreamclean", "restore", str(tmp_path / "[in].png"), "--prior", unet, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr()
+    assert ended.value.code == 0
+    assert json.loads(printed.out)["nfe"] == 90
+    assert "[in].png" in printed.err
