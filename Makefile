@@ -24,7 +24,7 @@ demo: install
 	$(BIN)/python contrib/demo/demo.py demo
 
 test: install
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest  # the tests' pictures are small: threads would only wait for each other
 
 lint: install
 	$(BIN)/ruff check .
