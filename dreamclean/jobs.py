@@ -46,8 +46,8 @@ def plan(source: Path, output: Path | None, suffix: str, overwrite: bool) -> tup
     taken = Counter(name.lower() for path in sources for name in (path.stem, path.name))
     names = [path.stem if taken[path.stem.lower()] == 1 else path.name for path in sources]
     jobs = [Job(path, folder / f"{name}.png") for path, name in zip(sources, names, strict=True)]
-    todo = [job for job in jobs if overwrite or not job.target.exists()]
-    return todo, len(jobs) - len(todo)
+    left = [job for job in jobs if overwrite or not job.target.exists()]
+    return left, len(jobs) - len(left)
 
 
 def run(
