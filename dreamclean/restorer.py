@@ -92,9 +92,9 @@ class Restorer:
         said = said.over(_recipe(recipe).without_versions())
         objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
 
-        def component(kind: str, fallback: Any = None) -> Any:
+        def component(kind: str) -> Any:
             spec = objects.get(kind) or getattr(said, kind)
-            return self._host.make(kind, spec) if spec else fallback
+            return self._host.make(kind, spec) if spec else None
 
         self.prior = component("prior") or self._host.default_prior()
         self.operator: Operator | None = component("operator")
@@ -103,9 +103,9 @@ class Restorer:
             self.operator = with_noise(self.operator, noise)
         elif noise is not None:
             raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
-        if preset is not None and preset not in PRESETS:
-            raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
         if preset is not None:
+            if preset not in PRESETS:
+                raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
             said = said.over(PRESETS[preset](known, self.prior.schedule))
         recommended = make_recipe(**self.prior.recommended(known))
         said = said.over(recommended).over(paper(known, self.prior.schedule))
