@@ -20,13 +20,14 @@ from typing import Any
 
 import dreamclean
 from dreamclean import describe, hookspecs
-from dreamclean.plugins import BASES, Entry, Host, base_class
+from dreamclean.plugins import KINDS, Entry, Host
 
 FOLDER = Path(__file__).parent / "reference"
 HEAD = "<!-- Written by docs/build_reference.py; change the docstrings, then run it again. -->\n\n"
 
 ARGUMENTS = {
     "register": "a function; call it with each class, once a class",
+    "declare": "a function; call it with the kind's name, in the singular, and its base class as `module:Class`",
     "app": "a fresh `typer.Typer`; what is added to it becomes a command of `dreamclean`",
     "step": "a [`Step`](python.md#step): `index` of `total`, `level`, `x`, `nfe`; copy `x` to keep it",
 }
@@ -61,10 +62,10 @@ def component_page() -> str:
         "Write a component as `name:key=value,key=value`, as a table `{ name = ..., key = value }`, "
         "or as a Python object."
     ]
-    entries = Host(plugins=[]).collect()
-    for kind in BASES:
-        parts.append(f"## {kind.capitalize()}s\n\n{markdown(base_class(kind))}")
-        parts += [component(entry) for entry in entries if entry.kind == kind]
+    host = Host(plugins=[])
+    for kind in KINDS:
+        parts.append(f"## {kind.capitalize()}s\n\n{markdown(host.base(kind))}")
+        parts += [component(entry) for entry in host.collect() if entry.kind == kind]
     return "\n\n".join(parts) + "\n"
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dreamclean.correctors.langevin import Langevin
     from dreamclean.correctors.none import NoCorrector
     from dreamclean.correctors.vps import VPS
+    from dreamclean.discovery import Plugin
     from dreamclean.initializers.base import Initializer
     from dreamclean.initializers.ddim_inversion import DDIMInversion
     from dreamclean.initializers.forward_noising import ForwardNoising
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from dreamclean.operators.jpeg import JPEG
     from dreamclean.operators.separable import SeparableOperator
     from dreamclean.pictures import Picture
-    from dreamclean.plugins import Host, Plugin
+    from dreamclean.plugins import Host
     from dreamclean.priors.base import Estimate, Prior
     from dreamclean.priors.diffusers import Diffusers, UNetPrior
     from dreamclean.priors.mixture import Mixture
@@ -69,7 +70,8 @@ _WHERE = {
     "operators.jpeg": "JPEG",
     "operators.separable": "SeparableOperator",
     "pictures": "Picture",
-    "plugins": "Host Plugin",
+    "discovery": "Plugin",
+    "plugins": "Host",
     "priors.base": "Estimate Prior",
     "priors.diffusers": "Diffusers UNetPrior",
     "priors.mixture": "Mixture",

@@ -16,6 +16,16 @@ hookimpl = pluggy.HookimplMarker("dreamclean")
 Register = Callable[[type[Any]], None]
 
 
+def components_hook() -> Callable[[Register], None]:
+    """The hook of a kind that a plugin declares: ``register`` is called with each class."""
+
+    @hookspec
+    def register_components(register: Register) -> None:
+        """Register components of this kind: call ``register`` with each subclass of its base class."""
+
+    return register_components
+
+
 @hookspec
 def register_priors(register: Register) -> None:
     """Register model backends: call ``register`` with each subclass of ``dreamclean.Prior``."""
@@ -39,6 +49,15 @@ def register_samplers(register: Register) -> None:
 @hookspec
 def register_operators(register: Register) -> None:
     """Register degradations: subclasses of ``dreamclean.Operator`` or ``dreamclean.LinearOperator``."""
+
+
+@hookspec
+def register_kinds(declare: Callable[[str, str], None]) -> None:
+    """Declare a kind of component of your own: call ``declare("method", "my_package.method:Method")``.
+
+    The second argument is the kind's base class, a subclass of ``dreamclean.Component``, as
+    ``module:Class``. Every plugin can then register components of it by a hook ``register_methods``.
+    """
 
 
 @hookspec

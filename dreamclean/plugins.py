@@ -1,22 +1,20 @@
-"""The plugin host: finds plugins by their entry points and keeps what they register.
+"""The plugin host: loads the installed plugins and keeps what they register.
 
-Entry points are read as metadata first. Each plugin is loaded, checked and collected inside one ``try``
-that rolls it back, so a broken one is reported and left out while everything else works.
+Each plugin is loaded, checked and collected inside one ``try`` that rolls it back, so a broken one is
+reported and left out while everything else works.
 """
 
 import configparser
 import difflib
 import importlib
-import os
-import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import entrypoints
 import pluggy
 
 from dreamclean import builtins, hookspecs
+from dreamclean.discovery import Plugin, canonical, discover
 from dreamclean.errors import DreamCleanError
 from dreamclean.version import __version__
 
@@ -26,14 +24,20 @@ if TYPE_CHECKING:
     from dreamclean.component import Component, Spec
     from dreamclean.loop import Step
 
-GROUP = "dreamclean"
-BASES = {  # the contract of each kind; imported when components are first asked for
+KINDS = {  # the kernel's kinds and their contracts, which are imported when components are first asked for
     "prior": "dreamclean.priors.base:Prior",
     "initializer": "dreamclean.initializers.base:Initializer",
     "corrector": "dreamclean.correctors.base:Corrector",
     "sampler": "dreamclean.samplers.base:Sampler",
     "operator": "dreamclean.operators.base:Operator",
 }
+
+
+class Kind(NamedTuple):
+    """A kind of component: its contract, as ``module:Class``, and the plugin that declares it."""
+
+    base: str
+    plugin: str
 
 
 class Entry(NamedTuple):
@@ -46,39 +50,6 @@ class Entry(NamedTuple):
     version: str
 
 
-class Plugin(NamedTuple):
-    """A plugin as its metadata describes it."""
-
-    package: str
-    version: str
-    name: str
-    load: Callable[[], Any]
-
-
-def discover() -> list[Plugin]:
-    """The installed plugins, in a fixed order, without importing them.
-
-    ``DREAMCLEAN_PLUGINS``, a comma-separated list of packages, limits what is found; empty: none.
-    """
-    chosen = os.environ.get("DREAMCLEAN_PLUGINS")
-    wanted = None if chosen is None else {_canonical(part.strip()) for part in chosen.split(",")}
-    found = [
-        Plugin(
-            _canonical(e.distro.name if e.distro else e.module_name),
-            e.distro.version if e.distro else "",
-            e.name,
-            e.load,
-        )
-        for e in entrypoints.get_group_all(GROUP)
-    ]
-    return sorted((p for p in found if wanted is None or p.package in wanted), key=lambda p: p[:3])
-
-
-def _canonical(package: str) -> str:
-    """A package's name as people write it: ``my_plugin`` and ``My-Plugin`` are ``my-plugin`` (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", package).lower()
-
-
 class Host:
     """Loads plugins and answers which components there are. Make one for a test; ``host()`` is shared."""
 
@@ -86,11 +57,16 @@ class Host:
         self.manager = pluggy.PluginManager("dreamclean")
         self.manager.add_hookspecs(hookspecs)
         self.failures: dict[str, str] = {}
+        self.kinds = {kind: Kind(base, "dreamclean:builtins") for kind, base in KINDS.items()}
         self._plugins: dict[str, Plugin] = {}
         self._entries: list[Entry] | None = None
         built_in = Plugin("dreamclean", __version__, "builtins", lambda: builtins)
+        modules: dict[str, Any] = {}
         for plugin in (built_in, *(self._found() if plugins is None else plugins)):
-            self._load(plugin)
+            self._load(plugin, modules)
+        for step in (self._declare_kinds, self._register):  # every kind is known before its hook is used
+            for key, module in modules.items():
+                self._attempt(key, step, key, module)
 
     def _found(self) -> list[Plugin]:
         """The installed plugins; none if a package's metadata cannot be read, which is reported."""
@@ -100,17 +76,41 @@ class Host:
             self._drop("installed packages", error)
             return []
 
-    def _load(self, plugin: Plugin) -> None:
-        key = f"{plugin.package}:{plugin.name}"
+    def _attempt(self, key: str, action: Callable[..., Any], *arguments: Any) -> Any:
+        """What ``action`` returns; if it raises, the plugin ``key`` is dropped and the result is None."""
+        if key in self.failures:
+            return None
         try:
-            module = plugin.load()
-            self.manager.register(module, name=key)
-            self.manager.check_pending()
-            if not self.manager.get_hookcallers(module):
-                raise TypeError("it has no hooks; mark its hook functions with @dreamclean.hookimpl")
-            self._plugins[key] = plugin
+            return action(*arguments)
         except (Exception, SystemExit) as error:
-            self._drop(key, error)
+            return self._drop(key, error)
+
+    def _load(self, plugin: Plugin, modules: dict[str, Any]) -> None:
+        key = f"{plugin.package}:{plugin.name}"
+        module = self._attempt(key, plugin.load)
+        if key not in self.failures:
+            self._plugins[key], modules[key] = plugin, module
+
+    def _declare_kinds(self, key: str, module: Any) -> None:
+        alone = pluggy.PluginManager("dreamclean")
+        alone.add_hookspecs(hookspecs)
+        alone.register(module)
+
+        def declare(kind: str, base: str) -> None:
+            if kind in self.kinds:
+                raise ValueError(f"the kind '{kind}' is declared by {self.kinds[kind].plugin} already")
+            self.manager.add_hookspecs(
+                type("Hooks", (), {f"register_{kind}s": staticmethod(hookspecs.components_hook())})
+            )
+            self.kinds[kind] = Kind(base, key)
+
+        alone.hook.register_kinds(declare=declare)
+
+    def _register(self, key: str, module: Any) -> None:
+        self.manager.register(module, name=key)
+        self.manager.check_pending()
+        if not self.manager.get_hookcallers(module):
+            raise TypeError("it has no hooks; mark its hook functions with @dreamclean.hookimpl")
 
     def _drop(self, key: str, error: BaseException) -> None:
         if self.manager.has_plugin(key):
@@ -126,17 +126,17 @@ class Host:
         """Every component of every plugin; those of a plugin that fails on the way are left out."""
         if self._entries is None:
             self._entries = []
+            for name, kind in self.kinds.items():
+                self._attempt(kind.plugin, self.base, name)
+            self.kinds = {name: kind for name, kind in self.kinds.items() if kind.plugin not in self.failures}
             for key, plugin in list(self._plugins.items()):
-                try:
-                    self._entries += self._collect_one(key, plugin)
-                except (Exception, SystemExit) as error:
-                    self._drop(key, error)
+                self._entries += self._attempt(key, self._collect_one, key, plugin) or []
         return self._entries
 
     def _collect_one(self, key: str, plugin: Plugin) -> list[Entry]:
         entries: list[Entry] = []
-        for kind in BASES:
-            base = base_class(kind)
+        for kind in self.kinds:
+            base = self.base(kind)
 
             def register(cls: type[Any], kind: str = kind, base: type[Any] = base) -> None:
                 if not (isinstance(cls, type) and issubclass(cls, base)):
@@ -157,28 +157,30 @@ class Host:
         """Let every plugin add its commands to ``app``; one that fails on the way adds none."""
         for key in list(self._plugins):
             own = type(app)()
-            try:
-                self._call_one(key, "register_commands", app=own)
-            except (Exception, SystemExit) as error:
-                self._drop(key, error)
-            else:
+            self._attempt(key, lambda key=key, own=own: self._call_one(key, "register_commands", app=own))
+            if key not in self.failures:
                 app.registered_commands += own.registered_commands
                 app.registered_groups += own.registered_groups
 
     def tell(self, step: "Step") -> None:
         """Tell every plugin of a step; one that raises is told no more, and the run goes on."""
         for listener in self.manager.hook.on_step.get_hookimpls():
-            try:
-                self._call_one(listener.plugin_name, "on_step", step=step)
-            except (Exception, SystemExit) as error:
-                self._drop(listener.plugin_name, error)
+            key = listener.plugin_name
+            self._attempt(key, lambda key=key: self._call_one(key, "on_step", step=step))
+
+    def base(self, kind: str) -> Any:
+        """The base class of a kind of component; DreamCleanError for an unknown kind."""
+        if kind not in self.kinds:
+            raise DreamCleanError(f"there is no kind '{kind}'; there are {', '.join(self.kinds)}")
+        module, _, name = self.kinds[kind].base.partition(":")
+        return getattr(importlib.import_module(module), name)
 
     def find(self, kind: str, name: str) -> Entry:
         """The component called ``name`` or ``package/name``; DreamCleanError if there is none, or two."""
-        base_class(kind)  # an error for an unknown kind
+        self.base(kind)  # an error for an unknown kind
         package, _, short = name.rpartition("/")
         named = [e for e in self.collect() if e.kind == kind and e.name == short]
-        matches = [e for e in named if not package or e.package == _canonical(package)]
+        matches = [e for e in named if not package or e.package == canonical(package)]
         if len(matches) > 1:
             choices = " or ".join(f"{e.package}/{e.name}" for e in matches)
             raise DreamCleanError(f"several packages have a {kind} '{name}'; choose {choices}")
@@ -201,7 +203,7 @@ class Host:
         """The component that a string, a config or the component itself stands for."""
         from dreamclean.component import parse_spec, validated
 
-        base = base_class(kind)
+        base = self.base(kind)
         if isinstance(spec, base):
             return spec
         if not isinstance(spec, str | dict):
@@ -230,15 +232,6 @@ class Host:
     def provider(self, component: Any) -> tuple[str, str] | None:
         """Package and version of the registered class of ``component``, or None."""
         return next(((e.package, e.version) for e in self.collect() if e.component is type(component)), None)
-
-
-@cache
-def base_class(kind: str) -> Any:
-    """The base class of a kind of component."""
-    if kind not in BASES:
-        raise DreamCleanError(f"there is no kind '{kind}'; there are {', '.join(BASES)}")
-    module, _, name = BASES[kind].partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 @cache

@@ -261,3 +261,60 @@ def test_listener_is_told_of_every_step_and_one_that_fails_of_no_more(install: I
     assert sys.modules["fake_a"].steps == [0, 1]
     assert sys.modules["fake_b"].steps == [0, 1, 2, 3]
     assert host.failures == {"fake-a:fake_a": "AssertionError: enough"}
+
+
+KIND = """
+from dreamclean import Component
+
+class Method(Component):
+    kind = "method"
+
+@hookimpl
+def register_kinds(declare):
+    declare("method", "{base}")
+"""
+METHOD = """
+@hookimpl
+def register_methods(register):
+    from zkind import Method
+    register(type("Own", (Method,), {"__doc__": "A method.", "__module__": __name__, "name": "own"}))
+"""
+
+
+def test_a_plugin_declares_a_kind_and_another_registers_components_of_it(install: Install) -> None:
+    install("a-user", auser=METHOD)  # found before the plugin that declares the kind
+    install("z-kind", zkind=KIND.format(base="zkind:Method"))
+    host = Host()
+    assert host.failures == {}
+    assert (host.find("method", "own").package, host.make("method", "own").name) == ("a-user", "own")
+
+
+def test_a_component_of_a_kind_that_nobody_declares_is_reported(install: Install) -> None:
+    install("a-user", auser=METHOD)
+    assert "register_methods" in Host().failures["a-user:auser"]
+
+
+def test_a_kind_declared_twice_is_reported_and_the_first_stays(install: Install) -> None:
+    install("y-kind", ykind=KIND.format(base="ykind:Method"))
+    install("z-kind", zkind=KIND.format(base="zkind:Method"))
+    host = Host()
+    assert "'method' is declared by y-kind:ykind already" in host.failures["z-kind:zkind"]
+    assert host.kinds["method"].plugin == "y-kind:ykind"
+
+
+def test_a_kind_whose_base_class_is_not_there_drops_its_plugin_alone(install: Install) -> None:
+    install("fake-one", fake_one=GOOD.format(name="calm"))
+    install("z-kind", zkind=KIND.format(base="zkind:Missing"))
+    host = Host()
+    assert correctors(host)["calm"] == "fake-one"
+    assert "Missing" in host.failures["z-kind:zkind"]
+    with pytest.raises(DreamCleanError, match="there is no kind 'method'"):
+        host.find("method", "own")
+
+
+def test_a_component_of_the_wrong_base_class_is_reported(install: Install) -> None:
+    install("a-user", auser=GOOD.format(name="calm").replace("correctors", "methods"))
+    install("z-kind", zkind=KIND.format(base="zkind:Method"))
+    host = Host()
+    host.collect()
+    assert "no subclass of Method" in host.failures["a-user:auser"]

@@ -5,8 +5,9 @@
 The run is resumable to the step: start the same command again and it goes on from ``RUN/last.pt``.
 Beside each checkpoint stands ``RUN/model``, the averaged weights as a diffusers folder in fp16.
 
-The network is diffusers' ``UNet2DModel`` without attention, trained to predict the noise of
-``x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps`` (Ho et al. 2020, linear beta, T = 1000).
+The network is diffusers' ``UNet2DModel`` without attention, trained on
+``x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps`` (Ho et al. 2020, linear beta, T = 1000) to predict the
+noise ``eps``, or ``v = sqrt(abar_t) eps - sqrt(1 - abar_t) x_0`` (Salimans and Ho 2022).
 """
 
 import argparse
@@ -93,13 +94,13 @@ class Crops:
         return self.pixels[index].permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def one_step_psnr(net: UNet2DModel, folder: Path, abar: Tensor, limit: int) -> dict[int, float]:
+def one_step_psnr(net: UNet2DModel, folder: Path, abar: Tensor, limit: int, prediction: str) -> dict[int, float]:
     """PSNR in dB of one-step denoising of centre 256² crops, by noise standard deviation (of 255)."""
     device, result = abar.device, {}
     paths = photographs(folder)[:limit]
     for sigma in (10, 25, 50, 100):
         t = ((1 - abar).sqrt() / abar.sqrt() - 2 * sigma / 255).abs().argmin()
-        scores = []
+        a, s, scores = abar[t].sqrt(), (1 - abar[t]).sqrt(), []
         for number, path in enumerate(paths):
             photo = Image.open(path).convert("RGB")
             left, top = (photo.width - 256) // 2, (photo.height - 256) // 2
@@ -108,8 +109,8 @@ def one_step_psnr(net: UNet2DModel, folder: Path, abar: Tensor, limit: int) -> d
             noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(number)) * (2 * sigma / 255)
             y = (x0 + noise).to(device)
             with torch.inference_mode():
-                eps = net(y * abar[t].sqrt(), t[None]).sample.float()
-            estimate = (y - (1 - abar[t]).sqrt() / abar[t].sqrt() * eps).clamp(-1, 1)
+                out = net(y * a, t[None]).sample.float()
+            estimate = (a * (y * a) - s * out if prediction == "v_prediction" else y - s / a * out).clamp(-1, 1)
             scores.append(-10 * math.log10((estimate - x0.to(device)).square().mean().item() / 4))
         result[sigma] = round(sum(scores) / len(scores), 3)
     return result
@@ -142,6 +143,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--level-power", type=float, default=2.0, help="t = 1000 u^p with u uniform: weight on low noise")
     p.add_argument("--channels", type=lambda s: tuple(map(int, s.split(","))), default=(16, 48, 96, 192, 256))
     p.add_argument("--layers", type=int, default=1)
+    p.add_argument("--prediction", choices=["epsilon", "v_prediction"], default="epsilon")
     p.add_argument("--init", type=Path, help="start from the weights of a diffusers folder")
     p.add_argument("--validate", type=Path, help="folder of clean test photographs, 256 pixels a side or more")
     p.add_argument("--validate-limit", type=int, default=6)
@@ -160,6 +162,7 @@ class Run:
     def __init__(self, args: argparse.Namespace, device: torch.device) -> None:
         self.folder: Path = args.run
         self.shard: str = args.shard
+        self.prediction: str = args.prediction
         net = UNet2DModel.from_pretrained(args.init) if args.init else network(args.channels, args.layers)
         self.net = net.float().to(device, memory_format=torch.channels_last)
         self.average = UNet2DModel.from_config(net.config).to(device, memory_format=torch.channels_last)
@@ -202,7 +205,7 @@ class Run:
         half = UNet2DModel.from_config(self.average.config)
         half.load_state_dict(self.average.state_dict())
         half.half().save_pretrained(new / "unet", max_shard_size=self.shard)
-        DDPMScheduler(num_train_timesteps=T, beta_schedule="linear", prediction_type="epsilon").save_pretrained(
+        DDPMScheduler(num_train_timesteps=T, beta_schedule="linear", prediction_type=self.prediction).save_pretrained(
             new / "scheduler"
         )
         index = {
@@ -220,7 +223,8 @@ class Run:
         x_t = (a * x0 + s * eps).contiguous(memory_format=torch.channels_last)
         with torch.autocast(x0.device.type, torch.bfloat16, enabled=bf16):
             predicted = self.net(x_t, t).sample
-        error = (predicted.float() - eps).square().mean((1, 2, 3))
+        target = eps if self.prediction == "epsilon" else a * eps - s * x0
+        error = (predicted.float() - target).square().mean((1, 2, 3))
         error.mean().backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         for group in self.optimizer.param_groups:
@@ -263,7 +267,11 @@ def main() -> None:
             run.save()
             speed = (run.crops - seen) / (time.monotonic() - began)
             loss = " ".join(f"<{b}:{v:.4f}" for b, v in zip(BANDS[1:], (total / count).tolist(), strict=True))
-            scores = one_step_psnr(run.average, args.validate, abar, args.validate_limit) if args.validate else {}
+            scores = (
+                one_step_psnr(run.average, args.validate, abar, args.validate_limit, args.prediction)
+                if args.validate
+                else {}
+            )
             print(f"{run.crops} crops {speed:.1f}/s {run.hours:.2f} h | loss {loss} | PSNR {scores}", flush=True)
             saved = time.monotonic()
             total.zero_(), count.zero_()
