@@ -178,7 +178,9 @@ class Restorer:
         y = y.to(self.device)
         estimate = Estimator(self.prior, operator, y)
         start = self.prior.encode(operator.start(y) if operator else y)
-        x = restore(start, self.levels, estimate, self.initializer, self.corrector, self.sampler, _noise(seeds), listen)
+        x = restore(
+            start, self.levels, estimate, self.initializer, self.corrector, self.sampler, seeded_noise(seeds), listen
+        )
         image = self.prior.decode(x).clamp(0, 1)
         seconds = time.perf_counter() - began
         recipe = self.recipe.model_copy(update={"seed": seeds[0]})
@@ -206,7 +208,7 @@ def _recipe(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
     return read_recipe(Path(recipe)) if isinstance(recipe, Path | str) else make_recipe(**recipe or {})
 
 
-def _noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
+def seeded_noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
     """Standard normal noise, each image's from a generator of its own, drawn on the CPU on every device."""
     generators = [torch.Generator().manual_seed(seed ^ _STREAM) for seed in seeds]
 

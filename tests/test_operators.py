@@ -525,13 +525,63 @@ def test_jpeg_cascade_is_one_pass_after_the_other() -> None:
     assert not torch.equal(cascade, JPEG(quality=(10, 20, 40)).degrade(x))
 
 
-def test_jpeg_projection_keeps_what_agrees() -> None:
-    """An image that compresses to y stays; any other is brought nearer to y."""
-    jpeg, x = JPEG(quality=(20,)), smooth()
-    y = jpeg.degrade(x)
-    assert torch.equal(jpeg.project(x, y, 0.3), x)
-    other = (x + 0.2 * (rand(*x.shape, seed=1, dtype=x.dtype) - 0.5)).clamp(0, 1)
-    assert mismatch(jpeg, jpeg.project(other, y, 0.3), y) < 0.7 * mismatch(jpeg, other, y)
+def cosine(down: int, across: int) -> Tensor:
+    """A JPEG basis function of unit norm in every 8 x 8 block of a (1, 3, 32, 32) grey image, from the DCT's definition."""
+    i = torch.arange(32, dtype=torch.float64) % 8
+    column, row = (torch.cos((2 * i + 1) * k * math.pi / 16) * (0.5 if k else 0.125**0.5) for k in (down, across))
+    return (column[:, None] * row).expand(1, 3, 32, 32)
+
+
+@pytest.mark.parametrize(("down", "across", "step"), [(0, 0, 16), (0, 7, 61), (3, 1, 17), (7, 7, 99)])
+@pytest.mark.parametrize("std", [0.02, 0.2])
+def test_jpeg_projection_weighs_each_frequency_by_its_rounding(down: int, across: int, step: int, std: float) -> None:
+    """Quality 50 is the standard's own luma table (ITU T.81, K.1), of which four entries stand here."""
+    jpeg, x0, offset = JPEG(quality=(50,)), torch.full((1, 3, 32, 32), 0.5, dtype=torch.float64), cosine(down, across)
+    moved = jpeg.project(x0, x0 + 0.1 * offset, std) - x0
+    weight = std**2 / (std**2 + (step / 255) ** 2 / 12)
+    assert relative(moved, weight * 0.1 * offset) < 1e-4
+
+
+def test_jpeg_projection_follows_the_shifted_grid() -> None:
+    x0, offset = torch.full((1, 3, 32, 32), 0.5, dtype=torch.float64), cosine(2, 5)
+    plain = JPEG(quality=(50,)).project(x0, x0 + offset, 0.05) - x0
+    shifted = JPEG(quality=(50,), shift=(3,)).project(x0, x0 + offset.roll((-3, -3), (2, 3)), 0.05) - x0
+    assert relative(shifted.roll((3, 3), (2, 3))[..., 8:-8, 8:-8], plain[..., 8:-8, 8:-8]) < 1e-4
+    unshifted = JPEG(quality=(50,)).project(x0, x0 + offset.roll((-3, -3), (2, 3)), 0.05) - x0
+    assert relative(unshifted.roll((3, 3), (2, 3))[..., 8:-8, 8:-8], plain[..., 8:-8, 8:-8]) > 0.05
+
+
+def test_jpeg_passes_add_their_rounding() -> None:
+    x0, offset = torch.full((1, 3, 32, 32), 0.5, dtype=torch.float64), cosine(0, 0)
+    moved = JPEG(quality=(50, 50)).project(x0, x0 + offset, 0.02) - x0
+    assert relative(moved, 0.02**2 / (0.02**2 + 2 * (16 / 255) ** 2 / 12) * offset) < 1e-4
+
+
+def test_jpeg_colour_is_known_in_twos_where_it_was_halved() -> None:
+    x0, checks = torch.full((1, 3, 32, 32), 0.5), torch.ones(32)
+    checks[1::2] = -1
+    colour = torch.tensor([1.0, 0.0, -1.0]).view(1, 3, 1, 1) * checks
+    colour = colour - 0.299 * colour[:, :1] - 0.587 * colour[:, 1:2] - 0.114 * colour[:, 2:]  # no luma
+    assert torch.allclose(JPEG(quality=(50,)).project(x0, x0 + colour, 1.0), x0, atol=1e-5)
+    full = JPEG(quality=(95,), chroma=False).project(x0, x0 + colour, 10.0)
+    assert torch.allclose(full, x0 + colour, atol=1e-3)
+
+
+@pytest.mark.parametrize(("quality", "std"), [(50, 0.05), (50, 0.1), (80, 0.03)])
+def test_jpeg_projection_is_nearer_the_image_than_estimate_and_measurement(quality: int, std: float) -> None:
+    """Of an image whose coefficients fill the rounding's bins, and an estimate with white errors."""
+    generator = torch.Generator().manual_seed(0)
+    x = 0.5 + 0.15 * torch.randn(1, 1, 64, 64, generator=generator).expand(-1, 3, -1, -1).clamp(-3, 3)
+    y = JPEG(quality=(quality,)).degrade(x)
+    estimate = x + std * torch.randn(1, 1, 64, 64, generator=generator)
+    better = JPEG(quality=(quality,)).project(estimate, y, std)
+    assert (better - x).norm() < 0.95 * min((y - x).norm(), (estimate - x).norm())
+
+
+def test_jpeg_projection_weighs_the_noise() -> None:
+    x0, y = torch.full((1, 3, 16, 16), 0.5), torch.full((1, 3, 16, 16), 0.6)
+    moved = JPEG(quality=(100,), noise=0.05).project(x0, y, 0.05) - x0
+    assert torch.allclose(moved, torch.full_like(moved, 0.05), atol=1e-3)
 
 
 # ---------------------------------------------------------------------------------- Fourier magnitudes

@@ -1,14 +1,17 @@
 """JPEG compression by the real codec, once or several times over shifted grids."""
 
 import io
+from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from dreamclean.component import IntList
+from dreamclean.operators import dct
 from dreamclean.operators.base import Operator
 
 
@@ -55,8 +58,34 @@ class JPEG(Operator):
         return np.asarray(Image.open(file))[shift:, shift:].copy()
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
-        """x0 + y - A(x0): what the codec loses of x0 is kept (DDRM-JPEG, Kawar et al. 2022, with A^+ A = decode encode)."""
-        return x0 + (y - self.degrade(x0)) * (std**2 / (std**2 + self.noise_variance(y)))
+        """x0 + W (y - x0), with the Wiener weight std^2 / (std^2 + v) in each DCT coefficient of the last pass's grid.
+
+        Rounding a coefficient to multiples of q is taken as noise of variance q^2 / 12 (Widrow 1956), of
+        several passes the sum, so that low frequencies follow y and what the codec lost follows x0. Halved
+        colour planes follow y in their means of 2 x 2 pixels.
+        """
+        shift, (height, width) = self.shift[-1] % 8, x0.shape[2:]
+        extra = float(torch.as_tensor(self.noise_variance(y)).float().mean())
+        edges = (shift, (-width - shift) % 16, shift, (-height - shift) % 16)
+        planes = F.pad(dct.to_ycc(y - x0), edges, mode="replicate")
+        parts = []
+        for number in range(3):
+            plane, halved = planes[:, number : number + 1], self.chroma and number > 0
+            steps = torch.stack([_table(quality, number > 0) for quality in self.quality]).to(plane)
+            weight = std**2 / (std**2 + steps.square().sum(0) / 12 + extra)
+            part = dct.from_blocks(weight * dct.to_blocks(F.avg_pool2d(plane, 2) if halved else plane))
+            parts.append(F.interpolate(part, scale_factor=2.0) if halved else part)
+        update = torch.cat(parts, dim=1)[..., shift : shift + height, shift : shift + width]
+        return x0 + dct.to_rgb(update)
 
     def start(self, y: Tensor) -> Tensor:
         return y
+
+
+@lru_cache(maxsize=32)
+def _table(quality: int, chroma: bool) -> Tensor:
+    """The codec's rounding steps (8, 8) at ``quality``, for the pixel scale [0, 1]; frequencies ascend down and right."""
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG", quality=quality)
+    table = Image.open(file).quantization[int(chroma)]  # type: ignore[attr-defined]
+    return torch.tensor(table, dtype=torch.float64).view(8, 8) / 255
