@@ -1,7 +1,7 @@
-"""LPIPS with AlexNet, v0.1 (Zhang et al. 2018), in plain torch, from a safetensors file.
+"""LPIPS with AlexNet, v0.1 (Zhang et al. 2018), in plain torch, offline.
 
-The file holds AlexNet's convolutions, ``features.N.weight`` and ``.bias``, and the linear heads
-``linK.model.1.weight``.
+The weights come with the package: AlexNet's convolutions as in torchvision (``features.N``, BSD 3-Clause) and
+the linear heads of the reference implementation (``linK.model.1``, BSD 2-Clause); see LICENSES.md.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+WEIGHTS = Path(__file__).with_name("lpips_alex_fp16.safetensors")
 _LAYERS = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}  # convolution: stride, padding
 _POOLED = (3, 6)  # convolutions that a 3 x 3 maximum over stride 2 goes before
 _MEAN, _STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -19,7 +20,7 @@ _MEAN, _STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 class LPIPS:
     """Distance of images (B, 3, H, W) in [0, 1], shape (B,); 0 is alike."""
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path = WEIGHTS) -> None:
         self.weights = {name: value.float() for name, value in load_file(weights).items()}
 
     def _features(self, image: Tensor) -> list[Tensor]:

@@ -1,0 +1,161 @@
+"""``dreamclean bench``: run a suite, report it, look at latents. Heavy imports wait inside the commands."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dreamclean import DreamCleanError
+
+if TYPE_CHECKING:
+    from dreamclean_bench.store import Row
+
+bench = typer.Typer(no_args_is_help=True, help="Compare restoration methods on one prior.", rich_markup_mode=None)
+
+StoreOption = Annotated[Path, typer.Option("--store", help="The file that holds the results.")]
+Images = Annotated[Path, typer.Option("--images", help="Folder of clean pictures.")]
+PriorOption = Annotated[str | None, typer.Option("--prior", help="The model of clean images, name:key=value,...")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")]
+
+
+@bench.command("list")
+def list_all() -> None:
+    """List suites, tasks and methods."""
+    from dreamclean.plugins import host
+    from dreamclean_bench.suites import SUITES
+    from dreamclean_bench.tasks import TASKS
+
+    for suite in SUITES.values():
+        print(f"suite   {suite.name:20} {suite.title}")
+    for task in TASKS.values():
+        print(f"task    {task.name:20} {task.title}")
+    for entry in host().collect():
+        if entry.kind == "method":
+            print(f"method  {entry.name:20} {entry.component.summary()}")
+
+
+@bench.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="table1, quick, ...: see 'dreamclean bench list'.")],
+    images: Images,
+    store: StoreOption = Path("bench.sqlite"),
+    prior: PriorOption = None,
+    methods: Annotated[str | None, typer.Option(help="These methods, name:key=value,...,name,...")] = None,
+    tasks: Annotated[str | None, typer.Option(help="These tasks, separated by commas.")] = None,
+    pairs: Annotated[
+        list[str] | None, typer.Option(help="TASK=FOLDER with input/ and target/, for a task that has no operator.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many pictures.")] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Side of the centre crop in pixels.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of measurements and methods.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    keep: Annotated[int, typer.Option(min=0, help="Of so many pictures the results are kept to be looked at.")] = 2,
+    retry: Annotated[bool, typer.Option("--retry", help="Compute failed cells again.")] = False,
+    device: Device = "auto",
+    dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
+) -> None:
+    """Run a suite on a folder of clean pictures. Start it again and it goes on where it was."""
+    import os
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from dreamclean.plugins import host
+    from dreamclean_bench.runner import Setting, pictures_of, plan
+    from dreamclean_bench.runner import run as run_cells
+    from dreamclean_bench.store import Store
+    from dreamclean_bench.suites import find_suite
+    from dreamclean_bench.tasks import find_task
+
+    chosen = find_suite(suite)
+    folders = dict(_pair(text) for text in pairs or [])
+    wanted = [find_task(name) for name in (tasks.split(",") if tasks else chosen.tasks)]
+    if unpaired := [task.name for task in wanted if task.operator is None and task.name not in folders]:
+        raise DreamCleanError(f"task {unpaired[0]} is known by examples alone; give --pairs {unpaired[0]}=FOLDER")
+    specs = split_specs(methods) if methods else chosen.methods
+    made = [host().make("method", spec) for spec in specs]
+    model = host().make("prior", prior) if prior else host().default_prior()
+    work = plan(
+        wanted,
+        made,
+        pictures_of(images),
+        folders,
+        model,
+        size=size or chosen.size,
+        seed=seed,
+        limit=limit or chosen.limit,
+        keep=keep,
+    )
+    setting = Setting(prior, device, dtype, threads=max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0)
+    counts = {"done": 0, "failed": 0, "refused": 0, "there before": 0}
+    console = Console(stderr=True)
+    bar = Progress(
+        console=console, transient=True, disable=not console.is_terminal, redirect_stdout=False, redirect_stderr=False
+    )
+    with Store(store, create=True) as results, bar:
+        line = bar.add_task(chosen.name, total=len(work))
+
+        def tell(row: "Row | None") -> None:
+            counts[row.status if row else "there before"] += 1
+            bar.update(line, advance=1, description=f"{row.cell.task} {row.cell.method}" if row else chosen.name)
+            if row and row.status == "failed":
+                print(f"failed: {row.cell.image} {row.cell.task} {row.cell.method}: {row.note}", file=sys.stderr)
+
+        run_cells(work, results, setting, jobs, retry, tell)
+    print(f"{store}: " + ", ".join(f"{number} {what}" for what, number in counts.items() if number))
+
+
+def _pair(text: str) -> tuple[str, Path]:
+    task, equals, folder = text.partition("=")
+    if not equals:
+        raise DreamCleanError(f"'{text}' is no pair; write --pairs TASK=FOLDER")
+    return task, Path(folder)
+
+
+def split_specs(text: str) -> list[str]:
+    """The components of ``a,b:key=1,key=2,c``: a part with ``=`` and no ``:`` goes on with the one before."""
+    specs: list[str] = []
+    for part in filter(None, text.split(",")):
+        if specs and "=" in part and ":" not in part:
+            specs[-1] += f",{part}"
+        else:
+            specs.append(part)
+    return specs
+
+
+@bench.command()
+def report(
+    store: StoreOption = Path("bench.sqlite"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the report.")] = Path("bench-report"),
+    title: Annotated[str, typer.Option(help="Heading of the report.")] = "",
+    command: Annotated[str, typer.Option(help="The command that made the results, to be shown.")] = "",
+) -> None:
+    """Write Markdown, CSV and one HTML page: tables, plots, pictures."""
+    from dreamclean_bench.report import write_report
+    from dreamclean_bench.store import Store
+
+    with Store(store) as results:
+        for path in write_report(results, output, command or shlex.join(["dreamclean", *sys.argv[1:]]), title):
+            print(path)
+
+
+@bench.command()
+def latents(
+    images: Images,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the figures.")] = Path("bench-latents"),
+    task: Annotated[str, typer.Option(help="The degradation, see 'dreamclean bench list'.")] = "sr4-noisy",
+    prior: PriorOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="The first so many pictures.")] = 8,
+    size: Annotated[int, typer.Option(min=16, help="Side of the centre crop in pixels.")] = 256,
+    gamma: Annotated[float, typer.Option(help="Step size of VPS.")] = 0.05,
+) -> None:
+    """Draw the log-probability of latents with and without VPS, and the latents (paper, Fig. 5, 6, A2)."""
+    from dreamclean_bench.latents import latents as draw
+    from dreamclean_bench.runner import crop, pictures_of
+    from dreamclean_bench.tasks import find_task
+
+    crops = [crop(path, size) for path in pictures_of(images)[:limit]]
+    for path in draw(crops, find_task(task), prior, output, gamma=gamma):
+        print(path)

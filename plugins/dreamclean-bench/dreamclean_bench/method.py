@@ -1,0 +1,112 @@
+"""The contract of a method: a measurement, what is known of it, and a prior, to a restored image."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from dreamclean import Component, DreamCleanError, Estimator, LinearOperator, Operator, Prior
+from dreamclean.restorer import seeded_noise
+
+
+@dataclass
+class Problem:
+    """What a method is given: a batch of measurements made by one operator.
+
+    ``estimate.prior(x, level)`` is one evaluation of the prior. It counts them and their time, and can be
+    differentiated under ``torch.enable_grad``. ``noise(x)`` is standard normal noise shaped as ``x``, from
+    generators that belong to the images.
+    """
+
+    y: Tensor
+    """The measurement, (B, ...), as ``operator.measure`` makes it of images in [0, 1]."""
+    shown: Tensor
+    """The measurement as the picture that a person has, (B, 3, H, W) in [0, 1]; all that a blind method sees."""
+    operator: Operator | None
+    """The degradation, or None where nobody knows it (pairs of pictures)."""
+    prior: Prior
+    seeds: Sequence[int]
+
+    def __post_init__(self) -> None:
+        self.estimate = Estimator(self.prior)
+        self.noise: Callable[[Tensor], Tensor] = seeded_noise(self.seeds)
+
+    def linear(self) -> "Linear":
+        """The problem in the prior's pixel space, where most papers state their method."""
+        assert isinstance(self.operator, LinearOperator)
+        return Linear(self.operator, self.y)
+
+
+class Linear:
+    """y = A x + n for images x in [-1, 1] rather than [0, 1]: the same A, y' = 2 y - A 1, noise twice as strong."""
+
+    def __init__(self, operator: LinearOperator, y: Tensor) -> None:
+        self.operator = operator
+        ones = torch.ones(operator.image_shape(y), dtype=y.dtype, device=y.device)
+        self.y = 2 * y - operator.degrade(ones)
+        variance = 4 * torch.as_tensor(operator.noise_variance(y))
+        self.sigma = float(variance.mean().sqrt())
+        """Standard deviation of the noise of ``y``; of noise that differs from pixel to pixel, the root mean square."""
+
+    def degrade(self, x: Tensor) -> Tensor:
+        """A x."""
+        return self.operator.degrade(x)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """A^T y."""
+        return self.operator.adjoint(y)
+
+    def pseudo_inverse(self, y: Tensor) -> Tensor:
+        """A^+ y."""
+        return self.operator.pseudo_inverse(y)
+
+    def solve(self, v: Tensor, gain: float, variance: float) -> Tensor:
+        """A^T (gain A A^T + variance)^-1 v."""
+        return self.operator.solve(v, gain, variance)
+
+
+class Method(Component):
+    """A way to restore an image. Its fields are its settings, ``ddrm:eta=0.85,steps=20`` in the string form."""
+
+    kind: ClassVar[str] = "method"
+    blind: ClassVar[bool] = False
+    """Whether it restores without the operator; such a method looks at ``problem.shown`` alone."""
+    uses_prior: ClassVar[bool] = True
+    """Whether it evaluates the prior. The results of one that does not belong to every prior."""
+    paper: ClassVar[str] = ""
+    """Where it comes from, for the report."""
+
+    def refuses(self, operator: Operator | None, prior: Prior) -> str:
+        """Why the method cannot do a task, in a few words; empty if it can."""
+        return "" if self.blind or operator is not None else "needs the operator"
+
+    @abstractmethod
+    def restore(self, problem: Problem) -> Tensor:
+        """The restored images, (B, 3, H, W), nominally in [0, 1]. Called under ``torch.no_grad``."""
+
+    def __call__(self, problem: Problem) -> Tensor:
+        """``restore``, clipped to [0, 1]. DreamCleanError for a task that the method refuses."""
+        if why := self.refuses(problem.operator, problem.prior):
+            raise DreamCleanError(f"{self.name}: {why}")
+        with torch.no_grad():
+            return self.restore(problem).clamp(0, 1)
+
+
+class PixelMethod(Method):
+    """A method whose paper works on pixels in [-1, 1] with a known operator."""
+
+    def refuses(self, operator: Operator | None, prior: Prior) -> str:
+        if prior.space != "pixel":
+            return "works in pixel space"
+        return super().refuses(operator, prior)
+
+
+class LinearMethod(PixelMethod):
+    """A method for linear operators."""
+
+    def refuses(self, operator: Operator | None, prior: Prior) -> str:
+        why = super().refuses(operator, prior)
+        return why or ("" if isinstance(operator, LinearOperator) else "needs a linear operator")

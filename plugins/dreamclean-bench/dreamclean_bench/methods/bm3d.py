@@ -1,0 +1,49 @@
+"""BM3D (Dabov, Foi, Katkovnik & Egiazarian, IEEE TIP 2007), by its authors' package."""
+
+from importlib import import_module
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from dreamclean import DreamCleanError, Operator, Prior
+from dreamclean_bench.method import Method, Problem
+
+_SMALLEST = 16  # side in pixels; the package's blocks do not fit into less, and it crashes there
+
+
+class BM3D(Method):
+    """Block matching and 3-D filtering of the picture shown, for white Gaussian noise of a known level.
+
+    Uses the package ``bm3d`` (``bm3d_rgb``, profile ``np``), whose licence allows non-commercial use only.
+    """
+
+    name = "bm3d"
+    paper: ClassVar[str] = "Image denoising by sparse 3-D transform-domain collaborative filtering (IEEE TIP 2007)"
+    uses_prior: ClassVar[bool] = False
+    sigma: float | None = Field(
+        None, gt=0, le=255, description="Noise standard deviation, [0, 255] scale; none: the operator's"
+    )
+
+    def refuses(self, operator: Operator | None, prior: Prior) -> str:
+        known = operator is not None and operator.noise > 0 and operator.poisson == 0
+        return "" if known or self.sigma else "needs the noise level; give sigma, on the [0, 255] scale"
+
+    def restore(self, problem: Problem) -> Tensor:
+        try:
+            bm3d_rgb = import_module("bm3d").bm3d_rgb
+        except ImportError as error:
+            raise DreamCleanError('bm3d is not there; install it with pip install "dreamclean-bench[bm3d]"') from error
+        if self.sigma:
+            sigma = self.sigma / 255
+        else:
+            assert problem.operator is not None
+            sigma = problem.operator.noise
+        height, width = problem.shown.shape[2:]
+        margin = (0, max(0, _SMALLEST - width), 0, max(0, _SMALLEST - height))
+        noisy = F.pad(problem.shown, margin, mode="replicate").double().cpu().permute(0, 2, 3, 1).numpy()
+        clean = torch.from_numpy(np.stack([bm3d_rgb(image, sigma) for image in noisy]))
+        return clean.permute(0, 3, 1, 2)[..., :height, :width].to(problem.shown)

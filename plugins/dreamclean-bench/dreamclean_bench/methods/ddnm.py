@@ -1,0 +1,107 @@
+"""DDNM and DDNM+ (Wang, Yu & Zhang, Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model, ICLR 2023)."""
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dreamclean.levels import Level, descending
+from dreamclean_bench.method import LinearMethod, Problem
+from dreamclean_bench.methods.ladder import Ladder
+from dreamclean_bench.methods.sampling import first_latent, transition
+from dreamclean_bench.spectral import SpectralMethod, has_spectrum, spectrum
+
+_PAPER = "Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model (ICLR 2023)"
+_ETA = "eta: share of fresh noise in each step"
+
+
+class DDNM(Ladder, LinearMethod):
+    """Null-space projection of the clean estimate, as if the measurement had no noise (Algorithm 1).
+
+    x0' = A^+ y + (I - A^+ A) x0 (Eq. 13), then a step x_j = a_j x0' + s_j (sqrt(1 - eta^2) eps + eta z), which
+    the published code takes in place of Eq. 14.
+    """
+
+    name = "ddnm"
+    paper: ClassVar[str] = _PAPER
+    eta: float = Field(0.85, ge=0, le=1, description=_ETA)
+    cutoff: float = Field(
+        0.03,
+        ge=0,
+        lt=1,
+        description="Singular values up to this share of the largest count as zero, where they are known",
+    )
+
+    def restore(self, problem: Problem) -> Tensor:
+        linear, levels = problem.linear(), self.levels(problem.prior)
+        invert = linear.pseudo_inverse
+        if has_spectrum(linear.operator):
+            invert = spectrum(linear.operator, linear.operator.image_shape(linear.y), self.cutoff).pseudo_inverse
+        x = first_latent(problem, levels[-1], self.strength)
+        for level, lower in descending(levels):
+            eps, x0 = problem.estimate.prior(x, level)
+            x0 = x0 + invert(linear.y - linear.degrade(x0))
+            x = lower.a * x0 + lower.s * (math.sqrt(1 - self.eta**2) * eps + self.eta * problem.noise(x))
+        return problem.prior.decode(x)
+
+
+class DDNMPlus(Ladder, SpectralMethod):
+    """DDNM for noisy measurements: the projection and the fresh noise are scaled by what y's noise fills, Algorithm 2.
+
+    In the basis V of the singular value decomposition, x0' = x0 - Sigma (x0 - S^+ U^T y) (Eq. 17) and
+    x_j = a_j x0' + Phi z + the rest of eps, so that every coefficient of x_j has noise s_j (the DDIM form of
+    Eq. 18, 19, as in the published code; without time travel it has the moments of DDRM with eta_b = 1).
+    Time travel (section 3.3) noises x anew, some levels up, and comes down again.
+    """
+
+    name = "ddnm-plus"
+    paper: ClassVar[str] = _PAPER
+    eta: float = Field(0.85, ge=0, le=1, description=_ETA)
+    travel_length: int = Field(1, ge=1, description="Time travel: levels to go back up")
+    travel_repeat: int = Field(1, ge=1, description="Time travel: passes over each stretch; 1: no travel")
+
+    def restore(self, problem: Problem) -> Tensor:
+        linear, basis, levels = problem.linear(), self.spectrum(problem), self.levels(problem.prior)
+        ybar = basis.solved(linear.y)
+        noise = basis.noise(linear.sigma, ybar)
+        x = first_latent(problem, levels[-1], self.strength)
+        for start, end in self._path():
+            level, to = levels[start], levels[end]
+            if end > start:
+                c, b = transition(to, level)
+                x = c * x + math.sqrt(b) * problem.noise(x)  # q(x_{t+l} | x_t)
+                continue
+            estimate = problem.estimate.prior(x, level)
+            x0, eps = basis.to(estimate.x0), basis.to(estimate.eps)
+            pull, fresh, kept = self._scales(noise, to)
+            x0 = x0 + pull * (ybar - x0)
+            x = basis.back(to.a * x0 + fresh * problem.noise(x) + kept * eps)
+        return problem.prior.decode(x)
+
+    def _scales(self, noise: Tensor, to: Level) -> tuple[Tensor, Tensor, Tensor]:
+        """The diagonals of Sigma_t and Phi_t, and the share of eps, for the step to ``to``.
+
+        ``noise`` is sigma_y / s_i, infinite where s_i = 0: those coefficients take a plain step.
+        """
+        old = math.sqrt(1 - self.eta**2) * to.s
+        quieter, seen = to.a * noise <= to.s, noise.isfinite()
+        partial = old / (to.a * noise.clamp(min=1e-12))
+        filled = (to.s**2 - (to.a * noise).square()).clamp(min=0).sqrt()
+        pull = torch.where(quieter, 1.0, partial)
+        return pull, torch.where(quieter, filled, self.eta * to.s), torch.where(seen, 0.0, old)
+
+    def _path(self) -> Iterator[tuple[int, int]]:
+        """Pairs of level indices (from, to): down one at a time, or up by ``travel_length`` (as in RePaint)."""
+        anchors = range(self.travel_length, self.steps - self.travel_length + 1, self.travel_length)
+        left = dict.fromkeys(anchors, self.travel_repeat - 1)
+        index = self.steps
+        while index > 0:
+            yield index, index - 1
+            index -= 1
+            if left.get(index, 0) > 0:
+                left[index] -= 1
+                yield index, index + self.travel_length
+                index += self.travel_length

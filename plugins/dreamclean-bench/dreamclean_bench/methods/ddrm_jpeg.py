@@ -1,0 +1,46 @@
+"""DDRM for JPEG (Kawar, Song, Ermon & Elad, JPEG Artifact Correction using DDRM, NeurIPS 2022 workshop)."""
+
+import math
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from dreamclean import JPEG, Operator, Prior
+from dreamclean.levels import descending
+from dreamclean_bench.method import PixelMethod, Problem
+from dreamclean_bench.methods.ladder import Ladder, Strength
+
+
+class DDRMJPEG(Ladder, PixelMethod):
+    """DDRM with the codec in place of the singular value decomposition: A is the encoder and A^+ the decoder.
+
+    x0' = x0 - A^+ A x0 + A^+ y, then x_{t-1} = a' (eta_b x0' + (1 - eta_b) x0) + s' (eta z + sqrt(1 - eta^2) eps).
+    It starts from the compressed picture with the noise of t = 300; strength, steps, eta and eta_b are the published ones.
+    """
+
+    name = "ddrm-jpeg"
+    paper: ClassVar[str] = "JPEG Artifact Correction using Denoising Diffusion Restoration Models (2022)"
+    strength: Strength = Field(
+        300.0, description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest"
+    )
+    steps: int = Field(20, ge=1, description="Steps from the top noise level to the picture")
+    eta: float = Field(1.0, ge=0, le=1, description="Share of fresh noise in each step")
+    eta_b: float = Field(0.4, ge=0, le=1, description="Weight of the estimate that agrees with the measurement")
+
+    def refuses(self, operator: Operator | None, prior: Prior) -> str:
+        return super().refuses(operator, prior) or ("" if isinstance(operator, JPEG) else "needs the JPEG operator")
+
+    def restore(self, problem: Problem) -> Tensor:
+        prior, operator = problem.prior, problem.operator
+        assert operator is not None
+        levels = self.levels(prior)
+        y = prior.encode(problem.y)
+        x = levels[-1].a * y + levels[-1].s * problem.noise(y)
+        for level, lower in descending(levels):
+            eps, x0 = problem.estimate.prior(x, level)
+            agreed = x0 - prior.encode(operator.degrade(prior.decode(x0))) + y
+            x = lower.a * (self.eta_b * agreed + (1 - self.eta_b) * x0)
+            if lower.s > 0:
+                x = x + lower.s * (self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps)
+        return prior.decode(x)

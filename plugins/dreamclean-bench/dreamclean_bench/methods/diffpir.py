@@ -1,0 +1,42 @@
+"""DiffPIR (Zhu et al., Denoising Diffusion Models for Plug-and-Play Image Restoration, CVPR workshop NTIRE 2023)."""
+
+import math
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from dreamclean.levels import descending
+from dreamclean.priors.base import Estimate
+from dreamclean_bench.method import LinearMethod, Problem
+from dreamclean_bench.methods.ladder import Ladder
+from dreamclean_bench.methods.sampling import first_latent
+
+
+class DiffPIR(Ladder, LinearMethod):
+    """Plug-and-play with the prior as a denoiser (Algorithm 1): a proximal data step at every noise level.
+
+    x0' = argmin |y - A x|^2 + rho_t |x - x0|^2 = x0 + A^T (A A^T + rho_t)^-1 (y - A x0), rho_t = lambda sigma_n^2 /
+    sigma_t^2 with sigma_t = s / a, then x_{t-1} = a' x0' + s' (sqrt(1 - zeta) eps' + sqrt(zeta) z), eps' that of x0'.
+
+    The published code has sigma_n on the [0, 1] scale and sigma_t on [-1, 1]. So has this one, that lambda may mean
+    the same: lambda = 4 is the weight of Bayes' rule. Its denser steps at low noise are not copied.
+    """
+
+    name = "diffpir"
+    paper: ClassVar[str] = "Denoising Diffusion Models for Plug-and-Play Image Restoration (NTIRE 2023)"
+    lam: float = Field(8.0, gt=0, description="Regularization lambda (published: 7 to 10)")
+    zeta: float = Field(0.3, ge=0, le=1, description="Share of fresh noise in each step")
+
+    def restore(self, problem: Problem) -> Tensor:
+        linear, levels = problem.linear(), self.levels(problem.prior)
+        x = first_latent(problem, levels[-1], self.strength)
+        for level, lower in descending(levels):
+            x0 = problem.estimate.prior(x, level).x0
+            rho = self.lam * (linear.sigma / 2) ** 2 / level.ratio**2
+            x0 = x0 + linear.solve(linear.y - linear.degrade(x0), 1.0, rho)
+            eps = Estimate.from_x0(x, level, x0).eps
+            x = lower.a * x0 + lower.s * math.sqrt(1 - self.zeta) * eps
+            if lower.s > 0 and self.zeta > 0:
+                x = x + lower.s * math.sqrt(self.zeta) * problem.noise(x)
+        return problem.prior.decode(x)

@@ -1,0 +1,86 @@
+"""DreamClean itself, run by the kernel (Xiao et al., ICLR 2024)."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from dreamclean import VPS, Corrector, GradientAscent, Langevin, NoCorrector, Operator, Restorer
+from dreamclean.component import validated
+from dreamclean_bench.method import Method, Problem
+from dreamclean_bench.methods.ladder import Strength
+
+_CORRECTORS: dict[str, type[Corrector]] = {cls.name: cls for cls in (NoCorrector, Langevin, VPS, GradientAscent)}
+
+
+class _PreparedRestorer(Restorer):
+    """A restorer that leaves the prior as the bench prepared it, in the precision that every method gets."""
+
+    def _prepare(self) -> None:
+        pass
+
+
+class _DreamClean(Method):
+    """The settings of both modes. What is None comes from the preset."""
+
+    paper: ClassVar[str] = "DreamClean: Restore Clean Image Using Deep Diffusion Prior (ICLR 2024)"
+    preset: Literal["recommended", "paper"] = Field(
+        "recommended", description="The prior's own recipe, or the paper's (strength 300, gamma 0.05, M = 1)"
+    )
+    corrector: Literal["recommended", "none", "langevin", "vps", "gradient-ascent"] = Field(
+        "recommended", description="Move within each noise level; recommended: the preset's"
+    )
+    gamma: float | None = Field(None, gt=0, le=1, description="Step size of the corrector; none: the preset's")
+    corrector_steps: int | None = Field(None, ge=1, description="Repetitions M of the corrector; none: the preset's")
+    fused: bool | None = Field(None, description="VPS: hand the corrected noise on to the sampler; none: the preset's")
+    initializer: str | None = Field(None, description="Way to the top noise level; none: the preset's")
+    strength: Strength = Field(None, description="Top noise level: a timestep, or snr:R for s/a = R")
+    steps: int | None = Field(None, ge=1, description="Steps from the top noise level to the picture")
+
+    def restorer(self, problem: Problem, operator: Operator | None) -> Restorer:
+        """The kernel's restorer with these settings, on the problem's prior and device."""
+        given: dict[str, Any] = {
+            "prior": problem.prior,
+            "operator": operator,
+            "initializer": self.initializer,
+            "strength": self.strength,
+            "steps": self.steps,
+            "preset": "paper" if self.preset == "paper" else None,
+            "device": str(problem.shown.device),
+        }
+        recommended = _PreparedRestorer(**given)
+        return _PreparedRestorer(**given, corrector=self._corrector(recommended.corrector))
+
+    def _corrector(self, recommended: Corrector) -> Corrector:
+        """The corrector chosen; gamma and M are the recommended one's where they are not set."""
+        cls = type(recommended) if self.corrector == "recommended" else _CORRECTORS[self.corrector]
+        inherited = {k: v for k, v in recommended.model_dump().items() if k in cls.model_fields}
+        said = {"gamma": self.gamma, "steps": self.corrector_steps, "fused": self.fused}
+        said = {key: value for key, value in said.items() if value is not None}
+        return validated(cls, f"corrector {cls.name}", {**inherited, **said})
+
+    def _run(self, problem: Problem, operator: Operator | None, y: Tensor) -> Tensor:
+        result = self.restorer(problem, operator)(y, seed=problem.seeds)
+        problem.estimate.nfe += result.nfe
+        problem.estimate.seconds += result.prior_seconds
+        image: Tensor = result.image
+        return image
+
+
+class DreamCleanBlind(_DreamClean):
+    """DreamClean told nothing of the degradation: inversion, VPS and DDIM (Algorithms A1 to A3)."""
+
+    name = "dreamclean"
+    blind: ClassVar[bool] = True
+
+    def restore(self, problem: Problem) -> Tensor:
+        return self._run(problem, None, problem.shown)
+
+
+class DreamCleanKnown(_DreamClean):
+    """DreamClean with the operator: every estimate is brought into agreement with y (section 3.5)."""
+
+    name = "dreamclean-known"
+
+    def restore(self, problem: Problem) -> Tensor:
+        return self._run(problem, problem.operator, problem.y)

@@ -1,0 +1,32 @@
+"""The noise levels that a sampling method goes down."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from dreamclean import Level, Prior, Recipe
+
+
+def _strength(value: float | str | None) -> float | str | None:
+    try:
+        return Recipe(strength=value).strength
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+Strength = Annotated[float | str | None, AfterValidator(_strength)]
+"""A top noise level as the kernel's recipes write it: a timestep, ``snr:R``, or None."""
+
+
+class Ladder(BaseModel):
+    """Settings that say which noise levels a method visits. A mixin: ``class DPS(Ladder, PixelMethod)``."""
+
+    strength: Strength = Field(
+        None, description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest that the prior knows"
+    )
+    steps: int = Field(100, ge=1, description="Steps from the top noise level to the picture")
+
+    def levels(self, prior: Prior) -> list[Level]:
+        """``steps + 1`` ascending levels, from the picture's own (a = 1, s = 0) to the top."""
+        top = prior.schedule.highest if self.strength is None else self.strength
+        return prior.schedule.ladder(top, self.steps)

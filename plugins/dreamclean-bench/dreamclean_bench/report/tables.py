@@ -1,0 +1,124 @@
+"""From rows to tables: a table for each task, prior, size and seed; a line of it sums up a method over images."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from dreamclean import DreamCleanError
+from dreamclean_bench.report.means import Stat, stat
+from dreamclean_bench.store import Cell, Row
+from dreamclean_bench.tasks import TASKS
+
+MEASURES = ("psnr", "ssim", "lpips", "nfe", "seconds", "prior_seconds", "memory")
+Image = tuple[str, str]
+"""File name and digest."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a method did on a task."""
+
+    method: str
+    rows: list[Row] = field(repr=False)
+
+    @property
+    def done(self) -> list[Row]:
+        return [row for row in self.rows if row.status == "done"]
+
+    @property
+    def images(self) -> set[Image]:
+        """The images that the means are over."""
+        return {image_of(row.cell) for row in self.done}
+
+    def count(self, status: str) -> int:
+        """How many cells are ``done``, ``failed`` or ``refused``."""
+        return sum(row.status == status for row in self.rows)
+
+    def reasons(self, status: str) -> Counter[str]:
+        """Why cells ``failed`` or were ``refused``, and how many of each."""
+        return Counter(row.note or "no reason was recorded" for row in self.rows if row.status == status)
+
+    def stat(self, measure: str) -> Stat:
+        """Mean and standard error of one of ``MEASURES``."""
+        return stat(getattr(row, measure) for row in self.done)
+
+
+@dataclass(frozen=True)
+class Table:
+    """All methods on one task, with one prior, size and seed."""
+
+    task: str
+    operator: str
+    """The degradation, JSON; empty for pairs of pictures."""
+    prior: str
+    size: int
+    seed: int
+    lines: list[Line]
+    alone: bool = True
+    """Whether it is the task's only table."""
+
+    @property
+    def title(self) -> str:
+        """The task in words, or its name where it is unknown here."""
+        return TASKS[self.task].title if self.task in TASKS else self.task
+
+    @property
+    def images(self) -> set[Image]:
+        """The images that at least one method has restored."""
+        return set().union(*(line.images for line in self.lines))
+
+    @property
+    def cells(self) -> list[Cell]:
+        """A cell for each image, in the order in which they came."""
+        return list({image_of(row.cell): row.cell for line in self.lines for row in line.rows}.values())
+
+    def full(self, line: Line) -> bool:
+        """Whether the means of ``line`` are over all of the table's images, so that they can be compared."""
+        return bool(line.images) and line.images == self.images
+
+    @property
+    def setting(self) -> str:
+        """Prior, size and seed in words."""
+        prior = f"prior {self.prior}" if self.prior else "no prior"
+        return f"{prior}, {self.size} x {self.size} pixels, seed {self.seed}"
+
+
+def image_of(cell: Cell) -> Image:
+    """What tells an image from others."""
+    return cell.image, cell.digest
+
+
+def tabulate(rows: list[Row]) -> list[Table]:
+    """The tables of ``rows``, tasks in the order in which they came.
+
+    A method without a prior is a line of every prior's table. Raises DreamCleanError if there are no rows.
+    """
+    if not rows:
+        raise DreamCleanError("there are no results to report; make some with 'dreamclean bench run'")
+    groups: dict[tuple[str, str, int, int], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.cell.task, _operator(row.cell), row.cell.size, row.cell.seed), []).append(row)
+    order = list(dict.fromkeys(task for task, *_ in groups))
+    tables = [
+        Table(task, operator, prior, size, seed, _lines(of_prior))
+        for (task, operator, size, seed), members in sorted(groups.items(), key=lambda item: order.index(item[0][0]))
+        for prior, of_prior in _by_prior(members).items()
+    ]
+    number = Counter(table.task for table in tables)
+    return [replace(table, alone=number[table.task] == 1) for table in tables]
+
+
+def _operator(cell: Cell) -> str:
+    """The operator's settings; of pairs, where it is a digest that differs from image to image, nothing."""
+    return cell.operator if cell.operator.startswith("{") else ""
+
+
+def _by_prior(rows: list[Row]) -> dict[str, list[Row]]:
+    priors = list(dict.fromkeys(row.cell.prior for row in rows if row.cell.prior)) or [""]
+    return {prior: [row for row in rows if row.cell.prior in ("", prior)] for prior in priors}
+
+
+def _lines(rows: list[Row]) -> list[Line]:
+    methods: dict[str, list[Row]] = {}
+    for row in rows:
+        methods.setdefault(row.cell.method, []).append(row)
+    return [Line(method, members) for method, members in methods.items()]

@@ -1,0 +1,241 @@
+"""Running a bench: every method on every image's measurement, each cell once."""
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dreamclean import DreamCleanError, Picture, Prior, __version__
+from dreamclean.device import pick_device, pick_dtype
+from dreamclean.pictures import is_picture
+from dreamclean.plugins import host
+from dreamclean_bench.memory import peak_memory, reset_peak_memory
+from dreamclean_bench.method import Method, Problem
+from dreamclean_bench.metrics import metrics
+from dreamclean_bench.store import Cell, Row, Store
+from dreamclean_bench.tasks import Task, find_task, shown
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how cells are computed; the same for a whole run."""
+
+    prior: str | None = None
+    device: str = "auto"
+    dtype: str | None = None
+    threads: int = 0
+    """CPU threads of a process; 0: as torch chooses."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A cell, and where its pictures lie."""
+
+    cell: Cell
+    clean: Path
+    degraded: Path | None = None
+    keep: bool = False
+    """Whether the pictures are stored too."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A row, with the reference and the measurement as picture files where they are kept."""
+
+    row: Row
+    pictures: dict[str, bytes]
+
+
+def pictures_of(folder: Path) -> list[Path]:
+    """The pictures of ``folder``, sorted by name; DreamCleanError if there are none."""
+    found = sorted(path for path in folder.iterdir() if is_picture(path)) if folder.is_dir() else []
+    if not found:
+        raise DreamCleanError(f"there is no picture in {folder}; give a folder of clean pictures with --images")
+    return found
+
+
+def plan(
+    tasks: Iterable[Task],
+    methods: Iterable[Method],
+    images: list[Path],
+    pairs: dict[str, Path],
+    prior: Prior,
+    *,
+    size: int | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    keep: int = 2,
+) -> list[Work]:
+    """The cells of a run, image by image. ``pairs``: by task, a folder with ``input`` and ``target``."""
+    methods = list(methods)
+    result = []
+    for task in tasks:
+        clean = images if task.operator is not None else pictures_of(pairs[task.name] / "target")
+        for number, path in enumerate(clean[:limit]):
+            degraded = _partner(pairs[task.name] / "input", path) if task.operator is None else None
+            spec = json.dumps(task.operator.spec()) if task.operator is not None else _digest(degraded or path)
+            for method in methods:
+                label = spec_text(prior) if method.uses_prior else ""
+                cell = Cell(
+                    path.name, _digest(path), task.name, spec, spec_text(method), label, size or task.size, seed
+                )
+                result.append((number, Work(cell, path, degraded, keep=number < keep)))
+    return [work for _, work in sorted(result, key=lambda item: item[0])]
+
+
+def _partner(folder: Path, clean: Path) -> Path:
+    """The degraded picture of the same name, with any ending."""
+    found = sorted(folder.glob(f"{clean.stem}.*")) if folder.is_dir() else []
+    if not found:
+        raise DreamCleanError(f"there is no {clean.stem} in {folder}; pairs lie in input/ and target/ by the same name")
+    return found[0]
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def spec_text(component: Prior | Method) -> str:
+    """Name and the settings that differ from their defaults, in the string form."""
+    settings = component.model_dump(mode="json", exclude_defaults=True)
+    name = host().spec(component)["name"]
+    return ":".join(filter(None, [name, ",".join(f"{key}={value}" for key, value in settings.items())]))
+
+
+def run(
+    work: Iterable[Work],
+    store: Store,
+    setting: Setting,
+    jobs: int = 1,
+    retry: bool = False,
+    tell: Callable[[Row | None], object] = lambda row: None,
+) -> None:
+    """Compute the cells that ``store`` lacks (``retry``: the failed ones too) and write each as it is done.
+
+    ``tell`` is called for every cell, with None for one that was there. A cell that fails is written with
+    its error and the others go on.
+    """
+    left = []
+    for item in work:
+        status = store.status(item.cell)
+        if status is None or (retry and status == "failed"):
+            left.append(item)
+        else:
+            tell(None)
+    for outcome in _outcomes(left, setting, jobs):
+        for kind, picture in outcome.pictures.items():
+            store.add_picture(outcome.row.cell, kind, picture)
+        store.add(outcome.row)
+        tell(outcome.row)
+
+
+def _outcomes(work: list[Work], setting: Setting, jobs: int) -> Iterator[Outcome]:
+    if jobs <= 1:
+        yield from (compute(item, setting) for item in work)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures: dict[Future[Outcome], Work] = {pool.submit(compute, item, setting): item for item in work}
+        try:
+            yield from (future.result() for future in as_completed(futures))
+        except BrokenProcessPool as error:
+            raise DreamCleanError(
+                "a worker was killed, by a lack of memory perhaps; the same command goes on, with fewer --jobs"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def compute(work: Work, setting: Setting) -> Outcome:
+    """One cell. Whatever goes wrong is its row's note."""
+    cell = work.cell
+    if setting.threads:
+        torch.set_num_threads(setting.threads)
+    try:
+        method = host().make("method", cell.method)
+        task = find_task(cell.task)
+        reference, measurement = _measured(work.clean, work.degraded, cell.task, cell.size, cell.seed)
+        view = shown(task, measurement, reference.shape)
+        prior, device = _prior(setting, method.uses_prior)
+        problem = Problem(measurement.to(device), view.to(device), task.operator, prior, [_seed(cell)])
+        if why := method.refuses(task.operator, prior):
+            return Outcome(Row(cell, "refused", why), {})
+        reset_peak_memory(device)
+        began = time.perf_counter()
+        result = method(problem).cpu()
+        seconds, memory = time.perf_counter() - began, peak_memory(device)
+        if not result.isfinite().all():
+            return Outcome(Row(cell, "failed", "the result is not finite"), {})
+        row = Row(
+            cell,
+            "done",
+            **metrics(result, reference),
+            nfe=problem.estimate.nfe,
+            seconds=seconds,
+            prior_seconds=problem.estimate.seconds,
+            memory=memory,
+            versions={"dreamclean": __version__, "torch": torch.__version__},
+            picture=encode(result) if work.keep else None,
+        )
+        return Outcome(row, {"reference": encode(reference), "measurement": encode(view)} if work.keep else {})
+    except (Exception, SystemExit) as error:
+        note = " ".join(str(error).split()) or type(error).__name__
+        return Outcome(
+            Row(cell, "failed", note if isinstance(error, DreamCleanError) else f"{type(error).__name__}: {note}"), {}
+        )
+
+
+def _seed(cell: Cell) -> int:
+    """Of the image and the task, so that every method sees the same measurement."""
+    text = f"{cell.seed}/{cell.digest}/{cell.task}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+
+
+@lru_cache(maxsize=2)
+def _measured(clean: Path, degraded: Path | None, task: str, size: int, seed: int) -> tuple[Tensor, Tensor]:
+    """The reference's centre crop (1, 3, size, size) and its measurement."""
+    reference = crop(clean, size)
+    operator = find_task(task).operator
+    if operator is None:
+        assert degraded is not None
+        return reference, crop(degraded, size)
+    cell = Cell(clean.name, _digest(clean), task, "", "", "", size, seed)
+    return reference, operator.measure(reference, torch.Generator().manual_seed(_seed(cell)))
+
+
+def crop(path: Path, size: int) -> Tensor:
+    """The centre crop (1, 3, size, size) of a picture file, in [0, 1]."""
+    pixels = Picture.open(path).pixels
+    height, width = pixels.shape[2:]
+    if min(height, width) < size:
+        raise DreamCleanError(f"{path.name} is {width} x {height}, smaller than {size}; choose a smaller --size")
+    top, left = (height - size) // 2, (width - size) // 2
+    return pixels[..., top : top + size, left : left + size]
+
+
+@lru_cache(maxsize=1)
+def _prior(setting: Setting, needed: bool) -> tuple[Prior, torch.device]:
+    prior: Prior = host().make("prior", setting.prior) if setting.prior else host().default_prior()
+    device = pick_device(setting.device)
+    if needed:
+        prior.prepare(device, pick_dtype(setting.dtype, device))
+    return prior, device
+
+
+def encode(image: Tensor) -> bytes:
+    """A PNG file of the first image of (B, 3, H, W) in [0, 1]."""
+    pixels = (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().contiguous()
+    file = io.BytesIO()
+    Image.fromarray(pixels.numpy()).save(file, "PNG")
+    return file.getvalue()

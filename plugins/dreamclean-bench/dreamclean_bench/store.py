@@ -1,0 +1,133 @@
+"""Where results are kept: one SQLite file, a row for each image, task and method."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from dreamclean import DreamCleanError
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is computed once: one method on one image's measurement."""
+
+    image: str
+    """File name."""
+    digest: str
+    """Of the file's bytes, so that another picture of that name is another cell."""
+    task: str
+    operator: str
+    """The degradation and its settings, JSON; of a pair of pictures, the digest of the degraded one."""
+    method: str
+    """Name and settings, in the string form."""
+    prior: str
+    """Name and settings, in the string form; empty for a method that needs none."""
+    size: int
+    """Side of the centre crop in pixels."""
+    seed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell and what came out."""
+
+    cell: Cell
+    status: str
+    """``done``, ``failed`` (with the error as ``note``) or ``refused`` (with the reason)."""
+    note: str = ""
+    psnr: float | None = None
+    ssim: float | None = None
+    lpips: float | None = None
+    nfe: int | None = None
+    seconds: float | None = None
+    prior_seconds: float | None = None
+    memory: float | None = None
+    """Peak memory in MiB, of the process on a CPU, of the device on a GPU."""
+    versions: dict[str, str] = field(default_factory=dict)
+    picture: bytes | None = None
+    """The result as a picture file, where it was asked for."""
+
+
+KEY = [f.name for f in fields(Cell)]
+VALUES = [f.name for f in fields(Row) if f.name != "cell"]
+_SCHEMA = f"""
+create table if not exists cells ({", ".join(KEY)}, {", ".join(VALUES)}, primary key ({", ".join(KEY)}));
+create table if not exists pictures (image, digest, task, operator, size, seed, kind, picture,
+    primary key (image, digest, task, operator, size, seed, kind));
+"""
+
+
+class Store:
+    """A results file. Every write is one transaction, so a run that is killed leaves it valid."""
+
+    def __init__(self, path: Path, create: bool = False) -> None:
+        if not create and not path.exists():
+            raise DreamCleanError(f"there is no results file {path}; make it with 'dreamclean bench run'")
+        self.path = path
+        with self._errors():
+            self._connection = sqlite3.connect(path)
+            self._connection.executescript(_SCHEMA)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """What SQLite says, in one line: a full disk, a file that is something else, a folder that is not there."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise DreamCleanError(
+                f"{self.path}: {error}; what was stored before is safe, make room or choose another file with --store"
+            ) from error
+
+    def status(self, cell: Cell) -> str | None:
+        """The status of ``cell``, or None if it is not there."""
+        where = " and ".join(f"{name} = ?" for name in KEY)
+        with self._errors(), closing(self._connection.cursor()) as cursor:
+            found = cursor.execute(f"select status from cells where {where}", list(asdict(cell).values())).fetchone()
+        return found[0] if found else None
+
+    def add(self, row: Row) -> None:
+        """Write ``row``, in place of an earlier one of the same cell."""
+        values = {**asdict(row.cell), **{name: getattr(row, name) for name in VALUES}}
+        values["versions"] = json.dumps(row.versions)
+        self._insert("cells", values)
+
+    def add_picture(self, cell: Cell, kind: str, picture: bytes) -> None:
+        """Write the ``reference`` or the ``measurement`` that belongs to ``cell``."""
+        key = {name: getattr(cell, name) for name in ("image", "digest", "task", "operator", "size", "seed")}
+        self._insert("pictures", {**key, "kind": kind, "picture": picture})
+
+    def _insert(self, table: str, values: dict[str, object]) -> None:
+        marks = ", ".join("?" * len(values))
+        with self._errors(), self._connection as transaction:
+            transaction.execute(
+                f"insert or replace into {table} ({', '.join(values)}) values ({marks})", list(values.values())
+            )
+
+    def rows(self) -> list[Row]:
+        """Everything that is there, in the order in which it was written."""
+        with self._errors(), closing(self._connection.cursor()) as cursor:
+            found = cursor.execute(f"select {', '.join(KEY + VALUES)} from cells order by rowid").fetchall()
+        rows = []
+        for line in found:
+            values = dict(zip(VALUES, line[len(KEY) :], strict=True))
+            values["versions"] = json.loads(values["versions"])
+            rows.append(Row(Cell(*line[: len(KEY)]), **values))
+        return rows
+
+    def picture(self, cell: Cell, kind: str) -> bytes | None:
+        """The ``reference`` or ``measurement`` of ``cell``, if it was kept."""
+        keys = ("image", "digest", "task", "operator", "size", "seed")
+        where = " and ".join(f"{name} = ?" for name in (*keys, "kind"))
+        values = [*(getattr(cell, name) for name in keys), kind]
+        with self._errors(), closing(self._connection.cursor()) as cursor:
+            found = cursor.execute(f"select picture from pictures where {where}", values).fetchone()
+        return found[0] if found else None

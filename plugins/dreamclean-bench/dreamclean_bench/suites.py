@@ -1,0 +1,77 @@
+"""Named runs: which tasks, which methods. The paper's tables, and a quick look."""
+
+from dataclasses import dataclass
+
+from dreamclean import DreamCleanError
+from dreamclean_bench.tasks import TASKS
+
+_KNOWN = ("dps", "ddrm", "ddnm-plus")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Tasks and methods, with settings in the string form, and what limits a run unless the user says otherwise."""
+
+    name: str
+    title: str
+    tasks: tuple[str, ...]
+    methods: tuple[str, ...]
+    size: int | None = None
+    limit: int | None = None
+
+
+_SR = ("pseudo-inverse", "snips", "dps", "ddrm", "ddnm-plus", "gdp", "red", "dreamclean", "dreamclean:preset=paper")
+_JPEG = ("input", "ddrm-jpeg", "dreamclean", "dreamclean:preset=paper")
+_INVERSE = ("pseudo-inverse", *_KNOWN, "dreamclean-known", "dreamclean-known:preset=paper")
+_INVERSE_TASKS = ("deblur-uniform", "deblur-gauss", "colorize", "inpaint", "deblur-uniform-ddrm", "deblur-gauss-ddrm")
+_ALL = (
+    Suite("table1", "Noisy 4x super-resolution, faces (the paper: CelebA)", ("sr4-noisy",), _SR),
+    Suite("table2", "Noisy 4x super-resolution, any objects (the paper: ImageNet)", ("sr4-noisy",), _SR),
+    Suite("table3", "Non-aligned JPEG cascade, faces (the paper: CelebA)", ("jpeg-cascade",), _JPEG),
+    Suite("table4", "Non-aligned JPEG cascade, rooms (the paper: LSUN bedroom)", ("jpeg-cascade",), _JPEG),
+    Suite(
+        "table5",
+        "The corrector: none, Langevin, VPS",
+        ("sr4-noisy",),
+        tuple(f"dreamclean:preset=paper,corrector={name}" for name in ("none", "langevin", "vps")),
+    ),
+    Suite(
+        "tableA1", "Real noise (the paper: SIDD), from pairs", ("real-noise",), ("input", "bm3d:sigma=25", "dreamclean")
+    ),
+    Suite("tableA2", "Known operator (the paper: ImageNet)", _INVERSE_TASKS, _INVERSE),
+    Suite("tableA3", "Known operator, faces (the paper: CelebA)", _INVERSE_TASKS, _INVERSE),
+    Suite(
+        "quick",
+        "Every task and every method, few steps, small pictures",
+        tuple(name for name, task in TASKS.items() if task.operator is not None),
+        (
+            "input",
+            "pseudo-inverse",
+            "bicubic",
+            "bm3d",
+            "dreamclean",
+            "dreamclean:preset=paper",
+            "dreamclean-known",
+            "ddrm:steps=20",
+            "ddrm-jpeg",
+            "ddnm:steps=20",
+            "ddnm-plus:steps=20",
+            "diffpir:steps=20",
+            "dps:steps=50",
+            "gdp:steps=50",
+            "pigdm:steps=20",
+            "red:iterations=20",
+            "snips:steps=20,repeats=2",
+        ),
+        size=128,
+        limit=2,
+    ),
+)
+SUITES: dict[str, Suite] = {suite.name: suite for suite in _ALL}
+
+
+def find_suite(name: str) -> Suite:
+    """The suite called ``name``; DreamCleanError if there is none."""
+    if name not in SUITES:
+        raise DreamCleanError(f"there is no suite '{name}'; there are {', '.join(SUITES)}")
+    return SUITES[name]

@@ -1,0 +1,76 @@
+"""The tasks by name: a degradation with the papers' settings, and the side of the pictures."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dreamclean import JPEG, Blur, Colorize, Downsample, DreamCleanError, FourierMagnitude, Identity, Inpaint, Operator
+from dreamclean_bench.ddrm_blur import DDRMBlur
+
+
+@dataclass(frozen=True)
+class Task:
+    """A degradation. Without an operator it is known by examples: a folder of pairs, degraded and clean."""
+
+    name: str
+    title: str
+    operator: Operator | None
+    size: int = 256
+    """Side in pixels of the pictures' centre crop, unless the run says otherwise."""
+
+    @property
+    def sees_picture(self) -> bool:
+        """Whether the measurement is a picture, so that it can be restored blind."""
+        return self.operator is None or self.operator.viewable
+
+
+def _sr(factor: int, **noise: float) -> Operator:
+    return Downsample(factor=factor, **noise)
+
+
+_SIGMA = 0.05  # measurement noise of the paper's tables, [0, 1] scale
+_ALL = (
+    Task("sr4-noisy", "4x super-resolution, noise 0.05", _sr(4, noise=_SIGMA)),
+    Task("jpeg-cascade", "JPEG 10, 20, 40 at shifts 0, 3, 6", JPEG(quality=(10, 20, 40), shift=(0, 3, 6))),
+    Task("jpeg-cascade-sdxl", "JPEG 5, 10, 20 at shifts 0, 3, 6", JPEG(quality=(5, 10, 20), shift=(0, 3, 6)), 1024),
+    Task("sr32-noisy", "32x super-resolution, noise 0.1", _sr(32, noise=0.1), 1024),
+    Task("deblur-uniform", "uniform blur 9 x 9, noise 0.05", Blur(shape="uniform", size=9, noise=_SIGMA)),
+    Task("deblur-gauss", "Gaussian blur 5 x 5, noise 0.05", Blur(shape="gaussian", size=5, std=(10.0,), noise=_SIGMA)),
+    Task(
+        "deblur-aniso", "blur 20 x 1, 9 taps, noise 0.05", Blur(shape="gaussian", size=9, std=(20.0, 1.0), noise=_SIGMA)
+    ),
+    Task("deblur-uniform-ddrm", "uniform blur as in DDRM's code, noise 0.05", DDRMBlur(shape="uniform", noise=_SIGMA)),
+    Task("deblur-gauss-ddrm", "Gaussian blur as in DDRM's code, noise 0.05", DDRMBlur(shape="gaussian", noise=_SIGMA)),
+    Task(
+        "deblur-aniso-ddrm",
+        "anisotropic blur as in DDRM's code, noise 0.05",
+        DDRMBlur(shape="anisotropic", noise=_SIGMA),
+    ),
+    Task("colorize", "colorization, noise 0.05", Colorize(noise=_SIGMA)),
+    Task("inpaint", "half of the pixels, noise 0.05", Inpaint(share=0.5, noise=_SIGMA)),
+    Task("denoise", "Gaussian noise 25 of 255", Identity(noise=25 / 255)),
+    Task("poisson", "Poisson noise, rate 1", Identity(poisson=1.0)),
+    Task("sr4-gauss-poisson", "4x super-resolution, noise 0.05 and Poisson", _sr(4, noise=_SIGMA, poisson=1.0)),
+    Task("phase-retrieval", "Fourier magnitudes, noise 0.05", FourierMagnitude(oversample=2.0, noise=_SIGMA)),
+    *(Task(name, f"{name}, from pairs", None) for name in ("rain", "snow", "raindrop", "haze", "real-noise")),
+)
+TASKS: dict[str, Task] = {task.name: task for task in _ALL}
+
+
+def find_task(name: str) -> Task:
+    """The task called ``name``; DreamCleanError if there is none."""
+    if name not in TASKS:
+        raise DreamCleanError(f"there is no task '{name}'; there are {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def shown(task: Task, measurement: Tensor, size: torch.Size) -> Tensor:
+    """A measurement as the picture that a person has: enlarged pixel by pixel to ``size``, grey in three channels.
+
+    Of a measurement that is no picture nothing can be seen: mid-grey.
+    """
+    if not task.sees_picture:
+        return torch.full(size, 0.5)
+    return F.interpolate(measurement, size[-2:], mode="nearest").expand(-1, 3, -1, -1).clamp(0, 1)

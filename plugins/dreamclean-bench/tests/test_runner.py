@@ -1,0 +1,271 @@
+"""Running: each cell once, the same measurement for every method, failures that stay where they are."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import typer
+from dreamclean_bench import runner
+from dreamclean_bench.cli import bench, split_specs
+from dreamclean_bench.runner import Setting, Work, pictures_of, plan, run, spec_text
+from dreamclean_bench.store import Row, Store
+from dreamclean_bench.tasks import find_task
+from PIL import Image
+from torch import Tensor
+
+from dreamclean import DreamCleanError
+from dreamclean.plugins import Host
+
+
+def planned(
+    host: Host, photos: Path, prior: str, methods: list[str], task: str = "sr4-noisy", **options: Any
+) -> list[Work]:
+    made = [host.make("method", spec) for spec in methods]
+    return plan([find_task(task)], made, pictures_of(photos), {}, host.make("prior", prior), size=32, **options)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results.sqlite", create=True)
+
+
+def test_a_cell_is_computed_once(
+    bench_host: Host, calls: list[Tensor], photos: Path, mixture: str, store: Store
+) -> None:
+    work = planned(bench_host, photos, mixture, ["once", "input"])
+    run(work[:3], store, Setting(mixture))
+    before = store.rows()
+    told: list[Row | None] = []
+    run(work, store, Setting(mixture), tell=told.append)
+    assert len(calls) == 3
+    assert store.rows()[:3] == before
+    assert [row is None for row in told] == [True] * 3 + [False] * 3
+
+
+def test_what_a_row_holds(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
+    run(planned(bench_host, photos, mixture, ["once", "input"], keep=1), store, Setting(mixture))
+    once, given, *later = store.rows()
+    assert (once.status, once.nfe, given.nfe) == ("done", 2, 0)
+    assert once.seconds and once.prior_seconds and once.seconds > once.prior_seconds > 0
+    assert once.psnr and given.psnr and once.psnr < given.psnr
+    assert once.memory is None or once.memory > 50
+    assert (once.cell.prior, given.cell.prior) == (mixture, "")
+    assert once.picture and not any(row.picture for row in later)
+    assert store.picture(once.cell, "reference") and store.picture(once.cell, "measurement")
+    assert store.picture(later[0].cell, "reference") is None
+
+
+def test_every_method_sees_the_same_measurement_and_images_and_seeds_differ(
+    bench_host: Host, calls: list[Tensor], photos: Path, mixture: str, store: Store
+) -> None:
+    seen = {}
+    for seed in (0, 1):
+        for item in planned(bench_host, photos, mixture, ["once"], seed=seed):
+            runner.compute(item, Setting(mixture))
+            runner._measured.cache_clear()
+            runner.compute(item, Setting(mixture))
+            assert torch.equal(calls[-1], calls[-2])
+            seen[item.cell.image, seed] = calls[-1]
+    values = list(seen.values())
+    noise = [y - y.mean() for y in values]
+    assert all(not torch.allclose(a, b) for i, a in enumerate(noise) for b in noise[:i])
+
+
+def test_results_do_not_depend_on_jobs(photos: Path, mixture: str, tmp_path: Path) -> None:
+    host, outcomes = Host(), []
+    for jobs in (1, 2):
+        with Store(tmp_path / f"{jobs}.sqlite", create=True) as store:
+            run(
+                planned(host, photos, mixture, ["dreamclean:steps=3", "input"], limit=2),
+                store,
+                Setting(mixture, threads=1),
+                jobs,
+            )
+            outcomes.append({row.cell: (row.psnr, row.lpips, row.nfe, row.status) for row in store.rows()})
+    assert outcomes[0] == outcomes[1]
+    assert len(outcomes[0]) == 4
+
+
+def test_a_failing_method_is_a_row_and_the_others_go_on(
+    bench_host: Host, photos: Path, mixture: str, store: Store
+) -> None:
+    run(planned(bench_host, photos, mixture, ["raises", "not-finite", "input"], limit=1), store, Setting(mixture))
+    assert [(row.status, row.note) for row in store.rows()] == [
+        ("failed", "RuntimeError: no such luck at all"),
+        ("failed", "the result is not finite"),
+        ("done", ""),
+    ]
+
+
+def test_failed_cells_are_tried_again_if_asked(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
+    work = planned(bench_host, photos, mixture, ["once"], limit=1)
+    store.add(Row(work[0].cell, "failed", "once upon a time"))
+    run(work, store, Setting(mixture))
+    assert store.rows()[0].status == "failed"
+    run(work, store, Setting(mixture), retry=True)
+    assert [row.status for row in store.rows()] == ["done"]
+
+
+def test_a_corrupt_picture_is_a_row_and_the_others_go_on(
+    bench_host: Host, photos: Path, mixture: str, store: Store
+) -> None:
+    (photos / "0.png").write_bytes((photos / "0.png").read_bytes()[:60])
+    run(planned(bench_host, photos, mixture, ["input"]), store, Setting(mixture))
+    assert [row.status for row in store.rows()] == ["failed", "done", "done"]
+    assert "0.png" in store.rows()[0].note
+
+
+def test_a_picture_that_is_too_small_says_so(bench_host: Host, photos: Path, mixture: str) -> None:
+    work = planned(bench_host, photos, mixture, ["input"])[0]
+    outcome = runner.compute(replace(work, cell=replace(work.cell, size=64)), Setting(mixture))
+    assert outcome.row.note == "0.png is 64 x 48, smaller than 64; choose a smaller --size"
+
+
+def test_a_refused_task_says_why(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
+    run(planned(bench_host, photos, mixture, ["ddrm"], task="jpeg-cascade", limit=1), store, Setting(mixture))
+    row = store.rows()[0]
+    assert (row.status, row.psnr) == ("refused", None)
+    assert row.note
+
+
+def test_pairs(bench_host: Host, photos: Path, mixture: str, store: Store, tmp_path: Path) -> None:
+    for kind in ("input", "target"):
+        (tmp_path / "pairs" / kind).mkdir(parents=True)
+    Image.open(photos / "0.png").save(tmp_path / "pairs/target/a.png")
+    Image.open(photos / "1.png").save(tmp_path / "pairs/input/a.jpg", quality=95)
+    methods = [bench_host.make("method", name) for name in ("input", "ddrm")]
+    prior = bench_host.make("prior", mixture)
+    work = plan([find_task("rain")], methods, [], {"rain": tmp_path / "pairs"}, prior, size=32)
+    run(work, store, Setting(mixture))
+    given, ddrm = store.rows()
+    assert given.status == "done"
+    assert given.psnr and 15 < given.psnr < 30
+    assert ddrm.status == "refused"
+    (tmp_path / "pairs/input/a.jpg").unlink()
+    with pytest.raises(DreamCleanError, match="there is no a in"):
+        plan([find_task("rain")], methods, [], {"rain": tmp_path / "pairs"}, prior)
+
+
+def test_another_picture_of_that_name_is_another_cell(bench_host: Host, photos: Path, mixture: str) -> None:
+    before = planned(bench_host, photos, mixture, ["input"])[0].cell
+    Image.open(photos / "1.png").save(photos / "0.png")
+    runner._digest.cache_clear()
+    after = planned(bench_host, photos, mixture, ["input"])[0].cell
+    assert before.image == after.image and before != after
+
+
+def test_specs_go_back_and_forth(bench_host: Host) -> None:
+    for text in ("once", "ddrm:steps=20", "dreamclean:preset=paper,corrector=none"):
+        assert spec_text(bench_host.make("method", text)) == text
+    assert split_specs("a,b:x=1,y=2,c") == ["a", "b:x=1,y=2", "c"]
+
+
+def test_a_full_disk_leaves_a_valid_store_and_one_line(
+    bench_host: Host, photos: Path, mixture: str, store: Store
+) -> None:
+    for path in photos.iterdir():
+        Image.effect_noise((64, 48), 90).convert("RGB").save(path)  # pictures that fill pages
+    work = planned(bench_host, photos, mixture, ["input"], keep=3)
+    run(work[:1], store, Setting(mixture))
+    before = store.rows()
+    pages = store._connection.execute("pragma page_count").fetchone()[0]
+    store._connection.execute(f"pragma max_page_count = {pages}")  # SQLite then says what it says on a full disk
+    with pytest.raises(DreamCleanError, match=r"database or disk is full; what was stored before is safe"):
+        run(work, store, Setting(mixture))
+    with Store(store.path) as again:
+        assert again.rows() == before
+        assert again._connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        run(work, again, Setting(mixture))
+        assert [row.status for row in again.rows()] == ["done"] * 3
+
+
+def test_a_file_that_is_no_store_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("This is no database, but it is a file of some length." * 40)
+    with pytest.raises(DreamCleanError, match="not a database"):
+        Store(tmp_path / "other", create=True)
+    assert (tmp_path / "other").read_text().startswith("This is")
+    with pytest.raises(DreamCleanError, match="there is no results file"):
+        Store(tmp_path / "missing")
+
+
+def test_a_killed_run_loses_at_most_one_cell(photos: Path, mixture: str, tmp_path: Path) -> None:
+    """Killed while it works on the third cell: two are there, and the same command ends the work."""
+    path = tmp_path / "killed.sqlite"
+    script = f"""
+import os
+from pathlib import Path
+from dreamclean.plugins import Host
+from dreamclean_bench import runner
+from dreamclean_bench.store import Store
+from dreamclean_bench.tasks import find_task
+host = Host()
+methods = [host.make("method", "input")]
+work = runner.plan([find_task("denoise")], methods, runner.pictures_of(Path({str(photos)!r})), {{}}, host.make("prior", {mixture!r}), size=32)
+inner, done = runner.compute, []
+def compute(item, setting):
+    if len(done) == 2:
+        os.kill(os.getpid(), 9)
+    done.append(item)
+    return inner(item, setting)
+runner.compute = compute
+runner.run(work, Store(Path({str(path)!r}), create=True), runner.Setting({mixture!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    with Store(path) as store:
+        assert [row.status for row in store.rows()] == ["done", "done"]
+    host = Host()
+    with Store(path) as store:
+        told: list[Row | None] = []
+        run(planned(host, photos, mixture, ["input"], task="denoise"), store, Setting(mixture), tell=told.append)
+        assert [row is None for row in told] == [True, True, False]
+
+
+def command(*arguments: object) -> object:
+    app = typer.Typer()
+    app.add_typer(bench, name="bench")
+    return app(["bench", *map(str, arguments)], standalone_mode=False)
+
+
+def test_the_command(
+    bench_host: Host, photos: Path, mixture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "b.sqlite"
+    options = ["--images", photos, "--store", path, "--prior", mixture, "--size", 32, "--tasks", "denoise,inpaint"]
+    command("run", "quick", *options, "--methods", "input,ddrm:steps=5,strength=200,raises", "--limit", 1)
+    captured = capsys.readouterr()
+    assert captured.out == f"{path}: 4 done, 2 failed\n"
+    assert captured.err.count("failed: 0.png denoise raises: RuntimeError: no such luck at all\n") == 1
+    command("run", "quick", *options, "--methods", "input,ddrm:steps=5,strength=200", "--limit", 1)
+    assert capsys.readouterr().out == f"{path}: 4 there before\n"
+    rows = sqlite3.connect(path).execute("select method, operator from cells where task = 'inpaint'").fetchall()
+    assert "ddrm:strength=200.0,steps=5" in {method for method, _ in rows}
+    assert json.loads(rows[0][1])["name"] == "inpaint"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["table9"], "there is no suite 'table9'; there are table1"),
+        (["quick", "--tasks", "bake"], "there is no task 'bake'"),
+        (["quick", "--methods", "dddrm"], "did you mean 'ddrm'"),
+        (["quick", "--tasks", "rain"], "give --pairs rain=FOLDER"),
+        (["quick", "--tasks", "rain", "--pairs", "rain"], "write --pairs TASK=FOLDER"),
+    ],
+)
+def test_bad_arguments_get_one_line(
+    bench_host: Host, photos: Path, mixture: str, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(DreamCleanError, match=message):
+        command("run", *arguments, "--images", photos, "--prior", mixture, "--store", tmp_path / "b.sqlite")
+    assert not (tmp_path / "b.sqlite").exists()
+
+
+def test_a_folder_without_pictures_gets_one_line(bench_host: Host, mixture: str, tmp_path: Path) -> None:
+    with pytest.raises(DreamCleanError, match="there is no picture in"):
+        command("run", "quick", "--images", tmp_path / "nowhere", "--prior", mixture, "--store", tmp_path / "b.sqlite")

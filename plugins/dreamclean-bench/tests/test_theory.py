@@ -1,0 +1,405 @@
+"""DDRM, DDNM+, PiGDM and SNIPS where the answer is known: a Gaussian prior and a linear operator.
+
+In the basis of the operator's right singular vectors every coefficient is a problem of its own, x ~ N(m, w^2),
+y = d x + n. The moments that a method should have are written here once more, from the papers' equations, as
+scalars in double precision: nothing of the bench's, or of the kernel's operators but ``degrade``, takes part. A
+sample's distance from them is one number, ``discrepancy``, and for every method a table of planted mistakes
+shows that each of them is seen.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Literal
+
+import pytest
+import torch
+from dreamclean_bench.method import Linear, Method, Problem
+from dreamclean_bench.methods import ddnm, pigdm
+from dreamclean_bench.methods.ddnm import DDNM, DDNMPlus
+from dreamclean_bench.methods.ddrm import DDRM
+from dreamclean_bench.methods.pigdm import PiGDM
+from dreamclean_bench.methods.sampling import transition
+from dreamclean_bench.methods.snips import SNIPS
+from dreamclean_bench.spectral import Spectrum
+from torch import Tensor
+
+from dreamclean import Blur, Colorize, Downsample, Inpaint, Level, LinearOperator, Mixture
+from dreamclean.priors.base import Estimate
+
+SIDE, SAMPLES, NOISE, CUTOFF = 8, 512, 0.05, 0.03
+OPERATORS: dict[str, LinearOperator] = {
+    "downsample": Downsample(factor=2, noise=NOISE),
+    "inpaint": Inpaint(share=0.5, noise=NOISE),
+    "blur": Blur(shape="gaussian", size=5, std=(1.0,), noise=NOISE),
+    "colorize": Colorize(noise=NOISE),
+}
+EVERY = pytest.mark.parametrize("name", OPERATORS)
+TOLERANCE = 0.12
+"""Of a mean, in standard deviations (root mean square over a group of coefficients), and of a variance, relative.
+
+512 samples leave 0.044 of the one and, in the smallest group of 16 coefficients, 0.016 of the other.
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """One problem, as the method gets it and as scalars (192), float64, on the [-1, 1] scale."""
+
+    operator: LinearOperator
+    prior: Mixture
+    y: Tensor
+    right: Tensor
+    """V (192, 192), singular vectors as columns."""
+    d: Tensor
+    """Singular values, those under the cutoff 0."""
+    m: Tensor
+    w: float
+    uy: Tensor
+    """U^T y."""
+
+    @property
+    def ybar(self) -> Tensor:
+        return torch.where(self.d > 0, self.uy / self.d, 0.0)
+
+    @property
+    def n(self) -> Tensor:
+        """Standard deviation of the measurement error of each coefficient."""
+        return 2 * NOISE / self.d
+
+
+@cache
+def world(name: str, std: float, cutoff: float = CUTOFF) -> World:
+    """A problem whose prior has standard deviation ``std`` around one image, on the [0, 1] scale."""
+    operator, generator = OPERATORS[name], torch.Generator().manual_seed(0)
+    centre = 0.3 + 0.4 * torch.rand(1, 3, SIDE, SIDE, generator=generator)
+    image = centre + std * torch.randn(centre.shape, generator=generator)
+    y = operator.measure(image, generator)
+    dense = operator.degrade(torch.eye(3 * SIDE**2, dtype=torch.float64).view(-1, 3, SIDE, SIDE)).flatten(1).mT
+    u, s, vh = torch.linalg.svd(dense)
+    d, uy = torch.zeros(len(vh), dtype=torch.float64), torch.zeros(len(vh), dtype=torch.float64)
+    d[: len(s)] = torch.where(s > cutoff * s.max(), s, 0.0)
+    shifted = 2 * y.double().flatten() - dense.sum(1)  # what an image in [-1, 1] would have given
+    uy[: len(s)] = (u.mT @ shifted)[: len(s)]
+    m = vh @ (2 * centre.double().flatten() - 1)
+    return World(operator, Mixture.around(centre, std=std), y, vh.mT, d, m, 2 * std, uy)
+
+
+def discrepancy(found: Tensor, mean: Tensor, variance: Tensor, d: Tensor) -> float:
+    """The largest error over groups of like coefficients: not measured, measured weakly, measured well.
+
+    ``found``: samples (N, 192). Of a mean: root mean square in standard deviations; of a variance: relative.
+    """
+    median = d[d > 0].median()
+    errors = []
+    for group in (d == 0, (d > 0) & (d < median), d >= median):
+        if group.any():
+            bias = (found.mean(0) - mean)[group] / variance[group].sqrt()
+            spread = (found.var(0)[group] / variance[group]).mean() - 1
+            errors += [bias.square().mean().sqrt().item(), abs(spread.item())]
+    return max(errors)
+
+
+def draw(at: World, method: Method, spoil: Callable[[Problem], object] = id) -> Tensor:
+    """Samples of ``method``, as coefficients (N, 192); ``spoil`` may plant a mistake."""
+    y = at.y.expand(SAMPLES, *at.y.shape[1:])
+    problem = Problem(y, y, at.operator, at.prior, range(SAMPLES))
+    generator = torch.Generator().manual_seed(1)
+    problem.noise = lambda x: torch.randn(x.shape, generator=generator)  # one generator for all: faster
+    spoil(problem)
+    with torch.no_grad():
+        image = method.restore(problem)
+    return (2 * image.double() - 1).flatten(1) @ at.right
+
+
+def levels(steps: int) -> list[tuple[float, float]]:
+    """(a, s) from the top down to the picture's (1, 0): linear beta, 1e-4 ... 0.02, T = 1000."""
+    beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+    kept = torch.cumprod(1 - beta, 0)
+    known = [float(kept[round(999 * k / steps)]) for k in range(steps, 0, -1)]
+    return [*((math.sqrt(p), math.sqrt(1 - p)) for p in known), (1.0, 0.0)]
+
+
+Moments = tuple[Tensor, Tensor]
+
+
+def propagate(start: Moments, steps: Iterator[tuple[Tensor, Tensor, Tensor]]) -> Moments:
+    """Mean and variance through x <- gain x + shift + N(0, fresh)."""
+    mean, variance = start
+    for gain, shift, fresh in steps:
+        mean, variance = gain * mean + shift, gain**2 * variance + fresh
+    return mean, variance
+
+
+def ddrm_moments(at: World, steps: int, eta: float, eta_b: float) -> Moments:
+    """Kawar et al. 2022, Eq. 4 to 8, on the variance-exploding scale."""
+    sigmas = [s / a for a, s in levels(steps)]
+    one, rest = torch.ones_like(at.d), math.sqrt(1 - eta**2)
+
+    def affine() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for high, low in pairwise(sigmas):
+            k = at.w**2 / (at.w**2 + high**2)  # E[x_0 | x_t] = m + k (x_t - m)
+            x0_gain, x0_shift = k * one, (1 - k) * at.m
+            unseen, noisier = one * rest * low / high, rest * low / at.n
+            gain = torch.where(at.d == 0, (1 - unseen) * x0_gain + unseen, (1 - noisier) * x0_gain)
+            shift = torch.where(at.d == 0, (1 - unseen) * x0_shift, (1 - noisier) * x0_shift + noisier * at.ybar)
+            seen = (at.d > 0) & (low >= at.n)
+            gain = torch.where(seen, (1 - eta_b) * x0_gain, gain)
+            shift = torch.where(seen, (1 - eta_b) * x0_shift + eta_b * at.ybar, shift)
+            yield gain, shift, torch.where(seen, low**2 - (eta_b * at.n) ** 2, eta**2 * low**2)
+
+    first = torch.where(at.d > 0, sigmas[0] ** 2 - at.n**2, sigmas[0] ** 2)
+    return propagate((at.ybar, first), affine())
+
+
+def ddnm_plus_moments(at: World, eta: float, path: list[tuple[float, float]]) -> Moments:
+    """Wang et al. 2023, Eq. 17 to 19 in the DDIM form, on the variance-preserving scale, by way of ``path``."""
+    one = torch.ones_like(at.d)
+
+    def affine() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for (a, s), (a_low, s_low) in pairwise(path):
+            if a_low < a:  # time travel, upwards
+                yield a_low / a * one, 0 * one, (1 - (a_low / a) ** 2) * one
+                continue
+            k = a * at.w**2 / (a**2 * at.w**2 + s**2)
+            x0_gain, x0_shift = k * one, (1 - a * k) * at.m
+            eps_gain, eps_shift = (1 - a * x0_gain) / s, -a * x0_shift / s
+            error = a_low * at.n  # what y's noise is in x_j
+            partial = s_low * math.sqrt(1 - eta**2) / error
+            weight = torch.where(at.d == 0, 0.0, torch.where(s_low >= error, 1.0, partial))
+            kept = torch.where(at.d == 0, s_low * math.sqrt(1 - eta**2), 0.0)
+            fresh = torch.where((at.d > 0) & (s_low >= error), s_low**2 - error**2, (eta * s_low) ** 2)
+            gain = a_low * (1 - weight) * x0_gain + kept * eps_gain
+            yield gain, a_low * ((1 - weight) * x0_shift + weight * at.ybar) + kept * eps_shift, fresh
+
+    return propagate((0 * one, path[0][1] ** 2 * one), affine())
+
+
+def pigdm_moments(at: World, steps: int, eta: float) -> Moments:
+    """Song et al. 2023, Algorithm 1 with adaptive weights and r^2 = s^2 (variance-preserving)."""
+    one = torch.ones_like(at.d)
+
+    def affine() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for (a, s), (a_low, s_low) in pairwise(levels(steps)):
+            k = a * at.w**2 / (a**2 * at.w**2 + s**2)
+            x0_gain, x0_shift = k * one, (1 - a * k) * at.m
+            eps_gain, eps_shift = (1 - a * x0_gain) / s, -a * x0_shift / s
+            c1 = eta * math.sqrt((1 - a**2 / a_low**2) * s_low**2 / s**2)
+            c2 = math.sqrt(s_low**2 - c1**2)
+            factor = a * a_low * s**2 * k * at.d / (s**2 * at.d**2 + (2 * NOISE) ** 2)
+            gain = a_low * x0_gain + c2 * eps_gain - factor * at.d * x0_gain
+            shift = a_low * x0_shift + c2 * eps_shift + factor * (at.uy - at.d * x0_shift)
+            yield gain, shift, c1**2 * one
+
+    return propagate((0 * one, levels(steps)[0][1] ** 2 * one), affine())
+
+
+def posterior(at: World) -> Moments:
+    """p(x | y) of the linear-Gaussian model."""
+    precision = 1 / at.w**2 + at.d**2 / (2 * NOISE) ** 2
+    return (at.m / at.w**2 + at.d * at.uy / (2 * NOISE) ** 2) / precision, 1 / precision
+
+
+@EVERY
+@pytest.mark.parametrize(("eta", "eta_b"), [(0.85, 1.0), (0.6, 0.7)])
+def test_ddrm_has_the_papers_moments(name: str, eta: float, eta_b: float) -> None:
+    at = world(name, 0.1)
+    assert discrepancy(draw(at, DDRM(eta=eta, eta_b=eta_b)), *ddrm_moments(at, 100, eta, eta_b), at.d) < TOLERANCE
+
+
+@EVERY
+def test_ddnm_plus_has_the_papers_moments(name: str) -> None:
+    at = world(name, 0.1)
+    assert discrepancy(draw(at, DDNMPlus()), *ddnm_plus_moments(at, 0.85, levels(100)), at.d) < TOLERANCE
+
+
+TRAVEL = DDNMPlus(steps=20, travel_length=2, travel_repeat=3)
+
+
+def travelled() -> list[tuple[float, float]]:
+    """The levels that ``TRAVEL`` visits: every stretch of two three times, but the one that ends at the picture."""
+    down = levels(20)
+    stretches = [down[k : k + 3] for k in range(0, 18, 2) for _ in range(3)]
+    return [*(level for k, part in enumerate(stretches) for level in part[k % 3 == 0 and k > 0 :]), *down[19:]]
+
+
+@EVERY
+def test_ddnm_plus_travels_in_time(name: str) -> None:
+    at = world(name, 0.5)
+    assert discrepancy(draw(at, TRAVEL), *ddnm_plus_moments(at, 0.85, travelled()), at.d) < TOLERANCE
+
+
+@EVERY
+@pytest.mark.parametrize("eta", [1.0, 0.5])
+def test_pigdm_with_adaptive_weight_has_the_papers_moments(name: str, eta: float) -> None:
+    at = world(name, 0.3)
+    assert discrepancy(draw(at, PiGDM(eta=eta)), *pigdm_moments(at, 100, eta), at.d) < TOLERANCE
+
+
+SCORE = PiGDM(weight="score", steps=400)
+
+
+@EVERY
+def test_pigdm_with_the_exact_score_samples_the_posterior(name: str) -> None:
+    """For data of unit variance its guided score is exact; 400 steps leave 0.05 in the variance."""
+    at = world(name, 0.5, 0.0)
+    assert discrepancy(draw(at, SCORE), *posterior(at), at.d) < TOLERANCE
+
+
+FINE = SNIPS(strength="snr:1", steps=100, repeats=5, c=0.15)
+
+
+@EVERY
+def test_snips_samples_the_posterior(name: str) -> None:
+    """The steps' size and number leave 0.08 in the variance of what is not measured."""
+    at = world(name, 0.1)
+    assert discrepancy(draw(at, FINE), *posterior(at), at.d) < TOLERANCE
+
+
+def doubled_sigma(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    assert problem.operator is not None
+    problem.operator = problem.operator.model_copy(update={"noise": 2 * NOISE})
+
+
+def adjoint_for_pseudo_inverse(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Spectrum, "solved", lambda self, y: self.singular.to(y) * self.measured(y))
+
+
+def adjoint_for_solve(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Linear, "solve", lambda self, v, gain, variance: self.adjoint(v) / (gain + variance))
+
+
+def no_factor_a(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    predict = problem.estimate.prior
+    patch.setattr(problem.estimate, "prior", lambda x, level: predict(x / level.a, level))
+
+
+def x0_times_a(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    predict = problem.estimate.prior
+
+    def wrong(x: Tensor, level: Level) -> Estimate:
+        eps, x0 = predict(x, level)
+        return Estimate(eps, level.a * x0)
+
+    patch.setattr(problem.estimate, "prior", wrong)
+
+
+def quiet_noise(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    draw_noise = problem.noise
+    problem.noise = lambda x: draw_noise(x) / math.sqrt(2)
+
+
+def no_prior_score(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(problem.estimate, "prior", lambda x, level: Estimate(torch.zeros_like(x), x / level.a))
+
+
+def no_chain_rule(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(torch.autograd, "grad", lambda outputs, inputs, vector: (vector,))
+
+
+def wide_spread(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pigdm, "spread", lambda level: level.ratio**2)
+
+
+def travel_without_noise(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ddnm, "transition", lambda level, lower: (level.a / lower.a, 0.0))
+
+
+def travel_without_shrinking(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ddnm, "transition", lambda level, lower: (1.0, transition(level, lower)[1]))
+
+
+def nothing(problem: Problem, patch: pytest.MonkeyPatch) -> None:
+    """The settings are the mistake."""
+
+
+CHECKS: dict[str, tuple[float, Callable[[World], Moments]]] = {
+    "ddrm": (0.1, lambda at: ddrm_moments(at, 100, 0.85, 1.0)),
+    "ddnm-plus": (0.1, lambda at: ddnm_plus_moments(at, 0.85, levels(100))),
+    "time-travel": (0.5, lambda at: ddnm_plus_moments(at, 0.85, travelled())),
+    "pigdm-adaptive": (0.3, lambda at: pigdm_moments(at, 100, 1.0)),
+    "pigdm-score": (0.5, posterior),
+    "snips": (0.1, posterior),
+}
+PLANTS: list[tuple[str, Method, Callable[[Problem, pytest.MonkeyPatch], None]]] = [
+    ("ddrm", DDRM(), doubled_sigma),
+    ("ddrm", DDRM(), adjoint_for_pseudo_inverse),
+    ("ddrm", DDRM(), no_factor_a),
+    ("ddrm", DDRM(), quiet_noise),
+    ("ddrm", DDRM(eta=0.6), nothing),
+    ("ddrm", DDRM(eta_b=0.7), nothing),
+    ("ddnm-plus", DDNMPlus(), doubled_sigma),
+    ("ddnm-plus", DDNMPlus(), adjoint_for_pseudo_inverse),
+    ("ddnm-plus", DDNMPlus(), x0_times_a),
+    ("ddnm-plus", DDNMPlus(), quiet_noise),
+    ("ddnm-plus", DDNMPlus(eta=0.6), nothing),
+    ("ddnm-plus", DDNM(), nothing),  # no scaling for the noise
+    ("time-travel", TRAVEL, travel_without_noise),
+    ("time-travel", TRAVEL, travel_without_shrinking),
+    ("pigdm-adaptive", PiGDM(), doubled_sigma),
+    ("pigdm-adaptive", PiGDM(), adjoint_for_solve),
+    ("pigdm-adaptive", PiGDM(), no_chain_rule),
+    ("pigdm-adaptive", PiGDM(), wide_spread),
+    ("pigdm-adaptive", PiGDM(eta=0.5), nothing),
+    ("pigdm-score", SCORE, doubled_sigma),
+    ("pigdm-score", SCORE, adjoint_for_solve),
+    ("pigdm-score", SCORE, no_chain_rule),
+    ("pigdm-score", SCORE, wide_spread),
+    ("pigdm-score", PiGDM(), nothing),  # the adaptive weight is no score
+    ("snips", FINE, doubled_sigma),
+    ("snips", FINE, adjoint_for_pseudo_inverse),
+    ("snips", FINE, no_factor_a),
+    ("snips", FINE, quiet_noise),
+    ("snips", FINE, no_prior_score),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "method", "spoil"), PLANTS, ids=[f"{check}-{m.name}-{spoil.__name__}" for check, m, spoil in PLANTS]
+)
+def test_a_planted_mistake_is_seen(
+    check: str, method: Method, spoil: Callable[[Problem, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    std, moments = CHECKS[check]
+    at = world("downsample", std)
+    found = draw(at, method, lambda problem: spoil(problem, monkeypatch))
+    error = discrepancy(found, *moments(at), at.d)
+    print(f"{check} {spoil.__name__}: {error:.3f}")
+    assert error > 2 * TOLERANCE
+
+
+@EVERY
+@pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])
+@pytest.mark.parametrize("method", [DDNM(steps=20, cutoff=1e-4), DDRM(steps=20, cutoff=1e-4)], ids=["ddnm", "ddrm"])
+def test_without_noise_the_result_agrees_with_the_measurement(
+    name: str, family: Literal["ddpm", "ve", "flow"], method: Method
+) -> None:
+    operator = OPERATORS[name].model_copy(update={"noise": 0.0})
+    images = torch.rand(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    y = operator.degrade(images)
+    image = method.restore(Problem(y, y, operator, Mixture.around(images.flip(0)[:2], 0.1, family), range(4)))
+    assert torch.allclose(operator.degrade(image), y, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "nfe"),
+    [
+        (DDRM(steps=7), 7),
+        (DDNM(steps=7), 7),
+        (DDNMPlus(steps=7), 7),
+        (DDNMPlus(steps=8, travel_length=2, travel_repeat=3), 8 + 3 * 2 * 2),
+        (PiGDM(steps=7), 7),
+        (PiGDM(steps=7, weight="score", strength="snr:1"), 7),
+        (SNIPS(steps=7, repeats=2), 14),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_the_prior_is_evaluated_once_a_step(method: Method, nfe: int) -> None:
+    at = world("downsample", 0.1)
+    problem = Problem(at.y, at.y, at.operator, at.prior, [0])
+    image = method(problem)
+    assert image.shape == (1, 3, SIDE, SIDE)
+    assert image.min() >= 0 and image.max() <= 1
+    assert problem.estimate.nfe == nfe

@@ -1,0 +1,1 @@
+"""FBCNN as a method of the bench."""
