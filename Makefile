@@ -3,7 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: help install demo test lint docs overhead clean
+.PHONY: help install demo test lint docs overhead bench-quick clean
+IMAGES ?= contrib/demo
 
 help:
 	@echo "make demo      degrade a photograph, restore it, look at demo/sheet.png"
@@ -12,6 +13,7 @@ help:
 	@echo "make lint      ruff and mypy"
 	@echo "make docs      generate the references in docs/"
 	@echo "make overhead  time spent outside the prior"
+	@echo "make bench-quick IMAGES=FOLDER  every method on every task, and a report"
 
 install: $(VENV)/.installed
 
@@ -37,5 +39,11 @@ docs: install
 overhead: install
 	$(BIN)/python contrib/benchmarks/overhead.py
 
+bench-quick: install
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e './plugins/dreamclean-bench[bm3d]'
+	mkdir -p bench
+	$(BIN)/dreamclean bench run quick --images $(IMAGES) --store bench/quick.sqlite
+	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
+
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo bench

@@ -15,10 +15,11 @@ from dreamclean_bench.runner import encode
 
 _LOOKS = {CLEAN: (COLOURS[2], "-", "o"), WITHOUT: (COLOURS[1], "--", "s"), WITH: (COLOURS[0], "-", "^")}
 _SIDE = 192
+_TICKS = [sign * tick for tick in (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000, 10000) for sign in (-1, 1)] + [0]
 
 
 def as_csv(curves: Curves) -> str:
-    """A line for each level: t, a, s, H, and for each way mean and standard error of -1/N log q, and its distance to H."""
+    """A line for each level: t, a, s, H; for each way mean and standard error of -1/N log q, and the distance to H."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     columns = ("mean", "error", "difference")
@@ -41,6 +42,7 @@ def draw_curves(curves: Curves, title: str = "") -> dict[str, bytes]:
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     with rc_context(STYLE):
         figure = Figure(figsize=(10.5, 4.4), dpi=110, layout="constrained")
@@ -57,9 +59,12 @@ def draw_curves(curves: Curves, title: str = "") -> dict[str, bytes]:
             error = torch.tensor([found.error or 0.0 for found in stats], dtype=torch.float64)
             for axes, base in ((left, heights), (right, torch.zeros_like(heights))):
                 _curve(axes, times, base + middle, error, way)
-        left.set_ylabel("-1/N log q(x$_t$ | x$_0$) in nats".replace("$", ""))
+        left.set_ylabel("-1/N log q(x_t | x_0) in nats")
         right.set_ylabel("-1/N log q - H in nats (0: as in training)")
         right.set_yscale("symlog", linthresh=0.5, linscale=1.2)
+        right.yaxis.set_major_locator(FixedLocator(_TICKS))
+        right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        right.yaxis.set_minor_locator(NullLocator())
         for axes in (left, right):
             axes.set_xlabel("t")
             axes.invert_xaxis()
@@ -90,11 +95,12 @@ def draw_latents(
     count = len(ways[WITHOUT])
     chosen = sorted({round(k * (count - 1) / max(1, columns - 1)) for k in range(columns)})
     heads = ["picture", *(f"t = {ways[WITHOUT][k][0].t:g}" for k in chosen)]
-    pictures = {WITHOUT: degraded, WITH: clean}
-    names = {WITHOUT: "degraded", WITH: "clean"}
+    aside = iter(
+        [Tile(encode(degraded[:1]), "degraded: the input"), Tile(encode(clean[:1]), "clean"), Tile(None), Tile(None)]
+    )
     rows = []
     for way in (WITHOUT, WITH):
-        latent, estimate = [Tile(encode(pictures[way][:1]), names[way])], [Tile(None)]
+        latent, estimate = [next(aside)], [next(aside)]
         for k in chosen:
             level, x = ways[way][k]
             x = x[:1].to(device)

@@ -41,14 +41,27 @@ _ALL = (
     Suite("tableA2", "Known operator (the paper: ImageNet)", _INVERSE_TASKS, _INVERSE),
     Suite("tableA3", "Known operator, faces (the paper: CelebA)", _INVERSE_TASKS, _INVERSE),
     Suite(
+        "denoising",
+        "The prior as a denoiser of Gaussian noise, beside BM3D",
+        ("denoise-10", "denoise", "denoise-50", "denoise-100"),
+        ("input", "bm3d", "one-step"),
+    ),
+    Suite(
+        "restoration",
+        "DreamClean, blind and with the operator",
+        ("sr4-noisy", "jpeg-cascade", "denoise", "deblur-uniform", "deblur-gauss", "colorize", "inpaint"),
+        ("input", "pseudo-inverse", "dreamclean", "dreamclean-known"),
+    ),
+    Suite(
         "quick",
         "Every task and every method, few steps, small pictures",
-        tuple(name for name, task in TASKS.items() if task.operator is not None),
+        tuple(name for name, task in TASKS.items() if task.operator is not None and not name.startswith("denoise-")),
         (
             "input",
             "pseudo-inverse",
             "bicubic",
             "bm3d",
+            "one-step",
             "dreamclean",
             "dreamclean:preset=paper",
             "dreamclean-known",

@@ -51,6 +51,7 @@ _ALL = (
     Task("colorize", "colorization, noise 0.05", Colorize(noise=_SIGMA)),
     Task("inpaint", "half of the pixels, noise 0.05", Inpaint(share=0.5, noise=_SIGMA)),
     Task("denoise", "Gaussian noise 25 of 255", Identity(noise=25 / 255)),
+    *(Task(f"denoise-{n}", f"Gaussian noise {n} of 255", Identity(noise=n / 255)) for n in (10, 50, 100)),
     Task("poisson", "Poisson noise, rate 1", Identity(poisson=1.0)),
     Task("sr4-gauss-poisson", "4x super-resolution, noise 0.05 and Poisson", _sr(4, noise=_SIGMA, poisson=1.0)),
     Task("phase-retrieval", "Fourier magnitudes, noise 0.05", FourierMagnitude(oversample=2.0, noise=_SIGMA)),

@@ -76,7 +76,8 @@ def test_suites_name_tasks_and_methods_that_there_are() -> None:
 
 def test_quick_has_every_task_and_every_method() -> None:
     host, quick = Host(), SUITES["quick"]
-    assert set(quick.tasks) == {name for name, task in TASKS.items() if task.operator is not None}
+    named_in_papers = {name for name, task in TASKS.items() if task.operator and not name.startswith("denoise-")}
+    assert set(quick.tasks) == named_in_papers
     named = {host.make("method", spec).name for spec in quick.methods}
     assert named == {e.name for e in host.collect() if e.kind == "method" and e.package == "dreamclean-bench"}
 

@@ -9,15 +9,16 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import DreamCleanError, Operator, Prior
+from dreamclean import DreamCleanError, Identity, Operator, Prior
 from dreamclean_bench.method import Method, Problem
 
 _SMALLEST = 16  # side in pixels; the package's blocks do not fit into less, and it crashes there
 
 
 class BM3D(Method):
-    """Block matching and 3-D filtering of the picture shown, for white Gaussian noise of a known level.
+    """Block matching and 3-D filtering for white Gaussian noise of a known level.
 
+    Sees the measurement where it is the noisy image itself, unclipped, else the picture shown.
     Uses the package ``bm3d`` (``bm3d_rgb``, profile ``np``), whose licence allows non-commercial use only.
     """
 
@@ -42,8 +43,9 @@ class BM3D(Method):
         else:
             assert problem.operator is not None
             sigma = problem.operator.noise
-        height, width = problem.shown.shape[2:]
+        given = problem.y if isinstance(problem.operator, Identity) else problem.shown
+        height, width = given.shape[2:]
         margin = (0, max(0, _SMALLEST - width), 0, max(0, _SMALLEST - height))
-        noisy = F.pad(problem.shown, margin, mode="replicate").double().cpu().permute(0, 2, 3, 1).numpy()
+        noisy = F.pad(given, margin, mode="replicate").double().cpu().permute(0, 2, 3, 1).numpy()
         clean = torch.from_numpy(np.stack([bm3d_rgb(image, sigma) for image in noisy]))
-        return clean.permute(0, 3, 1, 2)[..., :height, :width].to(problem.shown)
+        return clean.permute(0, 3, 1, 2)[..., :height, :width].to(given)

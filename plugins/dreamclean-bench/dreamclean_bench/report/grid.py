@@ -11,6 +11,7 @@ from dreamclean_bench.report.layout import number
 from dreamclean_bench.report.names import short_names
 from dreamclean_bench.report.tables import Line, Table, image_of
 from dreamclean_bench.store import Cell, Row, Store
+from dreamclean_bench.tasks import TASKS
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 GAP, MARGIN, LINE, FONT = 6, 8, 17, 14
@@ -20,7 +21,7 @@ _PAPER, _INK, _FAINT, _EMPTY = (255, 255, 255), (20, 20, 20), (80, 80, 80), (228
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture file's bytes, or why there is none; and a line under it."""
+    """A picture file's bytes, or why there is none (nothing: an empty place); and a line under it."""
 
     picture: bytes | None
     caption: str = ""
@@ -52,10 +53,16 @@ def grid(store: Store, table: Table, most: int = 3) -> bytes | None:
 
 
 def _row(store: Store, cell: Cell, band: Sequence[Line]) -> list[Tile]:
-    tiles = [Tile(store.picture(cell, "reference"), cell.image), Tile(store.picture(cell, "measurement"))]
+    tiles = [Tile(store.picture(cell, "reference"), cell.image), _measurement(store, cell)]
     for line in band:
         tiles.append(_tile(next((row for row in line.rows if image_of(row.cell) == image_of(cell)), None)))
     return tiles
+
+
+def _measurement(store: Store, cell: Cell) -> Tile:
+    if cell.task in TASKS and not TASKS[cell.task].sees_picture:
+        return Tile(None, why="not a picture")
+    return Tile(store.picture(cell, "measurement"), why="not kept")
 
 
 def side_of(size: int) -> int:
@@ -106,7 +113,7 @@ def _draw_tile(
         size = tuple(max(1, round(edge * scale)) for edge in picture.size)
         picture = picture.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)  # type: ignore[arg-type]
         canvas.paste(picture, (x + (side - size[0]) // 2, y + (side - size[1]) // 2))
-    else:
+    elif tile.why:
         draw.rectangle((x, y, x + side - 1, y + side - 1), _EMPTY)
         draw.text((x + side / 2, y + side / 2), tile.why, _FAINT, font, anchor="mm")
     draw.text((x + side / 2, y + side + 1), _clipped(tile.caption, font, side), _FAINT, font, anchor="ma")
@@ -125,6 +132,8 @@ def _wrapped(text: str, font: Font, width: float) -> list[str]:
 
 
 def _clipped(text: str, font: Font, width: float) -> str:
-    while font.getlength(text) > width:
-        text = f"{text[:-2]}…"
-    return text
+    cut = text
+    while font.getlength(cut) > width and text:
+        text = text[:-1]
+        cut = f"{text}…"
+    return cut

@@ -36,7 +36,9 @@ def place(axes: Any, points: Sequence[tuple[float, float, str]], size: float) ->
             va="center",
             linespacing=1.0,
             fontsize=size,
-            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "0.55", "shrinkA": 0, "shrinkB": 3} if far else None,
+            zorder=2.5,
+            bbox={"boxstyle": "square,pad=0.05", "facecolor": "white", "alpha": 0.8, "linewidth": 0},
+            arrowprops={"arrowstyle": "-", "lw": 0.7, "color": "0.35", "shrinkA": 0, "shrinkB": 2} if far else None,
         )
 
 

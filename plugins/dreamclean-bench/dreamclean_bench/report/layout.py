@@ -10,23 +10,27 @@ from dreamclean_bench.report.paper import MISSING, Figures, row_of, tables_with
 from dreamclean_bench.report.tables import Line, Table
 
 NOTHING = "—"
-COLUMNS = {  # heading: measure, decimals (None: three digits), whether more is better, whether errors are shown
+COLUMNS: dict[str, tuple[str, int | None, bool | None, bool]] = {
+    # heading: measure, decimals (None: three digits), whether more is better (None: no contest),
+    # whether errors are shown
     "PSNR ↑": ("psnr", 2, True, True),
     "SSIM ↑": ("ssim", 3, True, True),
     "LPIPS ↓": ("lpips", 3, False, True),
     "NFE": ("nfe", None, False, False),
     "seconds": ("seconds", None, False, False),
     "s in prior": ("prior_seconds", None, False, False),
-    "peak MiB": ("memory", 0, False, False),
+    "peak MiB": ("memory", 0, None, False),
 }
 LEGEND = (
     "Means over images ± standard error. **Bold** figures are the best of their column among the methods whose "
-    "means are over all of the table's images (of NFE, times and memory: among those that ask the prior); "
-    "**bold** methods are DreamClean's. Seconds and evaluations (NFE) are per image."
+    "means are over all of the table's images (of NFE and times: among those that ask the prior); "
+    "**bold** methods are DreamClean's. Seconds and evaluations (NFE) are per image. Peak memory is on a GPU that of "
+    "its tensors, on a CPU that of the whole process, with what earlier methods left there."
 )
 CAVEAT = (
-    "The paper's priors and test pictures (CelebA, ImageNet, LSUN bedroom, SIDD) are others than those used here, so its "
-    f"figures are for orientation: nothing follows from a difference alone. '{MISSING}': the paper has the figure, "
+    "Columns headed 'paper' are from the paper (DreamClean, ICLR 2024), by table. Its priors and test "
+    "pictures (CelebA, ImageNet, LSUN bedroom, SIDD) are others than those used here, so "
+    f"its figures are for orientation: nothing follows from a difference alone. '{MISSING}': the paper has the figure, "
     "but it could not be read where this report's source was written, and nothing was filled in."
 )
 
@@ -83,6 +87,8 @@ def _beside(line: Line, rows: dict[str, Figures]) -> str:
 def _best(table: Table, heading: str) -> Callable[[Line], bool]:
     """Whether a line's entry is the best of the column, to the decimals that are shown."""
     measure, decimals, more, quality = COLUMNS[heading]
+    if more is None:
+        return lambda line: False
 
     def comparable(line: Line) -> bool:
         asked = (line.stat("nfe").mean or 0) > 0

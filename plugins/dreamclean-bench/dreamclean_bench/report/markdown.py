@@ -46,7 +46,7 @@ def markdown(
     for index, (table, sheet) in enumerate(tables):
         if table.task != task:
             task = table.task
-            lines += [f'<a id="{slug(task)}"></a>', "", f"## {escape(task)}: {escape(table.title)}", ""]
+            lines += [f'<a id="{slug(task)}"></a>', "", f"## {escape(table.heading)}", ""]
         lines += _section(table, sheet, pictures.get(index, ()))
     return "\n".join(lines).rstrip() + "\n"
 

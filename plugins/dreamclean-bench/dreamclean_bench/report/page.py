@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from dreamclean_bench.report.layout import CAVEAT, LEGEND, Entry, Sheet
-from dreamclean_bench.report.names import parts, slug
+from dreamclean_bench.report.names import slug
 from dreamclean_bench.report.tables import Table
 
 _STYLE = """
@@ -27,12 +27,13 @@ th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align:
 th { vertical-align: bottom; border-bottom-width: 2px; }
 th:first-child, td:first-child, .paper { text-align: left; }
 th.paper, td.paper { white-space: normal; min-width: 13rem; color: var(--faint); }
-td:first-child small { display: block; white-space: normal; max-width: 18rem; overflow-wrap: anywhere; color: var(--faint);
-  font-weight: normal; }
+td:first-child small { display: block; white-space: normal; max-width: 18rem; overflow-wrap: anywhere;
+  color: var(--faint); font-weight: normal; }
 tr.ours { background: var(--ours); } tr.ours td:first-child, .best { font-weight: 700; }
 .faint, .notes, figcaption { color: var(--faint); font-size: .9rem; overflow-wrap: anywhere; }
 figure { margin: 1.2rem 0; } img { display: block; border-radius: 6px; background: #fff; }
-img.plot { width: 100%; max-width: 1150px; min-width: 36rem; height: auto; } img.grid { max-width: 100%; min-width: 62rem; height: auto; }
+img.plot { width: 100%; max-width: 1150px; min-width: 36rem; height: auto; }
+img.grid { max-width: 100%; min-width: 62rem; height: auto; }
 """
 
 
@@ -61,7 +62,7 @@ def page(
     for index, (table, sheet) in enumerate(tables):
         if table.task != task:
             task = table.task
-            body.append(f'<h2 id="{slug(task)}">{escape(_heading(table))}</h2>')
+            body.append(f'<h2 id="{slug(task)}">{escape(table.heading)}</h2>')
         body += _section(table, sheet, pictures.get(index, ()))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -70,10 +71,6 @@ def page(
         + "\n".join(body)
         + "\n</body>\n</html>\n"
     )
-
-
-def _heading(table: Table) -> str:
-    return table.task if table.title == table.task else f"{table.task}: {table.title}"
 
 
 def _bold(text: str) -> str:
@@ -122,8 +119,8 @@ def _cell(tag: str, inner: str, classes: str, more: str) -> str:
 
 def _method(entry: Entry) -> str:
     """The name, and under it the settings."""
-    name, settings = parts(entry.text)
-    small = f"<small>{escape(', '.join(settings))}</small>" if settings else ""
+    name, _, settings = entry.text.partition(":")
+    small = f"<small>{escape(settings.replace(',', ', '))}</small>" if settings else ""
     return f"{escape(name)}{_marks(entry)}{small}"
 
 

@@ -1,6 +1,6 @@
 """The paper's figures (DreamClean, ICLR 2024), to be shown beside ours: those that were really read, no others.
 
-The tables themselves were not at hand. What is here comes from PAPER-SETTINGS.md of this project, facts
+The tables themselves were not at hand. What is here are facts
 noted from the paper: NFE of 90 blind and 60 with a known operator ("Method"), 100 steps of DDRM and DDNM
 ("Where the paper is silent", row DDRM, DDNM), and the two blur baselines (row uniform blur). Papers that
 ran DreamClean themselves (DIIP, Invert2Restore) did so on settings of their own, so theirs are not here.

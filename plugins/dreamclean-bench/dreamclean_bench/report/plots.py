@@ -64,7 +64,7 @@ def plot(table: Table) -> dict[str, bytes]:
         figure = Figure(figsize=(10.5, 4.6), dpi=110, layout="constrained")
         canvas: Any = FigureCanvasAgg(figure)
         panels = figure.subplots(1, 2)
-        figure.suptitle(f"{table.task}: {table.title}" if table.title != table.task else table.task, fontsize=10)
+        figure.suptitle(table.heading, fontsize=10)
         for axes, (measure, name) in zip(panels, _PANELS, strict=True):
             _panel(axes, points, measure, name)
         canvas.draw()

@@ -62,6 +62,11 @@ class Table:
         return TASKS[self.task].title if self.task in TASKS else self.task
 
     @property
+    def heading(self) -> str:
+        """Name and words."""
+        return self.task if self.title == self.task else f"{self.task}: {self.title}"
+
+    @property
     def images(self) -> set[Image]:
         """The images that at least one method has restored."""
         return set().union(*(line.images for line in self.lines))

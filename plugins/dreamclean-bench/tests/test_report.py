@@ -1,0 +1,458 @@
+"""The report says what the store holds: right means, nothing hidden, nothing from elsewhere."""
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import typer
+from dreamclean_bench.cli import bench
+from dreamclean_bench.report import write_report
+from dreamclean_bench.report.grid import FONT, GAP, LINE, MARGIN, Tile, grid, sheet
+from dreamclean_bench.report.layout import Entry, Sheet, layout
+from dreamclean_bench.report.means import stat
+from dreamclean_bench.report.names import short_names
+from dreamclean_bench.report.paper import MISSING, TABLES, row_of
+from dreamclean_bench.report.plots import points_of
+from dreamclean_bench.report.tables import Line, Table, tabulate
+from dreamclean_bench.store import Cell, Row, Store
+from PIL import Image
+
+from dreamclean import DreamCleanError
+
+CELL = Cell("a.png", "da", "sr4-noisy", '{"name": "downsample", "factor": 4}', "ddrm", "starter", 32, 0)
+DONE = Row(CELL, "done", "", 20.0, 0.7, 0.3, 20, 2.0, 1.9, 500.0, {"dreamclean": "0.1"})
+
+
+def png(colour: tuple[int, int, int], size: int = 32) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (size, size), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def row(method: str = "ddrm", image: str = "a.png", status: str = "done", **values: Any) -> Row:
+    """``DONE`` with another method and image, and with other values of the cell or the row."""
+    of_cell = {name: values.pop(name) for name in list(values) if name in vars(CELL)}
+    cell = replace(CELL, method=method, image=image, digest=f"d{image}", **of_cell)
+    if status != "done":
+        return Row(cell, status, **values)
+    return replace(DONE, cell=cell, **values)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "bench.sqlite", create=True) as made:
+        yield made
+
+
+@pytest.fixture
+def report(store: Store, tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Write rows, then the report; the texts of its files by name."""
+
+    def write(*rows: Row, **options: str) -> dict[str, str]:
+        for each in rows:
+            store.add(each)
+        paths = write_report(store, tmp_path / "report", **options)
+        return {path.name: path.read_text() for path in paths if path.suffix in (".md", ".csv", ".html")}
+
+    return write
+
+
+def only(rows: list[Row]) -> Table:
+    (table,) = tabulate(rows)
+    return table
+
+
+def entries(found: Sheet, method: str) -> dict[str, Entry]:
+    """The entries of a method by heading."""
+    line = next(line for _, line in found.lines if line[0].text == method)
+    return dict(zip(found.head, line, strict=True))
+
+
+class Tags(HTMLParser):
+    """What a page is made of; unbalanced tags are an error."""
+
+    void = ("meta", "img", "br", "link")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_mean_and_standard_error():
+    found = stat([1.0, 2.0, 6.0])
+    assert found.mean == 3
+    assert found.error == pytest.approx(math.sqrt((4 + 1 + 9) / 2 / 3))
+    assert (stat([5.0]).mean, stat([5.0]).error) == (5, None)
+    assert (stat([]).n, stat([]).mean) == (0, None)
+
+
+def test_what_is_missing_or_not_a_number_is_not_counted():
+    found = stat([1.0, None, math.nan, 3.0])
+    assert (found.n, found.mean) == (2, 2.0)
+
+
+def test_an_infinite_psnr_is_told_and_is_never_nan(report: Callable[..., dict[str, str]]):
+    rows = [row("input", f"{n}", psnr=v) for n, v in enumerate((math.inf, 30.0, 32.0))]
+    rows += [row("ddrm", f"{n}", psnr=25.0) for n in range(3)]
+    found = layout(only(rows))
+    entry = entries(found, "input")["PSNR ↑"]
+    assert (entry.text, entry.best) == ("∞", True)
+    assert found.notes[entry.notes[0] - 1] == (
+        "PSNR is infinite on 1 of 3 images, which came back unchanged; the mean over the others is 31.00"
+    )
+    texts = report(*rows)
+    assert "∞" in texts["report.md"] and "nan" not in (texts["report.md"] + texts["summary.csv"]).lower()
+
+
+def test_means_of_a_table_are_over_images():
+    rows = [row("ddrm", str(n), psnr=20.0 + n, lpips=0.3 + n / 10, nfe=20) for n in range(3)]
+    found = entries(layout(only(rows)), "ddrm")
+    assert found["PSNR ↑"].text == f"21.00 ± {1 / math.sqrt(3):.2f}"
+    assert found["LPIPS ↓"].text == f"0.400 ± {0.1 / math.sqrt(3):.3f}"
+    assert (found["NFE"].text, found["images"].text) == ("20", "3 of 3")
+
+
+def test_the_best_is_the_highest_psnr_and_ssim_and_the_lowest_lpips_and_nfe():
+    rows = [
+        row("ddrm", psnr=21.0, ssim=0.5, lpips=0.2, nfe=20, seconds=3.0),
+        row("dps", psnr=20.0, ssim=0.6, lpips=0.3, nfe=10, seconds=4.0, prior_seconds=3.9),
+        row("input", psnr=19.0, ssim=0.4, lpips=0.4, nfe=0, seconds=0.1),
+    ]
+    found = layout(only(rows))
+    best = {m: [head for head, entry in entries(found, m).items() if entry.best] for m in ("ddrm", "dps")}
+    assert best == {
+        "ddrm": ["PSNR ↑", "LPIPS ↓", "seconds", "s in prior"],
+        "dps": ["SSIM ↑", "NFE"],
+    }
+    assert not any(entry.best for entry in entries(found, "input").values())
+
+
+def test_methods_that_look_alike_are_both_best():
+    found = layout(only([row("a", psnr=20.001), row("b", psnr=20.002), row("c", psnr=19.0)]))
+    assert [entries(found, method)["PSNR ↑"].best for method in "abc"] == [True, True, False]
+
+
+def test_a_mean_over_fewer_images_is_marked_and_never_the_best():
+    rows = [row("ddrm", str(n), psnr=20.0) for n in range(3)]
+    rows += [row("dps", str(n), psnr=20.0 - n) for n in range(3)]
+    rows += [row("gdp", "0", psnr=35.0), row("gdp", "1", "failed", note="no memory")]
+    found = layout(only(rows))
+    gdp = entries(found, "gdp")
+    assert gdp["images"].text == "1 of 3, 1 failed"
+    assert not gdp["PSNR ↑"].best and entries(found, "ddrm")["PSNR ↑"].best
+    said = [found.notes[n - 1] for n in gdp["method"].notes]
+    assert said[0] == "failed on 1 of 3 images: no memory"
+    assert said[1].startswith("mean over 1 of the 3 images that others have: not comparable")
+    points = {point.label for point in points_of(only(rows))}
+    assert "gdp (1 images)" in points
+
+
+def test_failed_and_refused_methods_are_seen_in_every_form(report: Callable[..., dict[str, str]]):
+    texts = report(
+        row("ddrm"),
+        row("gdp", status="failed", note="RuntimeError: boom"),
+        row("gdp", "b.png", status="failed", note="RuntimeError: boom"),
+        row("ddrm-jpeg", status="refused", note="needs JPEG"),
+    )
+    for text in (texts["report.md"], texts["report.html"]):
+        assert "failed (2)" in text and "RuntimeError: boom" in text
+        assert "refused" in text and "needs JPEG" in text
+    lines = {line["method"]: line for line in csv.DictReader(io.StringIO(texts["summary.csv"]))}
+    assert (lines["gdp"]["failed"], lines["gdp"]["psnr_mean"]) == ("2", "")
+    assert (lines["ddrm-jpeg"]["refused"], lines["ddrm"]["done"]) == ("1", "1")
+
+
+def test_priors_sizes_and_seeds_are_tables_of_their_own(report: Callable[..., dict[str, str]]):
+    rows = [
+        row("ddrm", psnr=20.0),
+        row("ddrm", psnr=24.0, prior="mixture:std=0.1"),
+        row("ddrm", psnr=26.0, seed=1),
+        row("ddrm", psnr=28.0, size=64),
+        row("bicubic", psnr=22.0, prior=""),
+    ]
+    tables = tabulate(rows)
+    assert [table.setting for table in tables] == [
+        "prior starter, 32 x 32 pixels, seed 0",
+        "prior mixture:std=0.1, 32 x 32 pixels, seed 0",
+        "prior starter, 32 x 32 pixels, seed 1",
+        "prior starter, 64 x 64 pixels, seed 0",
+    ]
+    assert [[line.method for line in table.lines] for table in tables] == [
+        ["ddrm", "bicubic"],
+        ["ddrm", "bicubic"],
+        ["ddrm"],
+        ["ddrm"],
+    ]
+    assert [table.lines[0].stat("psnr").mean for table in tables] == [20, 24, 26, 28]
+    text = report(*rows)["report.md"]
+    assert text.count("## sr4-noisy") == 1 and text.count("### ") == 4
+
+
+def test_pairs_are_one_table_though_each_has_a_digest_for_operator():
+    rows = [row("input", name, task="rain", operator=f"digest{name}") for name in "abc"]
+    assert len(only(rows).lines[0].rows) == 3
+
+
+def test_the_same_task_with_another_degradation_is_another_table():
+    assert len(tabulate([row(), row(operator='{"name": "downsample", "factor": 8}')])) == 2
+
+
+def test_one_name_for_two_pictures_counts_twice():
+    rows = [row("ddrm", psnr=20.0), replace(row(psnr=30.0), cell=replace(CELL, digest="other"))]
+    assert entries(layout(only(rows)), "ddrm")["images"].text == "2 of 2"
+
+
+def test_dreamclean_is_bold_in_markdown_and_marked_in_html(report: Callable[..., dict[str, str]]):
+    texts = report(row("dreamclean:preset=paper", psnr=20.0), row("ddrm", psnr=21.0))
+    assert "| **dreamclean:preset=paper** | 20.00 |" in texts["report.md"]
+    assert "| ddrm | **21.00** |" in texts["report.md"]
+    assert texts["report.html"].count("<tr class=ours>") == 1
+
+
+def test_every_cell_is_in_the_csv(report: Callable[..., dict[str, str]]):
+    texts = report(row("ddrm", note=""), row("gdp", status="failed", note='broken, "quoted"'), row("dps", picture=b"x"))
+    lines = list(csv.DictReader(io.StringIO(texts["cells.csv"])))
+    assert [line["method"] for line in lines] == ["ddrm", "gdp", "dps"]
+    assert lines[1]["note"] == 'broken, "quoted"' and lines[0]["psnr"] == "20.0"
+    assert json.loads(lines[0]["versions"]) == {"dreamclean": "0.1"}
+    assert "picture" not in lines[0]
+
+
+def test_the_page_needs_nothing_from_elsewhere(store: Store, report: Callable[..., dict[str, str]]):
+    store.add_picture(CELL, "reference", png((9, 9, 9)))
+    text = report(replace(DONE, picture=png((1, 2, 3))), row("bicubic", nfe=0))["report.html"]
+    attributes = Tags(text).attributes
+    sources = [value for _, name, value in attributes if name in ("src", "href", "data", "action", "srcset")]
+    assert {source.split(":")[0] for source in sources if not source.startswith("#")} == {"data"}
+    assert sum(source.startswith("data:image/svg+xml") for source in sources) == 1
+    assert sum(source.startswith("data:image/webp") for source in sources) == 1
+    assert not any(tag in ("script", "link", "iframe") for tag, *_ in attributes)
+    assert "<script" not in text and "url(" not in text and "@import" not in text
+    anchors = {value for _, name, value in attributes if name == "id"}
+    assert all(source[1:] in anchors for source in sources if source.startswith("#"))
+
+
+def test_names_notes_and_commands_are_words_not_markup(report: Callable[..., dict[str, str]]):
+    evil = '<img src="http://evil"> a|b *c* [d](http://e) `f`'
+    texts = report(
+        row("<b>method</b>"), row("gdp", status="failed", note=evil), command=f"run ``` {evil}", title="<i>title</i>"
+    )
+    words = " ".join(Tags(texts["report.html"]).words)
+    assert "<b>method</b>" in words and evil in words and "<i>title</i>" in words
+    assert not any(value.startswith("http") for *_, value in Tags(texts["report.html"]).attributes)
+    (line,) = [line for line in texts["report.md"].splitlines() if line.startswith("<sup>1</sup>")]
+    assert line.endswith(r"\<img src=\"http://evil\"\> a\|b \*c\* \[d\](http://e) \`f\`".replace('\\"', '"'))
+    assert r"\<b\>method\</b\>" in texts["report.md"]
+    assert "````text\n" in texts["report.md"]
+
+
+def test_versions_command_and_caveat_are_told(report: Callable[..., dict[str, str]]):
+    other = row("dps", versions={"dreamclean": "0.2", "torch": "2"})
+    texts = report(row("ddrm"), other, command="dreamclean bench run quick", title="Mine")
+    for text in (texts["report.md"], texts["report.html"]):
+        assert "dreamclean 0.1 and 0.2, torch 2" in text
+        assert "dreamclean bench run quick" in text and "Mine" in text
+        assert "priors and test pictures" in text
+
+
+def test_the_paper_stands_beside_ours_and_nothing_is_invented():
+    rows = [row("dreamclean:preset=paper"), row("dps"), row("bicubic")]
+    found = layout(only(rows))
+    (heading,) = [head for head in found.head if head.startswith("paper")]
+    assert heading == "paper: Table 1 (CelebA 1K), Table 2 (ImageNet 1K)"
+    said = {method: entries(found, method)[heading].text for method in ("dreamclean:preset=paper", "dps", "bicubic")}
+    assert said == {
+        "dreamclean:preset=paper": "DreamClean, blind: NFE 90",
+        "dps": f"DPS: {MISSING}",
+        "bicubic": "—",
+    }
+    blur = layout(only([row("input", task="deblur-uniform-ddrm")]))
+    assert entries(blur, "input")[blur.head[-1]].text == "baseline (measurement): PSNR 18.35"
+
+
+def test_the_papers_psnr_that_were_read_are_the_only_ones():
+    figures = [f for table in TABLES.values() for rows in table.tasks.values() for f in rows.values()]
+    assert {f.psnr for f in figures} == {None, 18.35, 17.79}
+    assert {(f.ssim, f.lpips) for f in figures} == {(None, None)}
+
+
+def test_correctors_stand_beside_the_papers_table_5():
+    rows = TABLES["Table 5"].tasks["sr4-noisy"]
+    methods = [f"dreamclean:preset=paper,corrector={name}" for name in ("none", "langevin", "vps")]
+    assert [row_of(method, rows) for method in methods] == ["no corrector", "Langevin", "VPS"]
+    table1 = TABLES["Table 1"].tasks["sr4-noisy"]
+    assert [row_of(method, table1) for method in methods] == [None, None, "DreamClean, blind"]
+
+
+def test_short_names_keep_what_tells_methods_apart():
+    methods = ["dreamclean", "dreamclean:preset=paper", "dreamclean:preset=paper,gamma=0.5", "ddrm:steps=20"]
+    assert list(short_names(methods).values()) == [
+        "dreamclean",
+        "dreamclean paper",
+        "dreamclean paper gamma=0.5",
+        "ddrm",
+    ]
+
+
+class TestGrid:
+    colours: ClassVar = {
+        "reference": (200, 0, 0),
+        "measurement": (0, 200, 0),
+        "ddrm": (0, 0, 200),
+        "dps": (200, 200, 0),
+    }
+
+    def filled(self, store: Store, *methods: str) -> Table:
+        rows = []
+        for image in ("a.png", "b.png"):
+            for method in methods:
+                picture = png(self.colours.get(method, (7, 7, 7)))
+                rows.append(row(method, image, picture=picture))
+                store.add(rows[-1])
+            for kind in ("reference", "measurement"):
+                store.add_picture(rows[-1].cell, kind, png(self.colours[kind]))
+        return only(rows)
+
+    def test_columns_are_reference_measurement_and_the_methods_in_order(self, store: Store):
+        data = grid(store, self.filled(store, "ddrm", "dps"))
+        assert data
+        picture = Image.open(io.BytesIO(data)).convert("RGB")
+        side = 256  # 32 pixels, enlarged
+        assert picture.size == (
+            2 * MARGIN + 4 * (side + GAP) - GAP,
+            MARGIN + LINE + 4 + 2 * (side + LINE + GAP) + 2,
+        )
+        for band in range(2):
+            y = MARGIN + LINE + 4 + band * (side + LINE + GAP) + side // 2
+            for column, colour in enumerate(self.colours.values()):
+                pixel = picture.getpixel((MARGIN + column * (side + GAP) + side // 2, y))
+                assert isinstance(pixel, tuple)
+                assert max(abs(p - c) for p, c in zip(pixel, colour, strict=True)) < 12
+
+    def test_many_methods_go_on_in_bands_with_the_reference_again(self, store: Store):
+        data = grid(store, self.filled(store, "ddrm", "dps", "m3", "m4", "m5"))
+        assert data
+        picture = Image.open(io.BytesIO(data)).convert("RGB")
+        assert picture.width == 2 * MARGIN + 6 * 262 - GAP
+        pixel = picture.getpixel((MARGIN + 100, picture.height // 2 + MARGIN + LINE + 4 + 100))
+        assert isinstance(pixel, tuple) and max(abs(p - c) for p, c in zip(pixel, (200, 0, 0), strict=True)) < 12
+
+    def test_the_headings_go_with_the_columns_and_who_refused_has_none(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ):
+        table = self.filled(store, "ddrm", "dps")
+        table.lines.append(Line("ddrm-jpeg", [row("ddrm-jpeg", status="refused", note="needs JPEG")]))
+        table.lines.append(Line("gdp", [row("gdp", status="failed", note="boom")]))
+        drawn: list[tuple[list[str], list[list[Tile]]]] = []
+        monkeypatch.setattr(
+            "dreamclean_bench.report.grid.sheet",
+            lambda heads, rows, side: drawn.append((heads, rows)) or sheet(heads, rows, side),
+        )
+        grid(store, table)
+        ((heads, rows),) = drawn
+        assert heads == ["reference", "measurement", "ddrm", "dps", "gdp"]
+        assert [tile.caption for tile in rows[0]] == ["a.png", "", "20.00 dB / 0.300", "20.00 dB / 0.300", ""]
+        assert [row[-1].why for row in rows] == ["failed", "not run"]
+
+    def test_nothing_kept_no_grid(self, store: Store):
+        store.add(DONE)
+        assert grid(store, only([DONE])) is None
+
+    def test_long_words_stay_inside_their_column(self):
+        narrow = sheet(["x" * 80, "y"], [[Tile(None, "a very long caption indeed", "why"), Tile(None)]], 40)
+        assert narrow.width == 2 * MARGIN + 2 * (40 + GAP) - GAP
+        assert narrow.height > MARGIN + 5 * LINE and FONT < LINE
+
+
+def test_files_are_moved_into_place_and_written_again(store: Store, tmp_path: Path):
+    store.add(DONE)
+    first = {path: path.read_bytes() for path in write_report(store, tmp_path / "r", "x")}
+    again = write_report(store, tmp_path / "r", "x")
+    assert {path: path.read_bytes() for path in again} == first
+    left = {path for path in (tmp_path / "r").rglob("*") if path.is_file()}
+    assert left == set(again)
+    names = {str(path.relative_to(tmp_path / "r")) for path in again}
+    assert names == {"report.md", "cells.csv", "summary.csv", "report.html", "images/sr4-noisy-plot.png"}
+    links = [line for line in (tmp_path / "r/report.md").read_text().splitlines() if line.startswith("![")]
+    assert len(links) == 1 and links[0].endswith("(images/sr4-noisy-plot.png)")
+
+
+def test_an_empty_store_is_one_line_and_leaves_nothing(store: Store, tmp_path: Path):
+    with pytest.raises(DreamCleanError, match=r"there are no results to report; make some with 'dreamclean bench run'"):
+        write_report(store, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(store: Store, tmp_path: Path):
+    store.add(DONE)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DreamCleanError, match=r"could not be written to .*; choose another folder"):
+        write_report(store, tmp_path / "file")
+
+
+def test_nothing_but_failures_makes_a_report_without_plots(report: Callable[..., dict[str, str]]):
+    text = report(row("gdp", status="failed", note="boom"))["report.html"]
+    assert "failed (1)" in text and not [tag for tag, *_ in Tags(text).attributes if tag == "img"]
+
+
+def test_the_command_writes_the_report_and_tells_its_files(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    app = typer.Typer()
+    app.add_typer(bench, name="bench")
+    arguments = ["bench", "report", "--store", str(store.path), "-o", str(tmp_path / "out"), "--title", "Mine"]
+    with pytest.raises(DreamCleanError, match="there are no results to report"):
+        app(arguments, standalone_mode=False)
+    store.add(DONE)
+    app([*arguments, "--command", "dreamclean bench run quick"], standalone_mode=False)
+    told = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert {path.name for path in told} >= {"report.md", "report.html", "cells.csv", "summary.csv"}
+    assert all(path.stat().st_size for path in told)
+    text = (tmp_path / "out/report.md").read_text()
+    assert text.startswith("# Mine") and "dreamclean bench run quick" in text and "| ddrm | 20.00 |" in text
+    with pytest.raises(DreamCleanError, match="there is no results file"):
+        app(["bench", "report", "--store", str(tmp_path / "none.sqlite")], standalone_mode=False)
+
+
+def test_a_refusal_stands_where_the_figure_would_stand():
+    rows = [row("ddrm"), row("gdp", status="failed", note="boom"), row("dps", status="refused", note="needs JPEG")]
+    found = layout(only(rows))
+    assert [entries(found, method)["PSNR ↑"].text for method in ("gdp", "dps")] == ["failed (1)", "refused"]
+
+
+def test_the_grids_headings_are_those_of_its_columns(store: Store, monkeypatch: pytest.MonkeyPatch):
+    seen: list[list[str]] = []
+
+    def spy(heads: Sequence[str], rows: Sequence[Sequence[Tile]], side: int) -> Image.Image:
+        seen.append(list(heads))
+        return sheet(heads, rows, side)
+
+    monkeypatch.setattr(sys.modules["dreamclean_bench.report.grid"], "sheet", spy)
+    rows = [row(method, picture=png((1, 2, 3))) for method in ("dps", "ddrm")]
+    store.add_picture(rows[0].cell, "reference", png((9, 9, 9)))
+    assert grid(store, only(rows))
+    assert seen == [["reference", "measurement", "dps", "ddrm"]]
