@@ -9,13 +9,15 @@ import argparse
 from pathlib import Path
 
 import torch
+from dreamclean_bench.metrics import psnr
+from dreamclean_bench.runner import crop, pictures_of
+from dreamclean_bench.tasks import find_task, shown
 from PIL import Image, ImageDraw, ImageFont
-from tasks import TASKS, crops, measure, psnr, shown
 from torch import Tensor
 
 from dreamclean import Restorer
 
-ROWS = (("denoise-25", False), ("jpeg-cascade", False), ("sr4-noisy", False), ("sr4-noisy", True), ("inpaint", True))
+ROWS = (("denoise", False), ("jpeg-cascade", False), ("sr4-noisy", False), ("sr4-noisy", True), ("inpaint", True))
 BAR = 26
 
 
@@ -30,16 +32,17 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--pictures", type=lambda s: [int(v) for v in s.split(",")], default=[22, 6, 4, 18, 2])
     args = parser.parse_args()
-    photos = dict(enumerate(crops(args.images, args.size)))
+    photos = pictures_of(args.images)
     sheet = Image.new("RGB", (3 * args.size, len(ROWS) * (args.size + BAR)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
     for row, ((task, known), number) in enumerate(zip(ROWS, args.pictures, strict=True)):
-        name, image = photos[number]
-        y = measure(TASKS[task], image, number)
-        before = shown(y, image.shape)
-        after = Restorer(operator=TASKS[task] if known else None)(y if known else before).image
+        image, operator = crop(photos[number], args.size), find_task(task).operator
+        assert operator is not None
+        y = operator.measure(image, torch.Generator().manual_seed(number))
+        before = shown(find_task(task), y, image.shape)
+        after = Restorer(operator=operator if known else None)(y if known else before).image
         top, kind = row * (args.size + BAR), "known" if known else "blind"
-        labels = (name, f"{task}: {psnr(before, image):.2f} dB", f"{kind}: {psnr(after, image):.2f} dB")
+        labels = (photos[number].name, f"{task}: {psnr(before, image):.2f} dB", f"{kind}: {psnr(after, image):.2f} dB")
         for column, (label, picture) in enumerate(zip(labels, (image, before, after), strict=True)):
             draw.text((column * args.size + 6, top + 3), label, "black", font)
             sheet.paste(to_pil(picture), (column * args.size, top + BAR))
