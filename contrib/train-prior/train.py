@@ -141,7 +141,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--rate", type=float, default=5e-4, help="learning rate of AdamW")
     p.add_argument("--ema", type=float, default=0.999, help="decay of the weights' average, a step")
     p.add_argument("--level-power", type=float, default=2.0, help="t = 1000 u^p with u uniform: weight on low noise")
-    p.add_argument("--channels", type=lambda s: tuple(map(int, s.split(","))), default=(16, 48, 96, 192, 256))
+    p.add_argument("--channels", type=lambda s: tuple(map(int, s.split(","))), default=(32, 64, 128, 256))
     p.add_argument("--layers", type=int, default=1)
     p.add_argument("--prediction", choices=["epsilon", "v_prediction"], default="epsilon")
     p.add_argument("--init", type=Path, help="start from the weights of a diffusers folder")

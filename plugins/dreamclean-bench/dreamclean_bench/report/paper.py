@@ -1,9 +1,8 @@
 """The paper's figures (DreamClean, ICLR 2024), to be shown beside ours: those that were really read, no others.
 
-The tables themselves were not at hand. What is here are facts
-noted from the paper: NFE of 90 blind and 60 with a known operator ("Method"), 100 steps of DDRM and DDNM
-("Where the paper is silent", row DDRM, DDNM), and the two blur baselines (row uniform blur). Papers that
-ran DreamClean themselves (DIIP, Invert2Restore) did so on settings of their own, so theirs are not here.
+The tables themselves were not at hand. What is here: the NFE of 90 blind and 60 with a known operator, the 100
+steps of DDRM and DDNM, and the baselines of the two blurs. Papers that ran DreamClean themselves (DIIP,
+Invert2Restore) did so on settings of their own, so theirs are not here.
 """
 
 from dataclasses import dataclass, field
@@ -73,7 +72,7 @@ TABLES: dict[str, PaperTable] = {
     "Table 4": PaperTable("LSUN bedroom", {"jpeg-cascade": _JPEG}),
     "Table 5": PaperTable("CelebA", {"sr4-noisy": _SCHEDULES}),
     "Table A1": PaperTable("SIDD", {"real-noise": {"BM3D": _NONE, BLIND: _NONE}}),
-    "Tables A2, A3": PaperTable(  # the notes do not say which of the two the blur baselines stand in
+    "Tables A2, A3": PaperTable(  # it was not to be seen which of the two the blur baselines stand in
         "ImageNet, CelebA",
         {
             **{task: _INVERSE for task in _INVERSE_TASKS},
