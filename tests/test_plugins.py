@@ -266,40 +266,40 @@ def test_listener_is_told_of_every_step_and_one_that_fails_of_no_more(install: I
 KIND = """
 from dreamclean import Component
 
-class Method(Component):
-    kind = "method"
+class Gadget(Component):
+    kind = "gadget"
 
 @hookimpl
 def register_kinds(declare):
-    declare("method", "{base}")
+    declare("gadget", "{base}")
 """
-METHOD = """
+GADGET = """
 @hookimpl
-def register_methods(register):
-    from zkind import Method
-    register(type("Own", (Method,), {"__doc__": "A method.", "__module__": __name__, "name": "own"}))
+def register_gadgets(register):
+    from zkind import Gadget
+    register(type("Own", (Gadget,), {"__doc__": "A gadget.", "__module__": __name__, "name": "own"}))
 """
 
 
 def test_a_plugin_declares_a_kind_and_another_registers_components_of_it(install: Install) -> None:
-    install("a-user", auser=METHOD)  # found before the plugin that declares the kind
-    install("z-kind", zkind=KIND.format(base="zkind:Method"))
+    install("a-user", auser=GADGET)  # found before the plugin that declares the kind
+    install("z-kind", zkind=KIND.format(base="zkind:Gadget"))
     host = Host()
     assert host.failures == {}
-    assert (host.find("method", "own").package, host.make("method", "own").name) == ("a-user", "own")
+    assert (host.find("gadget", "own").package, host.make("gadget", "own").name) == ("a-user", "own")
 
 
 def test_a_component_of_a_kind_that_nobody_declares_is_reported(install: Install) -> None:
-    install("a-user", auser=METHOD)
-    assert "register_methods" in Host().failures["a-user:auser"]
+    install("a-user", auser=GADGET)
+    assert "register_gadgets" in Host().failures["a-user:auser"]
 
 
 def test_a_kind_declared_twice_is_reported_and_the_first_stays(install: Install) -> None:
-    install("y-kind", ykind=KIND.format(base="ykind:Method"))
-    install("z-kind", zkind=KIND.format(base="zkind:Method"))
+    install("y-kind", ykind=KIND.format(base="ykind:Gadget"))
+    install("z-kind", zkind=KIND.format(base="zkind:Gadget"))
     host = Host()
-    assert "'method' is declared by y-kind:ykind already" in host.failures["z-kind:zkind"]
-    assert host.kinds["method"].plugin == "y-kind:ykind"
+    assert "'gadget' is declared by y-kind:ykind already" in host.failures["z-kind:zkind"]
+    assert host.kinds["gadget"].plugin == "y-kind:ykind"
 
 
 def test_a_kind_whose_base_class_is_not_there_drops_its_plugin_alone(install: Install) -> None:
@@ -308,13 +308,13 @@ def test_a_kind_whose_base_class_is_not_there_drops_its_plugin_alone(install: In
     host = Host()
     assert correctors(host)["calm"] == "fake-one"
     assert "Missing" in host.failures["z-kind:zkind"]
-    with pytest.raises(DreamCleanError, match="there is no kind 'method'"):
-        host.find("method", "own")
+    with pytest.raises(DreamCleanError, match="there is no kind 'gadget'"):
+        host.find("gadget", "own")
 
 
 def test_a_component_of_the_wrong_base_class_is_reported(install: Install) -> None:
-    install("a-user", auser=GOOD.format(name="calm").replace("correctors", "methods"))
-    install("z-kind", zkind=KIND.format(base="zkind:Method"))
+    install("a-user", auser=GOOD.format(name="calm").replace("correctors", "gadgets"))
+    install("z-kind", zkind=KIND.format(base="zkind:Gadget"))
     host = Host()
     host.collect()
-    assert "no subclass of Method" in host.failures["a-user:auser"]
+    assert "no subclass of Gadget" in host.failures["a-user:auser"]

@@ -31,7 +31,7 @@ CAVEAT = (
     "Columns headed 'paper' are from the paper (DreamClean, ICLR 2024), by table. Its priors and test "
     "pictures (CelebA, ImageNet, LSUN bedroom, SIDD) are others than those used here, so "
     f"its figures are for orientation: nothing follows from a difference alone. '{MISSING}': the paper has the figure, "
-    "but it could not be read where this report's source was written, and nothing was filled in."
+    "but it is not recorded in this package."
 )
 
 
