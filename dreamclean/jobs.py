@@ -83,16 +83,20 @@ def run(
     return not failures
 
 
-@contextmanager
-def progress(label: str) -> Iterator[Callable[[Any], None]]:
-    """A listener to steps that draws a bar on standard error where that is a terminal; gone when done.
+def progress_bar() -> rich.progress.Progress:
+    """A bar on standard error where that is a terminal, gone when done.
 
     Standard output is left alone, so that ``--json`` can be piped.
     """
     console = Console(stderr=True)
-    bar = rich.progress.Progress(
+    return rich.progress.Progress(
         console=console, transient=True, disable=not console.is_terminal, redirect_stdout=False, redirect_stderr=False
     )
-    with bar:
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[Any], None]]:
+    """A listener to steps that draws a bar."""
+    with progress_bar() as bar:
         task = bar.add_task(rich.markup.escape(label), total=None)
         yield lambda step: bar.update(task, completed=step.index, total=step.total)

@@ -59,9 +59,7 @@ def run(
     """Run a suite on a folder of clean pictures. Start it again and it goes on where it was."""
     import os
 
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from dreamclean.jobs import progress_bar
     from dreamclean.plugins import host
     from dreamclean_bench.runner import Setting, pictures_of, plan
     from dreamclean_bench.runner import run as run_cells
@@ -90,11 +88,7 @@ def run(
     )
     setting = Setting(prior, device, dtype, threads=max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0)
     counts = {"done": 0, "failed": 0, "refused": 0, "there before": 0}
-    console = Console(stderr=True)
-    bar = Progress(
-        console=console, transient=True, disable=not console.is_terminal, redirect_stdout=False, redirect_stderr=False
-    )
-    with Store(store, create=True) as results, bar:
+    with Store(store, create=True) as results, progress_bar() as bar:
         line = bar.add_task(chosen.name, total=len(work))
 
         def tell(row: "Row | None") -> None:
