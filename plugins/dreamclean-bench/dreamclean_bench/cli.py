@@ -10,7 +10,10 @@ import typer
 from dreamclean import DreamCleanError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dreamclean_bench.store import Row
+    from dreamclean_bench.tasks import Task
 
 bench = typer.Typer(no_args_is_help=True, help="Compare restoration methods on one prior.", rich_markup_mode=None)
 
@@ -65,13 +68,10 @@ def run(
     from dreamclean_bench.runner import run as run_cells
     from dreamclean_bench.store import Store
     from dreamclean_bench.suites import find_suite
-    from dreamclean_bench.tasks import find_task
 
     chosen = find_suite(suite)
     folders = dict(_pair(text) for text in pairs or [])
-    wanted = [find_task(name) for name in (tasks.split(",") if tasks else chosen.tasks)]
-    if unpaired := [task.name for task in wanted if task.operator is None and task.name not in folders]:
-        raise DreamCleanError(f"task {unpaired[0]} is known by examples alone; give --pairs {unpaired[0]}=FOLDER")
+    wanted = _tasks(tasks.split(",") if tasks else chosen.tasks, folders)
     specs = split_specs(methods) if methods else chosen.methods
     made = [host().make("method", spec) for spec in specs]
     model = host().make("prior", prior) if prior else host().default_prior()
@@ -99,6 +99,16 @@ def run(
 
         run_cells(work, results, setting, jobs, retry, tell)
     print(f"{store}: " + ", ".join(f"{number} {what}" for what, number in counts.items() if number))
+
+
+def _tasks(names: "Iterable[str]", folders: dict[str, Path]) -> "list[Task]":
+    """The tasks; DreamCleanError for one that is known by examples and has no folder of them."""
+    from dreamclean_bench.tasks import find_task
+
+    wanted = [find_task(name) for name in names]
+    if unpaired := [task.name for task in wanted if task.operator is None and task.name not in folders]:
+        raise DreamCleanError(f"task {unpaired[0]} is known by examples alone; give --pairs {unpaired[0]}=FOLDER")
+    return wanted
 
 
 def _pair(text: str) -> tuple[str, Path]:
