@@ -65,7 +65,9 @@ class JPEG(Operator):
         colour planes follow y in their means of 2 x 2 pixels.
         """
         shift, (height, width) = self.shift[-1] % 8, x0.shape[2:]
-        extra = float(torch.as_tensor(self.noise_variance(y)).float().mean())
+        extra = (
+            torch.as_tensor(self.noise_variance(y)).to(y).expand(y.shape).mean((1, 2, 3), keepdim=True)[..., None, None]
+        )
         edges = (shift, (-width - shift) % 16, shift, (-height - shift) % 16)
         planes = F.pad(dct.to_ycc(y - x0), edges, mode="replicate")
         parts = []

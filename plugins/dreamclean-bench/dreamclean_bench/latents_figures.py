@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dreamclean import Level, Prior
 from dreamclean_bench.latents import CLEAN, WITH, WITHOUT, Curves, entropy
-from dreamclean_bench.report.grid import Tile, sheet, side_of
+from dreamclean_bench.report.grid import Tile, sheet
 from dreamclean_bench.report.plots import COLOURS, STYLE, save
 from dreamclean_bench.runner import encode
 
@@ -109,7 +109,7 @@ def draw_latents(
             estimate.append(Tile(_shown(prior, prior.predict(x, level).x0), f"estimate, {words}"))
         rows += [latent, estimate]
     file = io.BytesIO()
-    sheet(heads, rows, min(_SIDE, side_of(max(clean.shape[-2:])))).save(file, "PNG")
+    sheet(heads, rows, _SIDE).save(file, "PNG")
     return file.getvalue()
 
 

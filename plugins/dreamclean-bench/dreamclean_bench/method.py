@@ -81,7 +81,9 @@ class Method(Component):
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
         """Why the method cannot do a task, in a few words; empty if it can."""
-        return "" if self.blind or operator is not None else "needs the operator"
+        if self.blind:
+            return "" if operator is None or operator.viewable else "needs a picture"
+        return "" if operator is not None else "needs the operator"
 
     @abstractmethod
     def restore(self, problem: Problem) -> Tensor:

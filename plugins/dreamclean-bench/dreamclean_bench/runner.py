@@ -24,7 +24,7 @@ from dreamclean_bench.memory import peak_memory, reset_peak_memory
 from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.metrics import metrics
 from dreamclean_bench.store import Cell, Row, Store
-from dreamclean_bench.tasks import Task, find_task, shown
+from dreamclean_bench.tasks import Task, find_task, settled, shown
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,7 @@ def compute(work: Work, setting: Setting) -> Outcome:
         seconds, memory = time.perf_counter() - began, peak_memory(device)
         if not result.isfinite().all():
             return Outcome(Row(cell, "failed", "the result is not finite"), {})
+        result = settled(task, result, reference)
         row = Row(
             cell,
             "done",

@@ -74,7 +74,7 @@ _ALL = (
             "gdp:steps=50",
             "pigdm:steps=20",
             "red:iterations=20",
-            "snips:steps=20,repeats=2",
+            "snips:strength=300,steps=40,repeats=2,c=0.4",
         ),
         size=128,
         limit=2,

@@ -153,7 +153,7 @@ REFUSED: list[tuple[str, Operator | None, str]] = [
         for name in ["ddnm", "ddnm-plus", "ddrm", "diffpir", "pigdm", "red", "snips"]
     ),
     *((name, CONJUGATE, "singular value decomposition") for name in ["ddnm-plus", "ddrm", "snips"]),
-    ("bicubic", FourierMagnitude(), "needs a picture"),
+    *((name, FourierMagnitude(), "needs a picture") for name in ["bicubic", "bm3d:sigma=25", "input", "dreamclean"]),
     ("bm3d", None, "needs the noise level"),
     ("bm3d", CODEC, "needs the noise level"),
     ("bm3d", Identity(noise=0.1, poisson=1.0), "needs the noise level"),
@@ -249,6 +249,15 @@ def test_bm3d_is_told_the_noise_on_the_scale_of_its_images(told, spec, operator,
     assert [call[1] for call in told] == pytest.approx([sigma, sigma], rel=1e-12)
     np.testing.assert_array_equal(np.stack([call[0] for call in told]), seen.double().permute(0, 2, 3, 1).numpy())
     assert torch.equal(image, (seen / 2).clamp(0, 1))
+
+
+def test_bm3d_takes_a_grey_picture_for_grey(told, monkeypatch):
+    """Its colour form divides by the spread of the colour differences, which a grey picture lacks."""
+    grey = IMAGES[:2, :1].expand(-1, 3, -1, -1)
+    monkeypatch.setattr(sys.modules["bm3d"], "bm3d", lambda image, sigma: image / 4, raising=False)
+    image = make("bm3d")(Problem(grey, grey, NOISY, PRIOR, [0, 1]))
+    torch.testing.assert_close(image, grey / 4)
+    assert not told
 
 
 def test_bm3d_gets_no_picture_too_small_for_its_blocks(told):

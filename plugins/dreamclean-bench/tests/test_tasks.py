@@ -7,7 +7,7 @@ import torch
 from dreamclean_bench.ddrm_blur import DDRMBlur
 from dreamclean_bench.metrics import lpips, metrics, psnr, ssim
 from dreamclean_bench.suites import SUITES
-from dreamclean_bench.tasks import TASKS, Task, shown
+from dreamclean_bench.tasks import TASKS, Task, settled, shown
 
 from dreamclean import Host, Picture
 from dreamclean.operators.base import Operator
@@ -106,3 +106,15 @@ def test_lpips_of_an_image_with_itself_is_zero_and_grows_with_damage() -> None:
 def test_lpips_of_the_reference_implementations_pictures(name: str, distance: float) -> None:
     reference, other = (Picture.open(PICTURES / f"lpips_ex_{part}.png").pixels for part in ("ref", name))
     assert lpips(other, reference) == pytest.approx(distance, abs=1e-4)
+
+
+def test_phase_retrieval_is_judged_the_nearer_way_round() -> None:
+    """Magnitudes are those of the picture turned by 180 degrees too; a blurred one is never turned."""
+    reference = Picture.open(next(PICTURES.glob("*.png"))).pixels
+    operator = TASKS["phase-retrieval"].operator
+    assert operator is not None
+    torch.testing.assert_close(operator.degrade(reference.flip(-2, -1)), operator.degrade(reference))
+    turned = reference.flip(-2, -1)
+    assert torch.equal(settled(TASKS["phase-retrieval"], turned, reference), reference)
+    assert torch.equal(settled(TASKS["phase-retrieval"], reference, reference), reference)
+    assert torch.equal(settled(TASKS["denoise"], turned, reference), turned)

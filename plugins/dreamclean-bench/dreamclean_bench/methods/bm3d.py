@@ -1,7 +1,7 @@
 """BM3D (Dabov, Foi, Katkovnik & Egiazarian, IEEE TIP 2007), by its authors' package."""
 
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ class BM3D(Method):
     """Block matching and 3-D filtering for white Gaussian noise of a known level.
 
     Sees the measurement where it is the noisy image itself, unclipped, else the picture shown.
-    Uses the package ``bm3d`` (``bm3d_rgb``, profile ``np``), whose licence allows non-commercial use only.
+    Uses the package ``bm3d`` (profile ``np``; ``bm3d_rgb``, or ``bm3d`` where the channels are equal, which the
+    former divides by zero on). Its licence allows non-commercial use only.
     """
 
     name = "bm3d"
@@ -30,12 +31,14 @@ class BM3D(Method):
     )
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
+        if operator is not None and not operator.viewable:
+            return "needs a picture"
         known = operator is not None and operator.noise > 0 and operator.poisson == 0
         return "" if known or self.sigma else "needs the noise level; give sigma, on the [0, 255] scale"
 
     def restore(self, problem: Problem) -> Tensor:
         try:
-            bm3d_rgb = import_module("bm3d").bm3d_rgb
+            package = import_module("bm3d")
         except ImportError as error:
             raise DreamCleanError('bm3d is not there; install it with pip install "dreamclean-bench[bm3d]"') from error
         if self.sigma:
@@ -47,5 +50,13 @@ class BM3D(Method):
         height, width = given.shape[2:]
         margin = (0, max(0, _SMALLEST - width), 0, max(0, _SMALLEST - height))
         noisy = F.pad(given, margin, mode="replicate").double().cpu().permute(0, 2, 3, 1).numpy()
-        clean = torch.from_numpy(np.stack([bm3d_rgb(image, sigma) for image in noisy]))
+        clean = torch.from_numpy(np.stack([_denoised(package, image, sigma) for image in noisy]))
         return clean.permute(0, 3, 1, 2)[..., :height, :width].to(given)
+
+
+def _denoised(package: Any, image: np.ndarray, sigma: float) -> np.ndarray:
+    """``image`` (H, W, 3) without its noise."""
+    if np.ptp(image, axis=2).any():
+        return np.asarray(package.bm3d_rgb(image, sigma))
+    grey = np.asarray(package.bm3d(image[..., 0], sigma))
+    return grey.reshape(*image.shape[:2], 1).repeat(3, axis=2)

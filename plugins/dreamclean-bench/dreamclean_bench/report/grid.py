@@ -15,7 +15,7 @@ from dreamclean_bench.tasks import TASKS
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 GAP, MARGIN, LINE, FONT = 6, 8, 17, 14
-SIDE, COLUMNS = 256, 6
+SIDE, SMALL, WIDTH = 256, 128, 1600
 _PAPER, _INK, _FAINT, _EMPTY = (255, 255, 255), (20, 20, 20), (80, 80, 80), (228, 228, 228)
 
 
@@ -39,16 +39,17 @@ def grid(store: Store, table: Table, most: int = 3) -> bytes | None:
     if not cells or not lines:
         return None
     labels = short_names(line.method for line in table.lines)
-    bands = []
-    for first in range(0, len(lines), COLUMNS - 2):
-        band = lines[first : first + COLUMNS - 2]
+    side = side_of(cells[0].size)
+    columns, bands = WIDTH // (side + GAP) - 2, []
+    for first in range(0, len(lines), columns):
+        band = lines[first : first + columns]
         heads = ["reference", "measurement", *(labels[line.method] for line in band)]
-        bands.append(sheet(heads, [_row(store, cell, band) for cell in cells], side_of(cells[0].size)))
+        bands.append(sheet(heads, [_row(store, cell, band) for cell in cells], side))
     canvas = Image.new("RGB", (bands[0].width, sum(band.height for band in bands)), _PAPER)
     for index, picture in enumerate(bands):
         canvas.paste(picture, (0, sum(band.height for band in bands[:index])))
     file = io.BytesIO()
-    canvas.save(file, "WEBP", quality=85, method=4)
+    canvas.save(file, "WEBP", quality=80, method=4)
     return file.getvalue()
 
 
@@ -67,7 +68,7 @@ def _measurement(store: Store, cell: Cell) -> Tile:
 
 def side_of(size: int) -> int:
     """Side of a picture in the grid: small ones are enlarged by a whole factor, large ones reduced."""
-    return size * (SIDE // size) if size <= SIDE else SIDE
+    return min(SIDE, size * max(1, SMALL // size))
 
 
 def sheet(heads: Sequence[str], rows: Sequence[Sequence[Tile]], side: int) -> Image.Image:
