@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dreamclean.priors.base import Estimate, Prior
     from dreamclean.priors.diffusers import Diffusers, UNetPrior
     from dreamclean.priors.mixture import Mixture
+    from dreamclean.priors.tiled import Tiled
     from dreamclean.recipe import Recipe, read_recipe
     from dreamclean.restorer import Restoration, Restorer
     from dreamclean.samplers.base import Sampler
@@ -75,6 +76,7 @@ _WHERE = {
     "priors.base": "Estimate Prior",
     "priors.diffusers": "Diffusers UNetPrior",
     "priors.mixture": "Mixture",
+    "priors.tiled": "Tiled",
     "recipe": "Recipe read_recipe",
     "restorer": "Restoration Restorer",
     "samplers.base": "Sampler",

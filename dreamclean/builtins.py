@@ -7,8 +7,9 @@ from dreamclean.hookspecs import Register, hookimpl
 def register_priors(register: Register) -> None:
     from dreamclean.priors.diffusers import Diffusers
     from dreamclean.priors.mixture import Mixture
+    from dreamclean.priors.tiled import Tiled
 
-    for cls in (Diffusers, Mixture):
+    for cls in (Diffusers, Mixture, Tiled):
         register(cls)
 
 

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from dreamclean.correctors.base import Corrector
+from dreamclean.finite import finite
 from dreamclean.initializers.base import Initializer, Noise
 from dreamclean.levels import Level, descending
 from dreamclean.operators.base import Operator
 from dreamclean.priors.base import Estimate, Prior
 from dreamclean.samplers.base import Sampler
+
+_CURE = "choose a lower strength or more steps"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Estimator:
         if x.is_cuda:
             torch.cuda.synchronize(x.device)
         self.nfe, self.seconds = self.nfe + 1, self.seconds + time.perf_counter() - began
+        finite(estimate.eps, f"the prior's network (t = {level.t:g})", "run it in float32 (--dtype float32)")
         return estimate
 
     def __call__(self, x: Tensor, level: Level) -> Estimate:
@@ -51,7 +55,13 @@ class Estimator:
             return self._known[2]
         if self._operator is None or self._measurement is None:
             return self.prior(x, level)
-        return self._operator.guide(self.prior, x, level, self._measurement, self._prior)
+        estimate = self._operator.guide(self.prior, x, level, self._measurement, self._prior)
+        finite(
+            estimate.eps,
+            f"operator {self._operator.name} (t = {level.t:g})",
+            "check its settings and noise, and the precision of a latent prior's autoencoder",
+        )
+        return estimate
 
     def remember(self, x: Tensor, level: Level, estimate: Estimate) -> None:
         """Say what the estimate at this very ``x`` is, so that nobody evaluates it again."""
@@ -70,10 +80,10 @@ def restore(
 ) -> Tensor:
     """DreamClean (paper, Algorithms A1 to A3): from ``start`` in model space to the clean image there."""
     total = len(levels) - 1
-    x = initializer(start, levels, estimate, noise)
+    x = finite(initializer(start, levels, estimate, noise), f"initializer {initializer.name}", _CURE)
     on_step(Step(0, total, levels[-1], x, estimate.nfe))
     for index, (level, lower) in enumerate(descending(levels), 1):
-        x = corrector(x, level, estimate, noise)
-        x = sampler(x, level, lower, estimate, noise)
+        x = finite(corrector(x, level, estimate, noise), f"corrector {corrector.name} (t = {level.t:g})", _CURE)
+        x = finite(sampler(x, level, lower, estimate, noise), f"sampler {sampler.name} (t = {level.t:g})", _CURE)
         on_step(Step(index, total, lower, x, estimate.nfe))
     return x

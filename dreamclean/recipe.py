@@ -26,6 +26,7 @@ class Recipe(BaseModel):
     sampler: dict[str, Any] | None = Field(None, description="The step to the next lower noise level")
     strength: float | str | None = Field(None, description="Top noise level: a timestep, or snr:R for s/a = R")
     steps: int | None = Field(None, ge=1, description="Steps from the top level to the picture")
+    tile: int | None = Field(None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of each image's random numbers")
     dtype: str | None = Field(None, description="Precision of the prior's network: float32, bfloat16 or float16")
     versions: dict[str, str] = Field(default_factory=dict, description="Packages that made the picture")

@@ -1,7 +1,7 @@
 """``Restorer``: components and settings put together, and run on pictures."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ from torch import Tensor
 from dreamclean.component import Component, Spec
 from dreamclean.device import pick_device, pick_dtype
 from dreamclean.errors import DreamCleanError
+from dreamclean.finite import NotFinite, finite
 from dreamclean.loop import Estimator, Step, restore
 from dreamclean.operators.base import Operator
 from dreamclean.operators.noise import with_noise
 from dreamclean.pictures import Picture
 from dreamclean.plugins import Host, host
+from dreamclean.priors.tiled import Tiled, tiled
 from dreamclean.recipe import KINDS, PRESETS, Recipe, make_recipe, paper, read_recipe
+from dreamclean.seeds import seeded_noise, seeds_of
 from dreamclean.version import __version__
 
 EIGHT_BIT = 1 / 255 / 12**0.5
@@ -26,8 +29,7 @@ EIGHT_BIT = 1 / 255 / 12**0.5
 
 Listener = Callable[[Step], object]
 
-_STREAM = 0x447265616D436C65
-"""Sets a restoration's random numbers apart from the measurement noise that the same seed made."""
+_CODER = "the prior's encoder or decoder", "run it in float32 (--dtype float32)"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Restorer:
             ``"poisson:RATE"``.
         strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R.
         steps: steps from there to the picture.
+        tile: side in pixels of the tiles that larger pictures are cut into; 0: never cut; None: the prior's
+            native size, or 768 where it has none.
         device, dtype: where and in which precision the network runs; ``"auto"``: a GPU if there is one, and
             bfloat16 where the processor computes in it.
 
@@ -79,6 +83,7 @@ class Restorer:
         noise: float | str | None = None,
         strength: float | str | None = None,
         steps: int | None = None,
+        tile: int | None = None,
         seed: int | None = None,
         preset: str | None = None,
         recipe: Recipe | Mapping[str, Any] | Path | str | None = None,
@@ -88,7 +93,7 @@ class Restorer:
     ) -> None:
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, initializer=initializer, corrector=corrector, sampler=sampler)
-        said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
+        said = make_recipe(**given, strength=strength, steps=steps, tile=tile, seed=seed, dtype=dtype)
         said = said.over(_recipe(recipe).without_versions())
         objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
 
@@ -111,6 +116,7 @@ class Restorer:
         said = said.over(recommended).over(paper(known, self.prior.schedule))
         self.initializer, self.corrector, self.sampler = map(component, KINDS[2:])
         self.levels = self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
+        self._any_size = self.prior if said.tile == 0 else tiled(self.prior, said.tile)
         self.device = pick_device(device)
         self.dtype = pick_dtype(said.dtype, self.device)
         self.recipe = said.model_copy(update=self._settled())
@@ -122,7 +128,13 @@ class Restorer:
         provided = [self._host.provider(part) for part in parts.values() if part is not None]
         versions = {"dreamclean": __version__, "torch": torch.__version__, **dict(filter(None, provided))}
         specs = {kind: self._host.spec(part) if part else None for kind, part in parts.items()}
-        return {**specs, "dtype": str(self.dtype).removeprefix("torch."), "versions": versions}
+        dtype = str(self.dtype).removeprefix("torch.")
+        return {**specs, "tile": self._tile, "dtype": dtype, "versions": versions}
+
+    @property
+    def _tile(self) -> int:
+        """Side of the tiles in pixels, which a lack of memory may have made smaller; 0: nothing is cut."""
+        return self._any_size.side if isinstance(self._any_size, Tiled) else 0
 
     def __call__(
         self,
@@ -163,11 +175,14 @@ class Restorer:
         on_step: Listener | None,
     ) -> Restoration:
         _check_shape(y, operator)
-        seeds = self._seeds(seed, len(y))
+        seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
         self._prepare()
         steps: list[Step] = []
+        done = 0
 
         def listen(step: Step) -> None:
+            nonlocal done
+            done = step.index + 1
             if trace:
                 steps.append(replace(step, x=step.x.to("cpu", copy=True)))
             if on_step:
@@ -176,14 +191,16 @@ class Restorer:
 
         began = time.perf_counter()
         y = y.to(self.device)
-        estimate = Estimator(self.prior, operator, y)
-        start = self.prior.encode(operator.start(y) if operator else y)
-        x = restore(
-            start, self.levels, estimate, self.initializer, self.corrector, self.sampler, seeded_noise(seeds), listen
-        )
-        image = self.prior.decode(x).clamp(0, 1)
+        estimate = Estimator(self._any_size, operator, y)
+        start = finite(self.prior.encode(operator.start(y) if operator else y), *_CODER)
+        parts = self.initializer, self.corrector, self.sampler
+        try:
+            x = restore(start, self.levels, estimate, *parts, seeded_noise(seeds), listen)
+        except NotFinite as error:
+            raise DreamCleanError(f"step {done} of {len(self.levels) - 1}: {error}") from error
+        image = finite(self.prior.decode(x), *_CODER).clamp(0, 1)
         seconds = time.perf_counter() - began
-        recipe = self.recipe.model_copy(update={"seed": seeds[0]})
+        recipe = self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile})
         return Restoration(image, estimate.nfe, seconds, estimate.seconds, recipe, steps)
 
     def _prepare(self) -> None:
@@ -191,32 +208,12 @@ class Restorer:
             self.prior.prepare(self.device, self.dtype)
             self._prepared = True
 
-    def _seeds(self, seed: int | Sequence[int] | None, batch: int) -> list[int]:
-        seed = self.recipe.seed if seed is None else seed
-        seeds = [int(value) for value in seed] if isinstance(seed, Iterable) else [int(seed)] * batch
-        if len(seeds) != batch:
-            raise DreamCleanError(f"{len(seeds)} seeds for {batch} images; give one seed, or one for each image")
-        if any(not 0 <= value < 2**63 for value in seeds):
-            raise DreamCleanError(f"a seed is a whole number from 0 to 2**63 - 1, not {seeds}")
-        return seeds
-
 
 def _recipe(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
     """A recipe, its fields, or the file that holds it."""
     if isinstance(recipe, Recipe):
         return recipe
     return read_recipe(Path(recipe)) if isinstance(recipe, Path | str) else make_recipe(**recipe or {})
-
-
-def seeded_noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
-    """Standard normal noise, each image's from a generator of its own, drawn on the CPU on every device."""
-    generators = [torch.Generator().manual_seed(seed ^ _STREAM) for seed in seeds]
-
-    def noise(x: Tensor) -> Tensor:
-        drawn = [torch.randn(x.shape[1:], generator=generator) for generator in generators]
-        return torch.stack(drawn).to(x)
-
-    return noise
 
 
 def _check(image: Tensor, picture: bool) -> None:

@@ -70,8 +70,13 @@ class Prior(Component):
 
     @property
     def native_size(self) -> int | None:
-        """The side in pixels that the model was made for, or None for any."""
+        """The side in pixels that the model was made for, or None for any. Larger pictures are cut into tiles."""
         return None
+
+    @property
+    def scale_factor(self) -> int:
+        """Side in pixels of one element of x: 1 in pixel space, 8 for most latent models."""
+        return 1
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         """The recipe that suits this prior, blind or with a known operator; fields as in ``Recipe``."""

@@ -33,5 +33,9 @@ class Starter(UNetPrior):
     def parts(self) -> tuple[Any, Any]:
         return load_parts(MODEL)
 
+    @property
+    def native_size(self) -> None:
+        """None: it is convolutional, and looks at textures and edges rather than at whole pictures."""
+
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         return KNOWN if known_operator else BLIND

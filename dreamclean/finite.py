@@ -1,0 +1,16 @@
+"""Values that are not finite stop an image; they never become a black picture."""
+
+from torch import Tensor
+
+from dreamclean.errors import DreamCleanError
+
+
+class NotFinite(DreamCleanError):
+    """A component gave NaN or infinity."""
+
+
+def finite(x: Tensor, who: str, cure: str) -> Tensor:
+    """``x``; ``NotFinite`` with who made it and what may help, unless every value is finite."""
+    if x.isfinite().all():
+        return x
+    raise NotFinite(f"{who} gave values that are not finite; {cure}")

@@ -1,0 +1,225 @@
+"""Pictures of any size: tiles and their blending."""
+
+import logging
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from pydantic import PrivateAttr
+from torch import Tensor
+
+from dreamclean import DDPMSchedule, DreamCleanError, Estimate, Level, Mixture, Prior, Restorer, Schedule, Tiled
+from dreamclean.pictures import save
+from dreamclean.plugins import host
+from dreamclean.priors.tiled import spans
+from dreamclean.testing import PriorSuite
+
+
+class Local(Prior):
+    """Each pixel for itself, in a seven-pixel neighbourhood, on sides that are multiples of 8; keeps what it saw."""
+
+    limit: int = 10**9
+    size: int | None = None
+    _seen: list[tuple[int, ...]] = PrivateAttr(default_factory=list)
+
+    @property
+    def schedule(self) -> Schedule:
+        return DDPMSchedule.linear()
+
+    @property
+    def multiple(self) -> int:
+        return 8
+
+    @property
+    def native_size(self) -> int | None:
+        return self.size
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        if len(x) * x.shape[-1] * x.shape[-2] > self.limit:
+            raise torch.OutOfMemoryError("out of memory")
+        assert x.shape[-1] % 8 == x.shape[-2] % 8 == 0
+        self._seen.append(tuple(x.shape))
+        own = self.schedule.noisy(level)
+        blurred = torch.nn.functional.avg_pool2d(x, 7, stride=1, padding=3, count_include_pad=False)
+        return Estimate.from_eps(x, level, (x - own.a * blurred) / own.s)
+
+
+class Lost(Local):
+    """Not finite below a timestep."""
+
+    below: float = 0
+    how: float = float("nan")
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        if level.t < self.below:
+            return Estimate.from_eps(x, level, x * self.how)
+        return super().predict(x, level)
+
+
+def picture(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+class TestTiled(PriorSuite):
+    size = odd_size = (16, 16)
+
+    @pytest.fixture
+    def component(self, tmp_path: Path) -> Tiled:
+        for number in range(3):
+            save(Image.effect_noise((16, 16), 60 + number).convert("RGB"), tmp_path / f"{number}.png")
+        return Tiled(prior=Mixture(path=str(tmp_path), std=0.2))
+
+    def test_string_form(self, subject: Any) -> None:
+        """A nested prior can be named there; its settings need the config form."""
+        made = host().make("prior", "tiled:prior=starter,tile=256,overlap=32")
+        assert (made.prior.name, made.tile, made.overlap) == ("starter", 256, 32)
+
+
+@pytest.mark.parametrize(
+    ("length", "side", "overlap", "grid"),
+    [(100, 32, 8, 1), (96, 32, 8, 8), (32, 32, 8, 8), (24, 32, 8, 8), (104, 32, 0, 8), (1000, 64, 32, 8)],
+)
+def test_tiles_cover_an_axis_and_their_weights_sum_to_one(length: int, side: int, overlap: int, grid: int) -> None:
+    total = torch.zeros(length)
+    found = spans(length, side, overlap, grid)
+    for start, weight in found:
+        assert start % grid == 0 and len(weight) == min(side, length) and (weight > 0).all()
+        total[start : start + side] += weight
+    torch.testing.assert_close(total, torch.ones(length))
+    starts = [start for start, _ in found]
+    assert all(a + side - b >= overlap - grid for a, b in pairwise(starts))
+    assert starts[-1] + min(side, length) == length
+
+
+def test_weights_rise_smoothly_from_a_tiles_edge() -> None:
+    """No jump from pixel to pixel where a neighbour comes in."""
+    for _, weight in spans(256, 64, 32):
+        assert weight.diff().abs().max() < 2 / 32
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 200, 136), (2, 3, 67, 130), (1, 3, 40, 300)])
+@pytest.mark.parametrize("t", [0, 300])
+def test_a_local_prior_sees_no_difference_inside_tiles(shape: tuple[int, ...], t: float) -> None:
+    """Only the picture's own padding, and tile edges where their weight is small, may differ."""
+    x, level = picture(*shape), DDPMSchedule.linear().at(t)
+    inner = Local()
+    whole = inner.predict(torch.nn.functional.pad(x, (0, -shape[3] % 8, 0, -shape[2] % 8), mode="reflect"), level)
+    cut = Tiled(prior=inner, tile=64, overlap=32).predict(x, level)
+    assert len(inner._seen) > 2
+    assert cut.eps.shape == x.shape
+    difference = (cut.eps - whole.eps[..., : shape[2], : shape[3]]).abs() * level.s
+    assert difference.max() < 0.02
+    assert difference.mean() < 5e-4
+
+
+def test_a_picture_that_fits_is_given_whole() -> None:
+    inner = Local()
+    x = picture(2, 3, 64, 48)
+    level = inner.schedule.at(100)
+    assert torch.equal(Tiled(prior=inner, tile=64).predict(x, level).eps, inner.predict(x, level).eps)
+    assert inner._seen == [(2, 3, 64, 48)] * 2
+
+
+@pytest.mark.parametrize(("size", "tile", "seen"), [(None, None, 800), (64, None, 64), (64, 32, 32), (64, 0, 800)])
+def test_the_tile_is_the_users_else_the_priors_else_768(size: int | None, tile: int | None, seen: int) -> None:
+    inner = Local(size=size)
+    result = Restorer(inner, strength=50, steps=1, initializer="matched-level", corrector="none", tile=tile)(
+        picture(1, 3, 64, 800)
+    )
+    widths = {shape[3] for shape in inner._seen}
+    assert widths == ({768} if (size, tile) == (None, None) else {seen})
+    assert result.recipe.tile == (tile if tile is not None else size or 768)
+    assert result.nfe == 1
+
+
+def test_images_come_out_alike_alone_and_together() -> None:
+    x, level = picture(3, 3, 80, 72), DDPMSchedule.linear().at(100)
+    together = Tiled(prior=Local(), tile=32, batch=4).predict(x, level).eps
+    for index in range(3):
+        alone = Tiled(prior=Local(), tile=32).predict(x[index : index + 1], level).eps
+        torch.testing.assert_close(alone[0], together[index])
+
+
+def test_out_of_memory_halves_the_batch_then_the_tile_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    inner = Local(limit=64 * 64)
+    cut = Tiled(prior=inner, tile=128)
+    x, level = picture(2, 3, 128, 160), inner.schedule.at(100)
+    with caplog.at_level(logging.WARNING):
+        found = cut.predict(x, level)
+    assert [record.message.split(":")[1] for record in caplog.records] == [
+        " going on with 1 tiles at once",
+        " going on with tiles of 64 pixels",
+    ]
+    torch.testing.assert_close(found.eps, Tiled(prior=Local(), tile=64, batch=1).predict(x, level).eps)
+    assert cut.side == 64
+    cut.predict(x, level)
+    assert len(caplog.records) == 2
+
+
+def test_out_of_memory_at_the_smallest_tile_is_an_error() -> None:
+    with pytest.raises(DreamCleanError, match="out of memory even with a tile of 64 pixels"):
+        Tiled(prior=Local(limit=1), tile=128).predict(picture(1, 3, 128, 128), Local().schedule.at(100))
+
+
+def test_other_errors_of_the_prior_are_not_taken_for_a_lack_of_memory() -> None:
+    class Broken(Local):
+        def predict(self, x: Tensor, level: Level) -> Estimate:
+            raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        Tiled(prior=Broken()).predict(picture(1, 3, 16, 16), Local().schedule.at(100))
+
+
+@pytest.mark.parametrize("how", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("settings", "step"),
+    [({"initializer": "matched-level", "steps": 4}, 3), ({"initializer": "ddim-inversion", "steps": 4}, 0)],
+)
+def test_values_that_are_not_finite_stop_the_image(how: float, settings: dict[str, Any], step: int) -> None:
+    """The prior breaks below t = 60: at the third of the steps down from 100, at once in the way up."""
+    restorer = Restorer(Lost(below=60, how=how), strength=100, corrector="none", **settings)
+    with pytest.raises(
+        DreamCleanError, match=rf"^step {step} of 4: the prior's network \(t = {50 if step else 0}\) .*float32"
+    ):
+        restorer(picture(1, 3, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("part", "spec", "said"),
+    [
+        ("corrector", "corrector", "step 1 of 2: corrector lossy"),
+        ("sampler", "sampler", "step 1 of 2: sampler lossy"),
+        ("operator", "operator", "step 1 of 2: operator lossy"),
+    ],
+)
+def test_who_gave_them_is_named(part: str, spec: str, said: str) -> None:
+    from dreamclean import Corrector, Identity, Sampler
+
+    class LossyCorrector(Corrector):
+        name = "lossy"
+
+        def __call__(self, x: Tensor, *_: Any) -> Tensor:  # type: ignore[override]
+            return x * float("nan")
+
+    class LossySampler(Sampler):
+        name = "lossy"
+
+        def __call__(self, x: Tensor, *_: Any) -> Tensor:  # type: ignore[override]
+            return x / 0
+
+    class LossyOperator(Identity):
+        name = "lossy"
+
+        def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+            return x0 * float("nan") if std < 0.2 else x0
+
+        def start(self, y: Tensor) -> Tensor:
+            return y
+
+    made = {"corrector": LossyCorrector(), "sampler": LossySampler(), "operator": LossyOperator(noise=0.1)}[part]
+    settings: dict[str, Any] = {"corrector": "none", "initializer": "matched-level", **{part: made}}
+    with pytest.raises(DreamCleanError, match=said):
+        Restorer(Local(), strength=50, steps=2, **settings)(picture(1, 3, 16, 16))
