@@ -1,0 +1,1 @@
+"""Latent diffusion and flow models as priors for DreamClean."""

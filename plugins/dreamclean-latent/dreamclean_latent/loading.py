@@ -1,0 +1,58 @@
+"""Weights into diffusers' models, none of them left unset, and what goes wrong on the way in one line."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from dreamclean.errors import DreamCleanError
+
+
+@contextmanager
+def one_line(what: str) -> Iterator[None]:
+    """Whatever loading raises, as a DreamCleanError of one line that begins with ``what``."""
+    try:
+        yield
+    except DreamCleanError as error:
+        raise DreamCleanError(f"{what}: {error}") from error
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DreamCleanError(f"{what} could not be loaded ({type(error).__name__}: {reason})") from error
+
+
+def fast_loading() -> bool:
+    """Whether weights go straight into place, which takes accelerate; otherwise the model is made first."""
+    from diffusers.utils import is_accelerate_available
+
+    return bool(is_accelerate_available())
+
+
+def pretrained(cls: str, path: str, dtype: torch.dtype, **options: Any) -> Any:
+    """A model of class ``cls`` in diffusers from a folder or hub id; a ValueError if weights are missing."""
+    import diffusers
+
+    options |= dict(dtype=dtype, low_cpu_mem_usage=fast_loading(), output_loading_info=True)
+    module, report = getattr(diffusers, cls).from_pretrained(path, **options)
+    _refuse(report["missing_keys"], cls)
+    return module
+
+
+def from_single_file(cls: str, path: str, dtype: torch.dtype, **options: Any) -> Any:
+    """A model of class ``cls`` in diffusers from a single file; a ValueError if weights are missing."""
+    import diffusers
+
+    owner = getattr(diffusers, cls)
+
+    def load_state_dict(self: Any, state: Mapping[str, Any], **how: Any) -> Any:
+        report = owner.load_state_dict(self, state, **how)
+        _refuse(report.missing_keys, cls)
+        return report
+
+    checked: Any = type(cls, (owner,), {"load_state_dict": load_state_dict})
+    return checked.from_single_file(path, dtype=dtype, low_cpu_mem_usage=fast_loading(), **options)
+
+
+def _refuse(missing: list[str], cls: str) -> None:
+    if missing:
+        raise ValueError(f"{len(missing)} weights of its {cls} are missing, {missing[0]} among them")

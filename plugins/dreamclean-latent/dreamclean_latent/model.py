@@ -1,0 +1,91 @@
+"""A model by its configs, and the same with its weights."""
+
+import gc
+from typing import Any, NamedTuple
+
+import torch
+
+from dreamclean.errors import DreamCleanError
+from dreamclean_latent.family import Family
+from dreamclean_latent.flux import Flux
+from dreamclean_latent.guidance import Texts
+from dreamclean_latent.loading import one_line
+from dreamclean_latent.sd3 import StableDiffusion3
+from dreamclean_latent.sdxl import StableDiffusionXL
+from dreamclean_latent.source import Source
+from dreamclean_latent.stable_diffusion import StableDiffusion
+from dreamclean_latent.vae import Autoencoder, compute_dtype, find_vae, side_of_latent
+
+FAMILIES: dict[str, type[Family]] = {
+    family.pipeline: family for family in (StableDiffusion, StableDiffusionXL, StableDiffusion3, Flux)
+}
+
+
+class Loaded(NamedTuple):
+    """A model in memory."""
+
+    vae: Autoencoder
+    network: Any
+    texts: Texts
+    device: torch.device
+    dtype: torch.dtype
+
+
+class Model:
+    """A model by its configs: ``family``, and ``pixels``, the side in the picture of one element of the latent."""
+
+    def __init__(self, source: Source, vae: str | None = None) -> None:
+        with one_line(f"'{source.configs}'"):
+            self.source, self.index = source, source.index()
+            self.family = _family(self.index, source)
+            self.vae = find_vae(source, vae)
+        self.pixels = side_of_latent(self.vae.config)
+        channels = self.vae.config["latent_channels"]
+        if channels != self.family.channels:
+            raise DreamCleanError(
+                f"'{source.path}' takes latents of {self.family.channels} channels and its autoencoder makes {channels}; "
+                "give a text-to-image model (not an inpainting one) and an autoencoder of its family"
+            )
+
+    def load(
+        self, device: torch.device, dtype: torch.dtype, prompt: str, negative: str | None, offload: bool
+    ) -> Loaded:
+        """The model on ``device``, its networks in ``dtype``. The text encoders are gone again."""
+        with one_line(f"'{self.source.path}'"):
+            texts = self._texts(device, dtype, prompt, negative, offload)
+            network = self.source.module(self.family.network, self.family.folder, dtype)
+            vae = self.vae.load(compute_dtype(self.vae.config, dtype))
+        for module in (network, vae):
+            place(module.eval().requires_grad_(False), device, offload)
+        return Loaded(Autoencoder(vae), network, texts, device, dtype)
+
+    @torch.no_grad()
+    def _texts(
+        self, device: torch.device, dtype: torch.dtype, prompt: str, negative: str | None, offload: bool
+    ) -> Texts:
+        pipe = self.source.text_pipeline(self.family.pipeline, self.index, dtype)
+        for part in pipe.components.values():
+            if isinstance(part, torch.nn.Module):
+                place(part.eval(), device, offload)
+        texts = self.family.embed(pipe, prompt, negative, device)
+        del pipe, part
+        gc.collect()  # offloading's hooks refer to their modules and back
+        return Texts(*({name: value.to(device, dtype) for name, value in each.items()} for each in texts))
+
+
+def place(module: Any, device: torch.device, offload: bool) -> None:
+    """Move ``module`` to ``device``, or leave it on the CPU and have each layer move there while it computes."""
+    if not offload:
+        module.to(device)
+        return
+    from diffusers.hooks import apply_group_offloading
+
+    apply_group_offloading(module, onload_device=device, offload_device=torch.device("cpu"), offload_type="leaf_level")
+
+
+def _family(index: dict[str, Any], source: Source) -> Family:
+    name = index.get("_class_name")
+    if name not in FAMILIES:
+        raise DreamCleanError(f"it holds a {name}; supported are {', '.join(FAMILIES)}")
+    cls = FAMILIES[name]
+    return cls(source.config(cls.folder), source.config("scheduler"))

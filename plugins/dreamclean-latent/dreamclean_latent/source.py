@@ -1,0 +1,99 @@
+"""Where a model's parts come from: a diffusers folder, a hub id, or a single safetensors file."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dreamclean.errors import DreamCleanError
+from dreamclean_latent.loading import fast_loading, from_single_file, one_line, pretrained
+
+_HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
+_TEXTS = re.compile(r"(tokenizer|text_encoder)(_\d)?")
+
+
+def check_place(path: str) -> None:
+    """DreamCleanError unless ``path`` is a folder, a safetensors file or what a hub id looks like."""
+    place = Path(path)
+    if place.is_file() and place.suffix != ".safetensors":
+        raise DreamCleanError(
+            f"'{path}' is no safetensors file; give a .safetensors file, a diffusers folder or a hub id"
+        )
+    if not place.exists() and not re.fullmatch(_HUB_ID, path):
+        raise DreamCleanError(f"there is no folder or file '{path}'")
+
+
+class Source:
+    """The parts of one model. ``config``: the folder or hub id of a single file's configs and tokenizers."""
+
+    def __init__(self, path: str, revision: str | None, variant: str | None, config: str | None) -> None:
+        check_place(path)
+        self.path, self.revision, self.variant = path, revision, variant
+        self.single = Path(path).is_file()
+        if self.single and config is None:
+            with one_line(f"'{path}'"):
+                config = inferred_config(path)
+        if not self.single and config is not None:
+            raise DreamCleanError(f"'{path}' has its own configs; leave config out")
+        self.configs = config or path
+
+    def index(self) -> dict[str, Any]:
+        """The model_index.json."""
+        from diffusers import DiffusionPipeline
+
+        index = dict(DiffusionPipeline.load_config(self.configs, revision=self._config_revision()))
+        libraries = {
+            part[0] for name, part in index.items() if isinstance(part, list | tuple) and _TEXTS.fullmatch(name)
+        }
+        if unknown := libraries - {"diffusers", "transformers", None}:
+            raise DreamCleanError(f"its model_index.json names the package {unknown.pop()}; give another model")
+        return index
+
+    def config(self, folder: str) -> dict[str, Any]:
+        """The config of a part that is a model or a scheduler."""
+        from diffusers import DDPMScheduler, UNet2DConditionModel
+
+        owner = DDPMScheduler if folder == "scheduler" else UNet2DConditionModel
+        return dict(owner.load_config(self.configs, subfolder=folder, revision=self._config_revision()))
+
+    def module(self, cls: str, folder: str, dtype: torch.dtype) -> Any:
+        """The model of class ``cls`` in diffusers, with every weight of it loaded.
+
+        What a single file lacks is looked for beside the configs.
+        """
+        if not self.single:
+            return pretrained(cls, self.path, dtype, subfolder=folder, revision=self.revision, variant=self.variant)
+        from diffusers.loaders.single_file_utils import SingleFileComponentError
+
+        try:
+            return from_single_file(cls, self.path, dtype, subfolder=folder, config=self.configs)
+        except SingleFileComponentError:
+            return pretrained(cls, self.configs, dtype, subfolder=folder)
+
+    def text_pipeline(self, cls: str, index: Mapping[str, Any], dtype: torch.dtype) -> Any:
+        """The pipeline of class ``cls`` in diffusers with its tokenizers and text encoders alone."""
+        import diffusers
+
+        parts = [name for name, part in index.items() if isinstance(part, list | tuple)]
+        absent = {name: None for name in parts if not _TEXTS.fullmatch(name)}
+        owner = getattr(diffusers, cls)
+        options: dict[str, Any] = dict(dtype=dtype, **absent)
+        if self.single:
+            return owner.from_single_file(self.path, config=self.configs, **options)
+        options |= dict(revision=self.revision, variant=self.variant, low_cpu_mem_usage=fast_loading())
+        return owner.from_pretrained(self.path, **options)
+
+    def _config_revision(self) -> str | None:
+        return None if self.single else self.revision
+
+
+def inferred_config(path: str) -> str:
+    """The hub id of the configs that a single file's weights look like they belong to, by names and shapes."""
+    from diffusers.loaders.single_file_utils import fetch_diffusers_config
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        shapes = {key: torch.empty(file.get_slice(key).get_shape(), device="meta") for key in list(file.keys())}
+    return str(fetch_diffusers_config(shapes)["pretrained_model_name_or_path"])

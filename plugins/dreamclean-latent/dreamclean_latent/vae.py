@@ -1,0 +1,87 @@
+"""Between pictures and latents."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dreamclean.errors import DreamCleanError
+from dreamclean_latent.loading import one_line, pretrained
+from dreamclean_latent.source import Source, check_place
+
+
+def side_of_latent(config: Mapping[str, Any]) -> int:
+    """The side in pixels of one element of the latent: a factor of 2 for each block but the first."""
+    blocks = config.get("block_out_channels") or config["decoder_block_out_channels"]
+    return int(2 ** (len(blocks) - 1))
+
+
+def compute_dtype(config: Mapping[str, Any], dtype: torch.dtype) -> torch.dtype:
+    """The precision to run an autoencoder in: float32 where it says that float16 overflows."""
+    return torch.float32 if dtype == torch.float16 and config.get("force_upcast") else dtype
+
+
+class Autoencoder:
+    """An ``AutoencoderKL`` or ``AutoencoderTiny`` of diffusers, and the scaling of its latents.
+
+    x = (z - mean) scale / std, z the mean of the encoder's posterior; mean and std are the config's
+    ``latents_mean`` and ``latents_std`` (a number for each channel), or ``shift_factor`` and 1.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        config = module.config
+        mean, std = (config.get(name) for name in ("latents_mean", "latents_std"))
+        self.mean = torch.tensor(mean or [config.get("shift_factor") or 0.0]).view(1, -1, 1, 1)
+        self.gain = config.scaling_factor / torch.tensor(std or [1.0]).view(1, -1, 1, 1)
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in [0, 1], H and W multiples of the side of a latent, to x (B, C, h, w)."""
+        encoded = self.module.encode((image * 2 - 1).to(self.module.dtype))
+        z = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+        x: Tensor = (z.to(image.dtype) - self.mean.to(image)) * self.gain.to(image)
+        return x
+
+    def decode(self, x: Tensor) -> Tensor:
+        """x (B, C, h, w) to pictures (B, 3, H, W), nominally in [0, 1]."""
+        z = x / self.gain.to(x) + self.mean.to(x)
+        image: Tensor = self.module.decode(z.to(self.module.dtype)).sample
+        return (image.to(x.dtype) + 1) / 2
+
+
+class Found(NamedTuple):
+    """An autoencoder by its config; ``load`` it in a precision."""
+
+    config: Mapping[str, Any]
+    load: Callable[[torch.dtype], Any]
+
+
+def find_vae(source: Source, path: str | None) -> Found:
+    """The autoencoder in ``path``, a folder or hub id, or without one the model's own."""
+    if path is None:
+        config = source.config("vae")
+        cls = _class(config)
+        return Found(config, lambda dtype: source.module(cls, "vae", dtype))
+    check_place(path)
+    with one_line(f"vae '{path}'"):
+        config, folder = _root_or_folder(path)
+        cls = _class(config)
+    return Found(config, lambda dtype: pretrained(cls, path, dtype, subfolder=folder))
+
+
+def _root_or_folder(path: str) -> tuple[dict[str, Any], str | None]:
+    """The autoencoder's config, and its folder: the root, or ``vae`` in a whole model."""
+    from diffusers import AutoencoderKL
+
+    try:
+        return dict(AutoencoderKL.load_config(path)), None
+    except OSError:
+        return dict(AutoencoderKL.load_config(path, subfolder="vae")), "vae"
+
+
+def _class(config: Mapping[str, Any]) -> str:
+    name = config.get("_class_name")
+    if name not in ("AutoencoderKL", "AutoencoderTiny"):
+        raise DreamCleanError(f"its autoencoder is a {name}; supported are AutoencoderKL and AutoencoderTiny")
+    return str(name)

@@ -1,0 +1,239 @@
+"""Tiny models with random weights in the real folder layout of each family, saved by diffusers itself."""
+
+import json
+import string
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5TokenizerFast,
+)
+
+WIDTH = 16
+"""Width of the text embeddings."""
+
+SCHEDULERS: dict[str, Any] = {
+    "sd1": diffusers.PNDMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
+    ),
+    "sd2": diffusers.DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        clip_sample=False,
+        steps_offset=1,
+    ),
+    "sdxl": diffusers.EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1
+    ),
+    "sd3": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    "flux": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    "schnell": diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
+}
+FAMILIES = tuple(SCHEDULERS)
+
+
+def clip_tokenizer(folder: Path) -> CLIPTokenizer:
+    """Letters alone, in CLIP's files: vocab.json and merges.txt."""
+    folder.mkdir(parents=True)
+    letters = list(string.ascii_lowercase + ",.")
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "at</w>", "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\na t</w>\n")
+    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77)
+
+
+def t5_tokenizer() -> T5TokenizerFast:
+    """Letters alone, in T5's file tokenizer.json."""
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((c, -2.0) for c in "▁" + string.ascii_lowercase)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=2))
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    return T5TokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", unk_token="<unk>", pad_token="<pad>")
+
+
+def clip(width: int, projected: bool) -> Any:
+    config = CLIPTextConfig(
+        vocab_size=59,
+        hidden_size=width,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        projection_dim=width,
+        bos_token_id=57,
+        eos_token_id=58,
+        pad_token_id=58,
+    )
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
+
+
+def t5(width: int) -> T5EncoderModel:
+    return T5EncoderModel(T5Config(vocab_size=30, d_model=width, d_kv=8, d_ff=16, num_layers=1, num_heads=2))
+
+
+def autoencoder(latent_channels: int, blocks: int = 2, **config: Any) -> diffusers.AutoencoderKL:
+    return diffusers.AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * blocks,
+        up_block_types=("UpDecoderBlock2D",) * blocks,
+        block_out_channels=(8,) * blocks,
+        latent_channels=latent_channels,
+        norm_num_groups=1,
+        **config,
+    )
+
+
+def unet(xl: bool = False, in_channels: int = 4) -> diffusers.UNet2DConditionModel:
+    more: dict[str, Any] = {}
+    if xl:
+        more = dict(
+            addition_embed_type="text_time",
+            addition_time_embed_dim=4,
+            projection_class_embeddings_input_dim=6 * 4 + WIDTH // 2,
+            use_linear_projection=True,
+        )
+    return diffusers.UNet2DConditionModel(
+        sample_size=64,
+        in_channels=in_channels,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        attention_head_dim=2,
+        cross_attention_dim=WIDTH,
+        **more,
+    )
+
+
+def sd3_transformer() -> diffusers.SD3Transformer2DModel:
+    return diffusers.SD3Transformer2DModel(
+        sample_size=32,
+        in_channels=16,
+        num_layers=1,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        joint_attention_dim=2 * WIDTH,
+        caption_projection_dim=16,
+        pooled_projection_dim=WIDTH,
+        pos_embed_max_size=96,
+    )
+
+
+def flux_transformer(guidance: bool) -> diffusers.FluxTransformer2DModel:
+    return diffusers.FluxTransformer2DModel(
+        in_channels=64,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH,
+        pooled_projection_dim=WIDTH,
+        guidance_embeds=guidance,
+        axes_dims_rope=(4, 6, 6),
+    )
+
+
+def pipeline(family: str, folder: Path) -> Any:
+    """The family's pipeline in diffusers, made of tiny parts; ``folder`` takes the tokenizers' files."""
+    scheduler = SCHEDULERS[family]
+    tokenizer = clip_tokenizer(folder / "clip")
+    if family in ("sd1", "sd2"):
+        return diffusers.StableDiffusionPipeline(
+            vae=autoencoder(4, scaling_factor=0.18215),
+            text_encoder=clip(WIDTH, False),
+            tokenizer=tokenizer,
+            unet=unet(),
+            scheduler=scheduler,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    if family == "sdxl":
+        return diffusers.StableDiffusionXLPipeline(
+            vae=autoencoder(4, scaling_factor=0.13025, force_upcast=True),
+            text_encoder=clip(WIDTH // 2, False),
+            text_encoder_2=clip(WIDTH // 2, True),
+            tokenizer=tokenizer,
+            tokenizer_2=tokenizer,
+            unet=unet(xl=True),
+            scheduler=scheduler,
+        )
+    if family == "sd3":
+        return diffusers.StableDiffusion3Pipeline(
+            vae=autoencoder(
+                16, scaling_factor=1.5305, shift_factor=0.0609, use_quant_conv=False, use_post_quant_conv=False
+            ),
+            text_encoder=clip(WIDTH // 2, True),
+            text_encoder_2=clip(WIDTH // 2, True),
+            text_encoder_3=t5(2 * WIDTH),
+            tokenizer=tokenizer,
+            tokenizer_2=tokenizer,
+            tokenizer_3=t5_tokenizer(),
+            transformer=sd3_transformer(),
+            scheduler=scheduler,
+        )
+    return diffusers.FluxPipeline(
+        vae=autoencoder(
+            16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False
+        ),
+        text_encoder=clip(WIDTH, False),
+        text_encoder_2=t5(WIDTH),
+        tokenizer=tokenizer,
+        tokenizer_2=t5_tokenizer(),
+        transformer=flux_transformer(guidance=family == "flux"),
+        scheduler=scheduler,
+    )
+
+
+@torch.no_grad()
+def transparent(vae: diffusers.AutoencoderKL, loud: float = 300.0) -> None:
+    """Weights that make the autoencoder a mean over blocks of pixels, and a copy back.
+
+    Every residual branch is 0. Two channels of -loud and +loud next to the picture's three make the last
+    normalisation a known linear map, and an offset of 20 keeps SiLU on its straight part.
+    """
+    for name, parameter in vae.named_parameters():
+        parameter.zero_()
+        if name.endswith("norm1.weight") or name.endswith("group_norm.weight"):
+            parameter.fill_(1)
+    rms = loud * (2 / 8) ** 0.5
+    for part, taps in ((vae.encoder, slice(0, 2)), (vae.decoder, slice(1, 2))):
+        part.conv_in.bias[3:5] = torch.tensor([-loud, loud])
+        part.conv_norm_out.weight[:3], part.conv_norm_out.bias[:3] = rms, 20
+        for channel in range(3):
+            part.conv_in.weight[channel, channel, 1, 1] = 1
+            part.conv_out.weight[channel, channel, 1, 1] = 1
+            part.conv_out.bias[channel] = -20
+        for module in part.modules():
+            if type(module).__name__ in ("Downsample2D", "Upsample2D"):
+                for channel in range(8):
+                    module.conv.weight[channel, channel, taps, taps] = 1 / (taps.stop - taps.start) ** 2
+    for conv in filter(None, (vae.quant_conv, vae.post_quant_conv)):
+        for channel in range(conv.weight.shape[0]):
+            conv.weight[channel, channel] = 1
+
+
+def save(family: str, folder: Path) -> Path:
+    """A tiny model of ``family`` in ``folder / family``, its autoencoder transparent."""
+    torch.manual_seed(0)
+    pipe = pipeline(family, folder / f"{family}-files")
+    transparent(pipe.vae)
+    target = folder / family
+    pipe.save_pretrained(target)
+    for tokenizer in target.glob("tokenizer*"):
+        config = json.loads((tokenizer / "tokenizer_config.json").read_text())
+        if config["tokenizer_class"].startswith("CLIP"):  # as published: CLIP's own two files
+            (tokenizer / "tokenizer.json").unlink()
+            for name in ("vocab.json", "merges.txt"):
+                (tokenizer / name).write_bytes((folder / f"{family}-files/clip" / name).read_bytes())
+    return target
