@@ -2,11 +2,14 @@
 
 import json
 import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import pytest
 import torch
+from dreamclean_latent.prior import Latent
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     CLIPTextConfig,
@@ -41,7 +44,6 @@ SCHEDULERS: dict[str, Any] = {
     "flux": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     "schnell": diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
 }
-FAMILIES = tuple(SCHEDULERS)
 
 
 def clip_tokenizer(folder: Path) -> CLIPTokenizer:
@@ -81,7 +83,7 @@ def t5(width: int) -> T5EncoderModel:
     return T5EncoderModel(T5Config(vocab_size=30, d_model=width, d_kv=8, d_ff=16, num_layers=1, num_heads=2))
 
 
-def autoencoder(latent_channels: int, blocks: int = 2, **config: Any) -> diffusers.AutoencoderKL:
+def autoencoder(latent_channels: int, blocks: int, **config: Any) -> diffusers.AutoencoderKL:
     return diffusers.AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * blocks,
         up_block_types=("UpDecoderBlock2D",) * blocks,
@@ -143,13 +145,13 @@ def flux_transformer(guidance: bool) -> diffusers.FluxTransformer2DModel:
     )
 
 
-def pipeline(family: str, folder: Path) -> Any:
-    """The family's pipeline in diffusers, made of tiny parts; ``folder`` takes the tokenizers' files."""
-    scheduler = SCHEDULERS[family]
-    tokenizer = clip_tokenizer(folder / "clip")
+def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
+    """The family's pipeline in diffusers, made of tiny parts; ``folder`` takes the tokenizer's files."""
+    torch.manual_seed(0)
+    scheduler, tokenizer = SCHEDULERS[family], clip_tokenizer(folder)
     if family in ("sd1", "sd2"):
         return diffusers.StableDiffusionPipeline(
-            vae=autoencoder(4, scaling_factor=0.18215),
+            vae=autoencoder(4, blocks, scaling_factor=0.18215),
             text_encoder=clip(WIDTH, False),
             tokenizer=tokenizer,
             unet=unet(),
@@ -160,7 +162,7 @@ def pipeline(family: str, folder: Path) -> Any:
         )
     if family == "sdxl":
         return diffusers.StableDiffusionXLPipeline(
-            vae=autoencoder(4, scaling_factor=0.13025, force_upcast=True),
+            vae=autoencoder(4, blocks, scaling_factor=0.13025, force_upcast=True),
             text_encoder=clip(WIDTH // 2, False),
             text_encoder_2=clip(WIDTH // 2, True),
             tokenizer=tokenizer,
@@ -171,7 +173,7 @@ def pipeline(family: str, folder: Path) -> Any:
     if family == "sd3":
         return diffusers.StableDiffusion3Pipeline(
             vae=autoencoder(
-                16, scaling_factor=1.5305, shift_factor=0.0609, use_quant_conv=False, use_post_quant_conv=False
+                16, blocks, scaling_factor=1.5305, shift_factor=0.0609, use_quant_conv=False, use_post_quant_conv=False
             ),
             text_encoder=clip(WIDTH // 2, True),
             text_encoder_2=clip(WIDTH // 2, True),
@@ -184,7 +186,7 @@ def pipeline(family: str, folder: Path) -> Any:
         )
     return diffusers.FluxPipeline(
         vae=autoencoder(
-            16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False
+            16, blocks, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False
         ),
         text_encoder=clip(WIDTH, False),
         text_encoder_2=t5(WIDTH),
@@ -223,17 +225,51 @@ def transparent(vae: diffusers.AutoencoderKL, loud: float = 300.0) -> None:
             conv.weight[channel, channel] = 1
 
 
-def save(family: str, folder: Path) -> Path:
-    """A tiny model of ``family`` in ``folder / family``, its autoencoder transparent."""
-    torch.manual_seed(0)
-    pipe = pipeline(family, folder / f"{family}-files")
-    transparent(pipe.vae)
-    target = folder / family
+def save(pipe: Any, target: Path, words: Path) -> Path:
+    """Save ``pipe`` in ``target``, with the files of CLIP's tokenizer as published: those in ``words``."""
     pipe.save_pretrained(target)
     for tokenizer in target.glob("tokenizer*"):
         config = json.loads((tokenizer / "tokenizer_config.json").read_text())
         if config["tokenizer_class"].startswith("CLIP"):  # as published: CLIP's own two files
             (tokenizer / "tokenizer.json").unlink()
             for name in ("vocab.json", "merges.txt"):
-                (tokenizer / name).write_bytes((folder / f"{family}-files/clip" / name).read_bytes())
+                (tokenizer / name).write_bytes((words / name).read_bytes())
     return target
+
+
+@pytest.fixture(scope="session", params=SCHEDULERS)
+def family(request: pytest.FixtureRequest) -> str:
+    """Each family in turn."""
+    return str(request.param)
+
+
+def made(family: str, root: Path, blocks: int = 2) -> Path:
+    """The folder, in ``root``, of a tiny model of ``family`` whose autoencoder is transparent."""
+    pipe = pipeline(family, root / f"{family}-words", blocks)
+    transparent(pipe.vae)
+    return save(pipe, root / family, root / f"{family}-words")
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[..., Path]:
+    """``made``, for models to be written to."""
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny model of a family; not to be written to."""
+    root = tmp_path_factory.mktemp("models")
+    return lambda family: root / family if (root / family).exists() else made(family, root)
+
+
+@pytest.fixture(scope="session")
+def folder(family: str, tiny: Callable[[str], Path]) -> Path:
+    """The folder of a tiny model of ``family``."""
+    return tiny(family)
+
+
+@pytest.fixture(scope="session")
+def component(folder: Path) -> Latent:
+    """A tiny model of ``family`` as a prior with default settings."""
+    return Latent(path=str(folder))

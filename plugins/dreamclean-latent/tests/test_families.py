@@ -1,0 +1,101 @@
+"""Every family does what a prior does, and asks its network what diffusers' own pipeline asks."""
+
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+from dreamclean_latent.prior import Latent
+from torch import Tensor
+
+from dreamclean.testing import PriorSuite
+
+PROMPT, NEGATIVE = "a cat at a bed", "rain"
+HEIGHT, WIDTH = 32, 48
+
+
+@pytest.mark.usefixtures("component")
+class TestConformance(PriorSuite):
+    """The kernel's suite, on each family."""
+
+
+def own_pipeline(folder) -> Any:
+    pipe = diffusers.DiffusionPipeline.from_pretrained(folder, low_cpu_mem_usage=False)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def recorded(pipe: Any, **options: Any) -> list[tuple[Tensor, float, Tensor]]:
+    """What diffusers' pipeline hands its network and gets back, step by step: latents, timestep, output."""
+    network = getattr(pipe, "unet", None) or pipe.transformer
+    steps: list[tuple[Tensor, float, Tensor]] = []
+
+    def note(_: Any, positional: Any, named: Any, result: Any) -> None:
+        x = positional[0] if positional else named["hidden_states"]
+        t = positional[1] if positional else named["timestep"]
+        steps.append((x, float(torch.as_tensor(t).flatten()[0]), result[0]))
+
+    handle = network.register_forward_hook(note, with_kwargs=True)
+    pipe(PROMPT, height=HEIGHT, width=WIDTH, num_inference_steps=4, output_type="latent", **options)
+    handle.remove()
+    return steps
+
+
+def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, float, Tensor]]:
+    """Latents, timestep of the prior's schedule, and what the pipeline takes for the output there."""
+    noise = torch.randn(1, 16 if hasattr(pipe, "transformer") else 4, HEIGHT // 2, WIDTH // 2)
+    if family in ("flux", "schnell"):
+        packed = pipe._pack_latents(noise, *noise.shape)
+        more = dict(guidance_scale=guidance) if family == "flux" else {}
+        if family == "schnell" and guidance != 1:
+            more = dict(true_cfg_scale=guidance, negative_prompt=NEGATIVE)
+        steps = recorded(pipe, latents=packed, **more)
+        steps = [(*(pipe._unpack_latents(v, HEIGHT, WIDTH, 2) for v in (x, out)), t) for x, t, out in steps]
+        steps = [(x, t, out) for x, out, t in steps]
+        if more.get("true_cfg_scale"):  # schnell asks about the prompt and about the negative prompt by turns
+            pairs = zip(steps[::2], steps[1::2], strict=True)
+            return [(x, t, other + guidance * (out - other)) for (x, t, out), (_, _, other) in pairs]
+        return steps
+    steps = recorded(pipe, latents=noise, guidance_scale=guidance, negative_prompt=NEGATIVE)
+    scale = 1000 if family == "sd3" else 1
+    if guidance == 1:
+        return [(x, t / scale, out) for x, t, out in steps]
+    mixed = [(x[:1], t / scale, out.chunk(2)) for x, t, out in steps]
+    return [(x, t, other + guidance * (out - other)) for x, t, (other, out) in mixed]
+
+
+def noise_of(pipe: Any, family: str, x: Tensor, t: float, output: Tensor) -> Tensor:
+    """eps by the papers' formulas, from the pipeline's own scheduler."""
+    if family in ("sd3", "flux", "schnell"):
+        return x + (1 - t) * output
+    kept = pipe.scheduler.alphas_cumprod[round(t)]
+    return kept.sqrt() * output + (1 - kept).sqrt() * x if family == "sd2" else output
+
+
+def prior_of(folder: Any, family: str, guidance: float) -> Latent:
+    negative = NEGATIVE if guidance != 1 and family != "flux" else None
+    return Latent(path=str(folder), prompt=PROMPT, negative_prompt=negative, guidance=guidance)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+def test_noise_is_what_diffusers_own_pipeline_finds(family, folder, guidance):
+    """At every step of a run of the pipeline, to 1e-5."""
+    torch.manual_seed(1)
+    pipe, prior = own_pipeline(folder), prior_of(folder, family, guidance)
+    steps = [step for step in own_steps(pipe, family, guidance) if step[1] <= prior.schedule.highest]
+    assert len(steps) >= 3
+    for x, t, output in steps:
+        with torch.no_grad():
+            eps = prior.predict(x, prior.schedule.at(t)).eps
+        torch.testing.assert_close(eps, noise_of(pipe, family, x, t, output), rtol=0, atol=1e-5)
+
+
+def test_prompt_and_guidance_matter(family, folder, component):
+    """What the comparison with diffusers would not notice if tiny networks ignored it."""
+    x = torch.randn(1, component.model.family.channels, 8, 8)
+    level = component.schedule.at(component.schedule.resolve("snr:1"))
+    priors = component, Latent(path=str(folder), prompt=PROMPT), Latent(path=str(folder), prompt=PROMPT, guidance=3)
+    with torch.no_grad():
+        eps = [prior.predict(x, level).eps for prior in priors]
+    assert (eps[0] - eps[1]).abs().max() > 1e-4
+    assert (eps[1] - eps[2]).abs().max() > 1e-4

@@ -1,0 +1,94 @@
+"""Whole runs: there and back again, evaluations counted, half precision at 1024 x 1024."""
+
+
+import pytest
+import torch
+from dreamclean_latent.prior import Latent
+from torch import Tensor
+
+from dreamclean import Restorer
+from dreamclean.loop import Estimator
+from dreamclean.plugins import host
+from dreamclean.testing.component import distance, pictures
+
+
+@torch.no_grad()
+def there_and_back(prior: Latent, x: Tensor, steps: int) -> Tensor:
+    """DDIM inversion to a noise-to-signal ratio of 1.24 and DDIM sampling, with no corrector between."""
+    levels, estimate = prior.schedule.ladder("snr:1.24", steps), Estimator(prior)
+    top = host().make("initializer", "ddim-inversion")(x, levels, estimate, torch.zeros_like)
+    for level, lower in zip(levels[:0:-1], levels[-2::-1], strict=True):
+        top = host().make("sampler", "ddim")(top, level, lower, estimate, torch.zeros_like)
+    return top
+
+
+def test_inversion_and_sampling_return_the_latent(component):
+    """To first order in the size of the steps: four times the steps, about a quarter of the error.
+
+    Of latents with a standard deviation of 1, as trained autoencoders scale them.
+    """
+    x = torch.randn(1, component.model.family.channels, 12, 16, generator=torch.Generator().manual_seed(0))
+    coarse, fine = (distance(there_and_back(component, x, steps), x) for steps in (10, 40))
+    assert 0 < fine < 0.35 * coarse
+    assert fine < 0.03
+
+
+@pytest.mark.parametrize(("operator", "nfe"), [(None, 90), ("downsample:factor=2", 60)], ids=["blind", "known"])
+def test_evaluations_of_the_paper(component, operator, nfe):
+    restorer = Restorer(component, operator=operator, preset="paper", device="cpu", dtype="float32")
+    y = pictures((20, 28))[:1]
+    result = restorer(restorer.operator.degrade(y) if restorer.operator else y)
+    assert result.nfe == nfe
+    assert result.image.shape == y.shape
+    assert result.image.isfinite().all()
+
+
+@pytest.mark.parametrize(("guidance", "rows"), [(1, 3), (0, 3), (2, 6)])
+def test_guidance_doubles_the_batch_and_not_the_count(tiny, guidance, rows):
+    """The count is of the prior's evaluations; the network sees both prompts in one batch."""
+    prior = Latent(path=str(tiny("sd1")), guidance=guidance)
+    seen: list[int] = []
+    prior.loaded.network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    result = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")(
+        pictures((8, 8))[:1].repeat(3, 1, 1, 1)
+    )
+    assert seen == [rows] * result.nfe == [rows] * 6
+
+
+def test_guidance_zero_is_the_negative_prompt_alone(tiny):
+    folder, x = str(tiny("sd1")), torch.randn(1, 4, 8, 8)
+    other, negative = Latent(path=folder, guidance=0, negative_prompt="rain"), Latent(path=folder, prompt="rain")
+    level = other.schedule.at(500)
+    with torch.no_grad():
+        torch.testing.assert_close(other.predict(x, level).eps, negative.predict(x, level).eps, rtol=0, atol=1e-6)
+
+
+def test_sizes_of_pictures_do_not_mix(component):
+    """Pictures that share a size of latents come back as each was."""
+    for size in ((21, 27), (24, 28), (21, 27)):
+        image = pictures(size)
+        assert component.decode(component.encode(image)).shape == image.shape
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_network_in_half_precision_at_full_size(family, folder, dtype):
+    """The latents of 1024 x 1024 pixels, at a quiet and at a loud level."""
+    prior, noise = Latent(path=str(folder)), torch.Generator().manual_seed(0)
+    prior.prepare(torch.device("cpu"), dtype)
+    x = torch.randn(1, prior.model.family.channels, 128, 128, generator=noise)
+    for ratio in ("snr:0.1", "snr:1.24"):
+        with torch.no_grad():
+            estimate = prior.predict(x, prior.schedule.at(prior.schedule.resolve(ratio)))
+        assert estimate.eps.dtype == torch.float32
+        assert estimate.eps.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autoencoder_in_half_precision_at_full_size(make, tmp_path, dtype):
+    """1024 x 1024 pixels, to latents of an eighth of the side and back."""
+    prior, image = Latent(path=str(make("sdxl", tmp_path, blocks=4))), pictures((1024, 1024))[:1]
+    prior.prepare(torch.device("cpu"), dtype)
+    with torch.no_grad():
+        x = prior.encode(image)
+        assert x.shape == (1, 4, 128, 128)
+        assert distance(prior.decode(x), image) < 0.2
