@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dreamclean.pictures import Picture
     from dreamclean.plugins import Host
     from dreamclean.priors.base import Estimate, Prior
+    from dreamclean.priors.denoiser import Denoiser
     from dreamclean.priors.diffusers import Diffusers, UNetPrior
     from dreamclean.priors.mixture import Mixture
     from dreamclean.priors.tiled import Tiled
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from dreamclean.restorer import Restoration, Restorer
     from dreamclean.samplers.base import Sampler
     from dreamclean.samplers.ddim import DDIM, ddim_step
+    from dreamclean.samplers.dpm_solver import DPMSolver
 
 _WHERE = {
     "component": "Component FloatList IntList",
@@ -74,6 +76,7 @@ _WHERE = {
     "discovery": "Plugin",
     "plugins": "Host",
     "priors.base": "Estimate Prior",
+    "priors.denoiser": "Denoiser",
     "priors.diffusers": "Diffusers UNetPrior",
     "priors.mixture": "Mixture",
     "priors.tiled": "Tiled",
@@ -81,6 +84,7 @@ _WHERE = {
     "restorer": "Restoration Restorer",
     "samplers.base": "Sampler",
     "samplers.ddim": "DDIM ddim_step",
+    "samplers.dpm_solver": "DPMSolver",
 }
 _MODULES = {name: f"dreamclean.{module}" for module, names in _WHERE.items() for name in names.split()}
 

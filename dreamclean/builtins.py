@@ -5,11 +5,12 @@ from dreamclean.hookspecs import Register, hookimpl
 
 @hookimpl
 def register_priors(register: Register) -> None:
+    from dreamclean.priors.denoiser import Denoiser
     from dreamclean.priors.diffusers import Diffusers
     from dreamclean.priors.mixture import Mixture
     from dreamclean.priors.tiled import Tiled
 
-    for cls in (Diffusers, Mixture, Tiled):
+    for cls in (Diffusers, Denoiser, Mixture, Tiled):
         register(cls)
 
 
@@ -37,8 +38,10 @@ def register_correctors(register: Register) -> None:
 @hookimpl
 def register_samplers(register: Register) -> None:
     from dreamclean.samplers.ddim import DDIM
+    from dreamclean.samplers.dpm_solver import DPMSolver
 
-    register(DDIM)
+    for cls in (DDIM, DPMSolver):
+        register(cls)
 
 
 @hookimpl

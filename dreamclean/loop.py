@@ -39,6 +39,8 @@ class Estimator:
         self._prior, self._operator, self._measurement = prior, operator, measurement
         self._known: tuple[Tensor, Level, Estimate] | None = None
         self.nfe, self.seconds = 0, 0.0
+        self.previous: tuple[Level, Tensor] | None = None
+        """For multistep samplers: the level and the clean estimate of the step before, None at the first."""
 
     def prior(self, x: Tensor, level: Level) -> Estimate:
         """The prior's own estimate, whatever was measured. One evaluation."""

@@ -15,6 +15,7 @@ from dreamclean import (
     DDIMInversion,
     Diffusers,
     Downsample,
+    DPMSolver,
     ForwardNoising,
     FourierMagnitude,
     GradientAscent,
@@ -104,6 +105,10 @@ class TestFourierMagnitude(OperatorSuite):
 
 class TestDDIM(SamplerSuite):
     component = DDIM()
+
+
+class TestDPMSolver(SamplerSuite):
+    component = DPMSolver()
 
 
 class TestAncestralSampling(SamplerSuite):

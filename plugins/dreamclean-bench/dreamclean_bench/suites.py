@@ -24,6 +24,18 @@ _SR = ("pseudo-inverse", "snips", "dps", "ddrm", "ddnm-plus", "gdp", "red", "dre
 _JPEG = ("input", "ddrm-jpeg", "dreamclean", "dreamclean:preset=paper")
 _INVERSE = ("pseudo-inverse", *_KNOWN, "dreamclean-known", "dreamclean-known:preset=paper")
 _INVERSE_TASKS = ("deblur-uniform", "deblur-gauss", "colorize", "inpaint", "deblur-uniform-ddrm", "deblur-gauss-ddrm")
+_BLIND = (
+    "denoise-10",
+    "denoise",
+    "denoise-50",
+    "poisson",
+    "sr4-noisy",
+    "jpeg-10",
+    "jpeg-cascade",
+    "blur-mild",
+    "clean",
+)
+_NOT_QUICK = ("denoise-10", "denoise-50", "denoise-100", "jpeg-10", "blur-mild", "clean")
 _ALL = (
     Suite("table1", "Noisy 4x super-resolution, faces (the paper: CelebA)", ("sr4-noisy",), _SR),
     Suite("table2", "Noisy 4x super-resolution, any objects (the paper: ImageNet)", ("sr4-noisy",), _SR),
@@ -53,9 +65,15 @@ _ALL = (
         ("input", "pseudo-inverse", "dreamclean", "dreamclean-known"),
     ),
     Suite(
+        "blind",
+        "Nothing is said of the degradation",
+        _BLIND,
+        ("input", "dreamclean", "dreamclean:preset=paper", "bm3d"),
+    ),
+    Suite(
         "quick",
         "Every task and every method, few steps, small pictures",
-        tuple(name for name, task in TASKS.items() if task.operator is not None and not name.startswith("denoise-")),
+        tuple(name for name, task in TASKS.items() if task.operator is not None and name not in _NOT_QUICK),
         (
             "input",
             "pseudo-inverse",

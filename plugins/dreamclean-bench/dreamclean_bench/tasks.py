@@ -54,6 +54,9 @@ _ALL = (
     Task("inpaint", "half of the pixels, noise 0.05", Inpaint(share=0.5, noise=_SIGMA)),
     Task("denoise", "Gaussian noise 25 of 255", Identity(noise=25 / 255)),
     *(Task(f"denoise-{n}", f"Gaussian noise {n} of 255", Identity(noise=n / 255)) for n in (10, 50, 100)),
+    Task("jpeg-10", "JPEG 10", JPEG(quality=(10,))),
+    Task("blur-mild", "Gaussian blur, standard deviation 1 pixel", Blur(shape="gaussian", size=7, std=(1.0,))),
+    Task("clean", "nothing: the picture is clean", Identity()),
     Task("poisson", "Poisson noise, rate 1", Identity(poisson=1.0)),
     Task("sr4-gauss-poisson", "4x super-resolution, noise 0.05 and Poisson", _sr(4, noise=_SIGMA, poisson=1.0)),
     Task(

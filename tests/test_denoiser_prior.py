@@ -1,0 +1,168 @@
+"""A denoiser as a prior."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dreamclean import Denoiser, DreamCleanError, Restorer
+from dreamclean.testing import PriorSuite
+
+MEAN, SPREAD = 0.4, 0.2
+"""Of the pixels that the denoiser of these tests was made for: N(MEAN, SPREAD^2), [0, 1] scale."""
+
+
+def posterior_mean(y: Tensor, sigma: float, white: float = 1.0) -> Tensor:
+    """What the best denoiser says of pixels N(MEAN, SPREAD^2)."""
+    spread, mean = SPREAD * white, MEAN * white
+    return (spread**2 * y + sigma**2 * mean) / (spread**2 + sigma**2)
+
+
+class Network(nn.Module):
+    """``posterior_mean``, told sigma in one of four ways; ``trouble``: what it adds."""
+
+    def __init__(self, how: str, white: float, blind: float = 0.1) -> None:
+        super().__init__()
+        self.how, self.spread, self.mean, self.blind = how, SPREAD * white, MEAN * white, blind * white
+
+    def forward(self, y: Tensor, level: Tensor | None = None) -> Tensor:
+        if self.how == "channel":
+            sigma = y[:, 3:]
+            y = y[:, :3]
+        elif self.how == "none":
+            sigma = torch.full_like(y, self.blind)
+        else:
+            assert level is not None
+            sigma = level if self.how == "map" else level.view(-1, 1, 1, 1)
+        return (self.spread**2 * y + sigma**2 * self.mean) / (self.spread**2 + sigma**2)
+
+
+def scripted(folder: Path, how: str = "channel", white: float = 1.0) -> Path:
+    path = folder / f"{how}-{white:g}.pt"
+    torch.jit.save(torch.jit.script(Network(how, white)), str(path))
+    return path
+
+
+def exported(folder: Path) -> Path:
+    """The network of how="map" as ONNX, node by node."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [
+        ("Mul", ["y", "s2"], ["a"]),
+        ("Mul", ["sigma", "sigma"], ["v"]),
+        ("Mul", ["v", "mean"], ["b"]),
+        ("Add", ["a", "b"], ["top"]),
+        ("Add", ["v", "s2"], ["bottom"]),
+        ("Div", ["top", "bottom"], ["x"]),
+    ]
+    graph = helper.make_graph(
+        [helper.make_node(*node) for node in nodes],
+        "denoiser",
+        [
+            helper.make_tensor_value_info("y", kind, ["b", 3, "h", "w"]),
+            helper.make_tensor_value_info("sigma", kind, ["b", 1, "h", "w"]),
+        ],
+        [helper.make_tensor_value_info("x", kind, ["b", 3, "h", "w"])],
+        [helper.make_tensor("s2", kind, [], [SPREAD**2]), helper.make_tensor("mean", kind, [], [MEAN])],
+    )
+    path = folder / "denoiser.onnx"
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))
+    return path
+
+
+class TestScripted(PriorSuite):
+    @pytest.fixture
+    def component(self, tmp_path: Path) -> Denoiser:
+        return Denoiser(path=str(scripted(tmp_path)), highest=1.0)
+
+
+class TestONNX(PriorSuite):
+    @pytest.fixture
+    def component(self, tmp_path: Path) -> Denoiser:
+        return Denoiser(path=str(exported(tmp_path)), sigma="map", highest=1.0)
+
+
+class TestFunction(PriorSuite):
+    component = Denoiser.of(posterior_mean, highest=1.0)
+
+    def test_string_form(self) -> None:
+        """A function cannot be written down."""
+
+
+def exact(x: Tensor, s: float) -> Tensor:
+    """eps of x = x0 + s eps for x0 ~ N(2 MEAN - 1, (2 SPREAD)^2)."""
+    return s * (x - (2 * MEAN - 1)) / ((2 * SPREAD) ** 2 + s**2)
+
+
+MADE: dict[str, Callable[[Path], Denoiser]] = {
+    "function": lambda folder: Denoiser.of(posterior_mean, highest=0.5),
+    "onnx": lambda folder: Denoiser(path=str(exported(folder)), sigma="map", highest=0.5),
+    **{
+        f"{how}-{white:g}": lambda folder, how=how, white=white: Denoiser(
+            path=str(scripted(folder, how, white)), sigma=how, white=white, highest=0.5
+        )
+        for how in ("channel", "map", "number")
+        for white in (1.0, 255.0)
+    },
+}
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+def test_noise_is_tweedies(made: Callable[[Path], Denoiser], tmp_path: Path) -> None:
+    prior = made(tmp_path)
+    x = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(0))
+    for ratio in (0.02, 0.2, 0.9):
+        level = prior.schedule.at(prior.schedule.resolve(f"snr:{ratio}"))
+        torch.testing.assert_close(prior.predict(x, level).eps, exact(x, ratio), rtol=1e-4, atol=1e-5)
+
+
+def test_a_blind_denoiser_is_asked_without_a_level(tmp_path: Path) -> None:
+    prior = Denoiser(path=str(scripted(tmp_path, "none")), sigma="none")
+    x = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    level = prior.schedule.at(prior.schedule.resolve("snr:0.2"))
+    torch.testing.assert_close(prior.predict(x, level).eps, exact(x, 0.2), rtol=1e-4, atol=1e-5)
+
+
+def test_matched_start_denoises_as_the_denoiser_does() -> None:
+    """One step from the level that matches the noise is one call of the denoiser."""
+    clean = (MEAN + SPREAD * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(2))
+    restorer = Restorer(
+        Denoiser.of(posterior_mean), strength="snr:0.2", steps=1, initializer="matched-level", corrector="none"
+    )
+    torch.testing.assert_close(restorer(noisy).image, posterior_mean(noisy, 0.1).clamp(0, 1), rtol=0, atol=1e-5)
+
+
+def test_recommended_strength_stays_in_its_range() -> None:
+    for operator in (None, "identity"):
+        for highest in (0.05, 0.5):
+            top = Restorer(Denoiser.of(posterior_mean, highest=highest), operator=operator).levels[-1]
+            assert top.s <= 2 * highest + 1e-9
+
+
+def test_bad_files_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = tmp_path / "empty.pt"
+    empty.write_bytes(b"nothing")
+    other = tmp_path / "weights.pth"
+    other.write_bytes(b"")
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    for path, said in {
+        "": "is no denoiser; give denoiser:path=FILE",
+        str(other): "is no denoiser",
+        str(tmp_path / "none.pt"): "there is no file",
+        str(empty): "holds no TorchScript model",
+        str(tmp_path / "bad.onnx"): "holds no ONNX model",
+    }.items():
+        with pytest.raises(DreamCleanError, match=said) as caught:
+            Restorer(Denoiser(path=path))(torch.rand(1, 3, 16, 16))
+        assert "\n" not in str(caught.value)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DreamCleanError, match=r'pip install "dreamclean\[onnx\]"'):
+        Restorer(Denoiser(path=str(tmp_path / "bad.onnx")))(torch.rand(1, 3, 16, 16))
+    with pytest.raises(ValueError, match="lowest must be less"):
+        Denoiser(lowest=0.5, highest=0.1)

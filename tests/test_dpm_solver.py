@@ -1,0 +1,50 @@
+"""DPM-Solver++ (2M): second order, exact where it must be."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from dreamclean import DDIM, DPMSolver, Estimator, Level, Mixture, Sampler, VESchedule
+from dreamclean.levels import descending
+from dreamclean.priors.base import Prior
+
+STD = 0.1
+
+
+def flow_error(prior: Prior, sampler: Sampler, levels: list[Level]) -> float:
+    """Distance from the exact solution of the probability-flow ODE around one Gaussian N(m, w^2).
+
+    There x_t - a m grows as sqrt(a^2 w^2 + s^2).
+    """
+    mean = prior.means[:1]  # type: ignore[attr-defined]
+    width = [(level.a**2 * (2 * STD) ** 2 + level.s**2) ** 0.5 for level in levels]
+    offset = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0), dtype=mean.dtype)
+    x, estimate = levels[-1].a * mean + width[-1] * offset, Estimator(prior)
+    for level, lower in descending(levels):
+        x = sampler(x, level, lower, estimate, torch.randn_like)
+    exact = levels[0].a * mean + width[0] * offset
+    return float((x - exact).norm() / exact.norm())
+
+
+def ladder(prior: Prior, steps: int) -> list[Level]:
+    """Levels from s/a = 0.05 to 3, evenly in log(a/s), as the solver likes them."""
+    growth = (3 / 0.05) ** (1 / steps)
+    return [Level(0.05 * growth**k, 1.0, 0.05 * growth**k) for k in range(steps + 1)]
+
+
+@pytest.mark.parametrize(("sampler", "order"), [(DDIM(), 1), (DPMSolver(), 2)])
+def test_error_falls_with_its_order(sampler: Sampler, order: int) -> None:
+    """Halving the steps halves DDIM's error and quarters the solver's."""
+    picture = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    prior = Mixture.around(picture, STD, "ve")
+    errors = [flow_error(prior, sampler, ladder(prior, steps)) for steps in (20, 40, 80)]
+    for coarse, fine in pairwise(errors):
+        assert 2**order * 0.8 < coarse / fine < 2**order * 1.3
+    assert isinstance(prior.schedule, VESchedule)
+
+
+def test_nothing_of_one_run_is_left_to_the_next() -> None:
+    prior = Mixture.around(torch.rand(1, 3, 16, 16), STD, "ve")
+    sampler, levels = DPMSolver(), ladder(prior, 6)
+    assert flow_error(prior, sampler, levels) == flow_error(prior, sampler, levels)
