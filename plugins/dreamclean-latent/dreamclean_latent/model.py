@@ -1,6 +1,5 @@
 """A model by its configs, and the same with its weights."""
 
-import gc
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +9,7 @@ from dreamclean_latent.family import Family
 from dreamclean_latent.flux import Flux
 from dreamclean_latent.guidance import Texts
 from dreamclean_latent.loading import one_line
+from dreamclean_latent.offload import offload
 from dreamclean_latent.sd3 import StableDiffusion3
 from dreamclean_latent.sdxl import StableDiffusionXL
 from dreamclean_latent.source import Source
@@ -48,39 +48,26 @@ class Model:
             )
 
     def load(
-        self, device: torch.device, dtype: torch.dtype, prompt: str, negative: str | None, offload: bool
+        self, device: torch.device, dtype: torch.dtype, prompt: str, negative: str | None, offloaded: bool
     ) -> Loaded:
-        """The model on ``device``, its networks in ``dtype``. The text encoders are gone again."""
+        """The model on ``device``, its networks in ``dtype``. The text encoders are gone again.
+
+        ``offloaded``: weights stay on the CPU, where the text encoders also compute.
+        """
         with one_line(f"'{self.source.path}'"):
-            texts = self._texts(device, dtype, prompt, negative, offload)
+            texts = self._texts(torch.device("cpu") if offloaded else device, dtype, prompt, negative)
             network = self.source.module(self.family.network, self.family.folder, dtype)
             vae = self.vae.load(compute_dtype(self.vae.config, dtype))
-        for module in (network, vae):
-            place(module.eval().requires_grad_(False), device, offload)
-        return Loaded(Autoencoder(vae), network, texts, device, dtype)
+            for module in (network, vae):
+                module.eval().requires_grad_(False)
+                offload(module, device) if offloaded else module.to(device)
+        there = (({name: value.to(device, dtype) for name, value in each.items()}) for each in texts)
+        return Loaded(Autoencoder(vae), network, Texts(*there), device, dtype)
 
     @torch.no_grad()
-    def _texts(
-        self, device: torch.device, dtype: torch.dtype, prompt: str, negative: str | None, offload: bool
-    ) -> Texts:
+    def _texts(self, device: torch.device, dtype: torch.dtype, prompt: str, negative: str | None) -> Texts:
         pipe = self.source.text_pipeline(self.family.pipeline, self.index, dtype)
-        for part in pipe.components.values():
-            if isinstance(part, torch.nn.Module):
-                place(part.eval(), device, offload)
-        texts = self.family.embed(pipe, prompt, negative, device)
-        del pipe, part
-        gc.collect()  # offloading's hooks refer to their modules and back
-        return Texts(*({name: value.to(device, dtype) for name, value in each.items()} for each in texts))
-
-
-def place(module: Any, device: torch.device, offload: bool) -> None:
-    """Move ``module`` to ``device``, or leave it on the CPU and have each layer move there while it computes."""
-    if not offload:
-        module.to(device)
-        return
-    from diffusers.hooks import apply_group_offloading
-
-    apply_group_offloading(module, onload_device=device, offload_device=torch.device("cpu"), offload_type="leaf_level")
+        return self.family.embed(pipe.to(device), prompt, negative, device)
 
 
 def _family(index: dict[str, Any], source: Source) -> Family:

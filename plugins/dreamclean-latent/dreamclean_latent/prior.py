@@ -44,7 +44,7 @@ class Latent(Prior):
         False, description="Encode and decode in overlapping tiles: less memory, not the same bits"
     )
     vae_slicing: bool = Field(False, description="Encode and decode the pictures of a batch one by one")
-    offload: bool = Field(False, description="Keep weights on the CPU, each layer's on the device while it computes")
+    offload: bool = Field(False, description="Weights stay on the CPU, each layer's visit the device while it computes")
 
     _model: Model | None = PrivateAttr(None)
     _loaded: Loaded | None = PrivateAttr(None)

@@ -1,5 +1,6 @@
 """Stable Diffusion 3 and 3.5."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ class StableDiffusion3(FlowFamily):
     network = "SD3Transformer2DModel"
 
     def embed(self, pipe: Any, prompt: str, negative: str | None, device: torch.device) -> Texts:
+        pipe.transformer = SimpleNamespace(config=SimpleNamespace(**self.config))  # asked for the width of a missing T5
         text, other, pooled, other_pooled = pipe.encode_prompt(
             prompt, None, None, device=device, negative_prompt=negative
         )

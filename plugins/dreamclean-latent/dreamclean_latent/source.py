@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +74,24 @@ class Source:
             return pretrained(cls, self.configs, dtype, subfolder=folder)
 
     def text_pipeline(self, cls: str, index: Mapping[str, Any], dtype: torch.dtype) -> Any:
-        """The pipeline of class ``cls`` in diffusers with its tokenizers and text encoders alone."""
+        """The pipeline of class ``cls`` in diffusers with its tokenizers and text encoders alone.
+
+        They come from beside the configs if a single file lacks any.
+        """
         import diffusers
 
-        parts = [name for name, part in index.items() if isinstance(part, list | tuple)]
-        absent = {name: None for name in parts if not _TEXTS.fullmatch(name)}
         owner = getattr(diffusers, cls)
+        parts = {name: part[0] for name, part in index.items() if isinstance(part, list | tuple)}
+        absent = {name: None for name, library in parts.items() if library is None or not _TEXTS.fullmatch(name)}
         options: dict[str, Any] = dict(dtype=dtype, **absent)
         if self.single:
-            return owner.from_single_file(self.path, config=self.configs, **options)
-        options |= dict(revision=self.revision, variant=self.variant, low_cpu_mem_usage=fast_loading())
-        return owner.from_pretrained(self.path, **options)
+            from diffusers.loaders.single_file_utils import SingleFileComponentError
+
+            with suppress(SingleFileComponentError):
+                return owner.from_single_file(self.path, config=self.configs, **options)
+        else:
+            options |= dict(revision=self.revision, variant=self.variant)
+        return owner.from_pretrained(self.configs, low_cpu_mem_usage=fast_loading(), **options)
 
     def _config_revision(self) -> str | None:
         return None if self.single else self.revision

@@ -1,6 +1,5 @@
 """Whole runs: there and back again, evaluations counted, half precision at 1024 x 1024."""
 
-
 import pytest
 import torch
 from dreamclean_latent.prior import Latent
@@ -75,6 +74,7 @@ def test_network_in_half_precision_at_full_size(family, folder, dtype):
     """The latents of 1024 x 1024 pixels, at a quiet and at a loud level."""
     prior, noise = Latent(path=str(folder)), torch.Generator().manual_seed(0)
     prior.prepare(torch.device("cpu"), dtype)
+    assert {weight.dtype for weight in prior.loaded.network.parameters()} == {dtype}
     x = torch.randn(1, prior.model.family.channels, 128, 128, generator=noise)
     for ratio in ("snr:0.1", "snr:1.24"):
         with torch.no_grad():

@@ -1,0 +1,190 @@
+"""Folders, single files, and what is wrong with some of them."""
+
+import gc
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+from dreamclean_latent.prior import Latent
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
+
+from dreamclean import DreamCleanError, Restorer
+from dreamclean.plugins import host
+from dreamclean.testing.component import pictures
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """No hub is asked, in case a path looks like one's."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
+def refused(said: str, **settings: Any) -> None:
+    """These settings are refused with one line that matches ``said``, when the prior is first used."""
+    with pytest.raises(DreamCleanError, match=said) as caught:
+        Restorer({"name": "latent", **settings}, device="cpu", dtype="float32")(pictures((8, 8)))
+    assert "\n" not in str(caught.value)
+
+
+def configure(file: Path, **changes: Any) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def test_host_makes_it_from_a_string(tiny):
+    assert host().make("prior", f"latent:path={tiny('sd1')},prompt=a cat,offload=true").offload
+    assert host().failures == {}
+
+
+def test_text_encoders_are_gone_when_a_run_begins(tiny):
+    folder = str(tiny("sd3"))
+    prior = Latent(path=folder)
+    prior.prepare(torch.device("cpu"), torch.float32)
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if isinstance(thing, PreTrainedModel)]
+    loaded = prior.loaded
+    prior.prepare(torch.device("cpu"), torch.float32)
+    assert prior.loaded is loaded
+    prior.prepare(torch.device("cpu"), torch.bfloat16)
+    assert prior.loaded.texts.prompt["pooled_projections"].dtype == torch.bfloat16
+
+
+def test_offloading_changes_no_value(component, folder):
+    offloaded = Latent(path=str(folder), offload=True)
+    image, level = pictures((8, 12)), component.schedule.at(component.schedule.resolve("snr:1"))
+    with torch.no_grad():
+        x = component.encode(image)
+        assert torch.equal(x, offloaded.encode(image))
+        assert torch.equal(component.predict(x, level).eps, offloaded.predict(x, level).eps)
+        assert torch.equal(component.decode(x), offloaded.decode(x))
+
+
+def test_offloaded_weights_visit_the_device(folder):
+    """The device without memory stands for another one: all of a run happens there, and no weight remains."""
+    prior, meta = Latent(path=str(folder), offload=True), torch.device("meta")
+    prior.prepare(meta, torch.float32)
+    x = prior.encode(torch.rand(1, 3, 8, 12, device=meta))
+    estimate = prior.predict(x, prior.schedule.at(prior.schedule.resolve("snr:1")))
+    assert prior.decode(estimate.x0).device.type == "meta"
+    for module in (prior.loaded.network, prior.loaded.vae.module):
+        assert {weight.device.type for weight in module.state_dict().values()} == {"cpu"}
+
+
+def test_stable_diffusion_3_without_t5(make, tmp_path):
+    folder = make("sd3", tmp_path)
+    configure(folder / "model_index.json", text_encoder_3=[None, None], tokenizer_3=[None, None])
+    texts = Latent(path=str(folder)).loaded.texts
+    assert texts.prompt["encoder_hidden_states"][:, 77:].abs().max() == 0
+
+
+def single(folder: Path, target: Path, part: str, prefix: str = "") -> Path:
+    """The weights of one part as a single file, all plus 0.01 so that they are told from the folder's."""
+    weights = load_file(folder / part / "diffusion_pytorch_model.safetensors")
+    save_file({prefix + key: value + 0.01 for key, value in weights.items()}, target / "single.safetensors")
+    return target / "single.safetensors"
+
+
+@pytest.mark.parametrize(("name", "part"), [("flux", "transformer"), ("sd3", "transformer"), ("sdxl", "unet")])
+def test_network_alone_in_a_single_file(tiny, tmp_path, name, part):
+    """The network is the file's; what the file lacks comes from the folder of configs."""
+    folder = tiny(name)
+    mixed = Latent(path=str(single(folder, tmp_path, part)), config=str(folder))
+    plain = Latent(path=str(folder))
+    pairs = zip(mixed.loaded.network.parameters(), plain.loaded.network.parameters(), strict=True)
+    assert all(torch.allclose(new, old + 0.01, rtol=0, atol=1e-6) for new, old in pairs)
+    image = pictures((8, 8))
+    assert torch.equal(mixed.encode(image), plain.encode(image))
+    for key, value in plain.loaded.texts.prompt.items():
+        assert torch.equal(mixed.loaded.texts.prompt[key], value)
+
+
+def test_missing_weights_are_not_made_up(make, tmp_path):
+    folder = make("sd1", tmp_path)
+    file = folder / "unet/diffusion_pytorch_model.safetensors"
+    weights = load_file(file)
+    del weights["conv_in.weight"]
+    save_file(weights, file)
+    refused("conv_in.weight", path=str(folder))
+    save_file(weights, tmp_path / "single.safetensors")
+    refused(
+        "1 weights of its UNet2DConditionModel are missing",
+        path=str(tmp_path / "single.safetensors"),
+        config=str(folder),
+    )
+
+
+def test_what_is_no_model(tmp_path, tiny):
+    (tmp_path / "model.ckpt").write_bytes(b"\x80\x02.")
+    (tmp_path / "cut.safetensors").write_bytes(b"\xff" * 100)
+    (tmp_path / "empty").mkdir()
+    refused("there is no folder or file", path=str(tmp_path / "nowhere"))
+    refused("is no safetensors file", path=str(tmp_path / "model.ckpt"))
+    refused("cut.safetensors' could not be loaded", path=str(tmp_path / "cut.safetensors"))
+    refused("could not be loaded", path=str(tmp_path / "cut.safetensors"), config=str(tiny("sd1")))
+    refused("model_index.json", path=str(tmp_path / "empty"))
+    refused("leave config out", path=str(tiny("sd1")), config=str(tiny("sd1")))
+    refused("could not be loaded", path="nobody/nothing")
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "said"),
+    [
+        (
+            "model_index.json",
+            {"_class_name": "KandinskyPipeline"},
+            "KandinskyPipeline; supported are Stable.*FluxPipeline",
+        ),
+        ("model_index.json", {"text_encoder": ["os", "system"]}, "names the package os"),
+        ("scheduler/scheduler_config.json", {"prediction_type": "flow"}, "predicts 'flow'"),
+        ("scheduler/scheduler_config.json", {"beta_schedule": "cube"}, "could not be loaded"),
+        ("unet/config.json", {"in_channels": 9}, "9 channels .*not an inpainting"),
+        ("vae/config.json", {"_class_name": "VQModel"}, "VQModel; supported are AutoencoderKL"),
+    ],
+)
+def test_models_that_are_not_supported(make, tmp_path, file, changes, said):
+    folder = make("sd1", tmp_path)
+    configure(folder / file, **changes)
+    refused(said, path=str(folder))
+
+
+def test_schedulers_without_betas(make, tmp_path):
+    folder = make("sdxl", tmp_path)
+    (folder / "scheduler/scheduler_config.json").write_text('{"_class_name": "EDMEulerScheduler", "sigma_max": 80}')
+    refused("EDMEulerScheduler, has no betas", path=str(folder))
+
+
+def test_settings_that_cannot_be(tiny):
+    refused("negative_prompt does nothing at guidance 1", path=str(tiny("sd1")), negative_prompt="rain")
+    refused("takes no negative prompt", path=str(tiny("flux")), negative_prompt="rain", guidance=2)
+    refused("guidance", path=str(tiny("sd1")), guidance=-1)
+
+
+def test_picture_too_large_for_the_positions_of_stable_diffusion_3(tiny):
+    prior = Latent(path=str(tiny("sd3")))
+    with pytest.raises(DreamCleanError, match="at most 384 pixels"):
+        prior.predict(prior.encode(pictures((8, 388))), prior.schedule.at(0.5))
+
+
+def test_a_zero_terminal_snr_schedule_stops_before_it(tiny):
+    """a = 0 at t = 999, of which nothing can be said about x0."""
+    assert Latent(path=str(tiny("sd2"))).schedule.highest == 998
+    assert Latent(path=str(tiny("sd1"))).schedule.highest == 999
+
+
+def test_help_does_not_wait_for_the_libraries():
+    code = (
+        "import sys, dreamclean_latent.plugin as plugin; assert 'torch' not in sys.modules;"
+        "plugin.register_priors(register=print); assert not {'diffusers', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_diffusers_classes_are_those_of_the_layouts():
+    from dreamclean_latent.model import FAMILIES
+
+    assert all(hasattr(diffusers, name) and hasattr(diffusers, family.network) for name, family in FAMILIES.items())
