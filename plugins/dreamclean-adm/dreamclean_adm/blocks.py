@@ -1,6 +1,5 @@
 """What the networks of all the families are made of."""
 
-import math
 from typing import ClassVar
 
 import torch
@@ -18,12 +17,6 @@ class Norm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.float()).to(x.dtype)
-
-
-def frequencies(count: int, last: int, device: torch.device) -> Tensor:
-    """``10000 ** (-k / last)`` for k = 0 ... count - 1."""
-    steps = torch.arange(count, dtype=torch.float32, device=device)
-    return torch.exp(-math.log(10000) / last * steps)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     family: Literal["openai", "ddpm"] = Field(description="OpenAI's tensor names, or those of the DDPM port")
-    width: int = Field(ge=1, description="Length of the timestep's sinusoidal embedding")
+    width: int = Field(ge=2, multiple_of=2, description="Length of the timestep's sinusoidal embedding")
     channels: tuple[int, ...] = Field(min_length=1, description="Channels of each level")
     blocks: int = Field(ge=1, description="Residual blocks of a level on the way down; one more on the way up")
     attention_levels: tuple[int, ...] = Field(description="Levels with attention")
@@ -48,7 +48,8 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _groups_fit(self) -> Self:
-        if odd := [channels for channels in self.channels if channels < 1 or channels % GROUPS]:
+        normalized = (*self.channels, self.width) if self.family == "ddpm" else self.channels
+        if odd := [channels for channels in normalized if channels < 1 or channels % GROUPS]:
             raise ValueError(f"{odd[0]} channels at a level; every level has a multiple of {GROUPS}")
         return self
 

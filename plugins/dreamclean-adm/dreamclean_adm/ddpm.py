@@ -3,13 +3,14 @@
 Submodules are called as in the published state dicts, so these load as they are.
 """
 
+import math
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dreamclean_adm.blocks import Norm, UNet, attend, conv3, doubled, frequencies, picture, tokens
+from dreamclean_adm.blocks import Norm, UNet, attend, conv3, doubled, picture, tokens
 from dreamclean_adm.config import Config
 
 _norm = partial(Norm, eps=1e-6)
@@ -164,7 +165,8 @@ class DDPMUNet(UNet):
     def embedding(self, t: Tensor) -> Tensor:
         """Timesteps (B,) to (B, 4 width)."""
         half = self.width // 2
-        angles = t[:, None].float() * frequencies(half, half - 1, t.device)
+        steps = torch.arange(half, dtype=torch.float32, device=t.device)
+        angles = t[:, None].float() * torch.exp(steps * (-math.log(10000) / (half - 1)))
         inner, outer = self.temb.get_submodule("dense").children()
         result: Tensor = outer(F.silu(inner(torch.cat([angles.sin(), angles.cos()], dim=-1))))
         return result

@@ -68,16 +68,13 @@ def check_free(folder: Path) -> None:
 
 
 def write(folder: Path, state: dict[str, Tensor], config: Config) -> None:
-    """Write a converted folder, under another name beside it until it is whole."""
+    """Write a converted folder where there is none yet, under another name beside it until it is whole."""
     from safetensors.torch import save_file
 
-    check_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
         whole = Path(scratch) / "whole"
         whole.mkdir()
         (whole / CONFIG).write_text(config.model_dump_json(indent=2, exclude_none=True) + "\n")
         save_file({key: tensor.contiguous() for key, tensor in state.items()}, whole / WEIGHTS)
-        if folder.is_dir():
-            folder.rmdir()
         os.replace(whole, folder)

@@ -3,6 +3,7 @@
 Submodules are called as in the published state dicts, so these load as they are.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dreamclean_adm.blocks import Norm, UNet, attend, conv3, doubled, frequencies, picture, tokens
+from dreamclean_adm.blocks import Norm, UNet, attend, conv3, doubled, picture, tokens
 from dreamclean_adm.config import Config
 
 _norm = partial(Norm, eps=1e-5)
@@ -37,12 +38,13 @@ class ResidualBlock(nn.Module):
             h, x = self.resample(h), self.resample(x)
         h = convolve(h)
         condition = self.emb_layers(embedding).to(h.dtype)[..., None, None]
+        norm, activation, _, convolve = self.out_layers
         if self.scale_shift:
             scale, shift = condition.chunk(2, dim=1)
-            h = self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
+            h = norm(h) * (1 + scale) + shift
         else:
-            h = self.out_layers(h + condition)
-        result: Tensor = self.skip_connection(x) + h
+            h = norm(h + condition)
+        result: Tensor = self.skip_connection(x) + convolve(activation(h))
         return result
 
 
@@ -123,7 +125,9 @@ class OpenAIUNet(UNet):
 
     def embedding(self, t: Tensor, label: int | None) -> Tensor:
         """Timesteps (B,) and class to (B, 4 width); a class that is not given is the mean of all."""
-        angles = t[:, None].float() * frequencies(self.width // 2, self.width // 2, t.device)
+        half = self.width // 2
+        steps = torch.arange(half, dtype=torch.float32, device=t.device)
+        angles = t[:, None].float() * torch.exp(-math.log(10000) * steps / half)
         embedding: Tensor = self.time_embed(torch.cat([angles.cos(), angles.sin()], dim=-1))
         if hasattr(self, "label_emb"):
             rows = self.label_emb.weight
