@@ -35,7 +35,7 @@ class Model:
     """A model by its configs: ``family``, and ``pixels``, the side in the picture of one element of the latent."""
 
     def __init__(self, source: Source, vae: str | None = None) -> None:
-        with one_line(f"'{source.configs}'"):
+        with one_line(source.label):
             self.source, self.index = source, source.index()
             self.family = _family(self.index, source)
             self.vae = find_vae(source, vae)

@@ -33,11 +33,14 @@ class Source:
         check_place(path)
         self.path, self.revision, self.variant = path, revision, variant
         self.single = Path(path).is_file()
-        if self.single and config is None:
+        if config is not None and not self.single:
+            raise DreamCleanError(f"'{path}' has its own configs; leave config out")
+        if config is None and self.single:
             with one_line(f"'{path}'"):
                 config = inferred_config(path)
-        if not self.single and config is not None:
-            raise DreamCleanError(f"'{path}' has its own configs; leave config out")
+            self.label = f"config '{config}' (a guess from the weights; offline give config=FOLDER)"
+        else:
+            self.label = f"'{config or path}'"
         self.configs = config or path
 
     def index(self) -> dict[str, Any]:

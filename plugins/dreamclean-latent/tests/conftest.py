@@ -10,6 +10,7 @@ import diffusers
 import pytest
 import torch
 from dreamclean_latent.prior import Latent
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     CLIPTextConfig,
@@ -24,26 +25,17 @@ from transformers import (
 WIDTH = 16
 """Width of the text embeddings."""
 
+BETAS: Any = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1)
+ZERO_SNR: Any = dict(prediction_type="v_prediction", rescale_betas_zero_snr=True, clip_sample=False)
 SCHEDULERS: dict[str, Any] = {
-    "sd1": diffusers.PNDMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
-    ),
-    "sd2": diffusers.DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        clip_sample=False,
-        steps_offset=1,
-    ),
-    "sdxl": diffusers.EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1
-    ),
+    "sd1": diffusers.PNDMScheduler(**BETAS, skip_prk_steps=True),
+    "sd2": diffusers.DDIMScheduler(**BETAS, **ZERO_SNR),
+    "sdxl": diffusers.EulerDiscreteScheduler(**BETAS, timestep_spacing="leading"),
     "sd3": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
     "flux": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     "schnell": diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
 }
+BARE: Any = dict(use_quant_conv=False, use_post_quant_conv=False)
 
 
 def clip_tokenizer(folder: Path) -> CLIPTokenizer:
@@ -172,9 +164,7 @@ def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
         )
     if family == "sd3":
         return diffusers.StableDiffusion3Pipeline(
-            vae=autoencoder(
-                16, blocks, scaling_factor=1.5305, shift_factor=0.0609, use_quant_conv=False, use_post_quant_conv=False
-            ),
+            vae=autoencoder(16, blocks, scaling_factor=1.5305, shift_factor=0.0609, **BARE),
             text_encoder=clip(WIDTH // 2, True),
             text_encoder_2=clip(WIDTH // 2, True),
             text_encoder_3=t5(2 * WIDTH),
@@ -185,9 +175,7 @@ def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
             scheduler=scheduler,
         )
     return diffusers.FluxPipeline(
-        vae=autoencoder(
-            16, blocks, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False
-        ),
+        vae=autoencoder(16, blocks, scaling_factor=0.3611, shift_factor=0.1159, **BARE),
         text_encoder=clip(WIDTH, False),
         text_encoder_2=t5(WIDTH),
         tokenizer=tokenizer,
@@ -225,9 +213,18 @@ def transparent(vae: diffusers.AutoencoderKL, loud: float = 300.0) -> None:
             conv.weight[channel, channel] = 1
 
 
+def published(file: Path) -> None:
+    """Name the weights of a CLIP text model as published: since transformers 5.6 it saves them without prefix."""
+    weights = load_file(file)
+    if "embeddings.token_embedding.weight" in weights:
+        save_file({f"text_model.{name}": value for name, value in weights.items()}, file, {"format": "pt"})
+
+
 def save(pipe: Any, target: Path, words: Path) -> Path:
     """Save ``pipe`` in ``target``, with the files of CLIP's tokenizer as published: those in ``words``."""
     pipe.save_pretrained(target)
+    for file in target.glob("text_encoder*/model.safetensors"):
+        published(file)
     for tokenizer in target.glob("tokenizer*"):
         config = json.loads((tokenizer / "tokenizer_config.json").read_text())
         if config["tokenizer_class"].startswith("CLIP"):  # as published: CLIP's own two files

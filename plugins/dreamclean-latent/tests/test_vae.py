@@ -118,7 +118,7 @@ def test_autoencoder_of_another_model(make, tiny, tmp_path):
     for vae, said in (
         (tiny("flux"), "4 channels .* makes 16"),
         (other / "unet", "UNet2DConditionModel"),
-        (tmp_path, ""),
+        (tmp_path, "config.json"),
     ):
         with pytest.raises(DreamCleanError, match=said) as caught:
             Latent(path=str(tiny("sd1")), vae=str(vae)).schedule  # noqa: B018
