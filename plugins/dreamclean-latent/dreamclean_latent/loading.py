@@ -35,7 +35,7 @@ def pretrained(cls: str, path: str, dtype: torch.dtype, **options: Any) -> Any:
     options |= dict(dtype=dtype, low_cpu_mem_usage=fast_loading(), output_loading_info=True)
     module, report = getattr(diffusers, cls).from_pretrained(path, **options)
     _refuse(report["missing_keys"], cls)
-    return module.to(dtype)  # without accelerate diffusers leaves some models as they were saved
+    return torch.nn.Module.to(module, dtype)  # without accelerate diffusers leaves some models as they were saved
 
 
 def from_single_file(cls: str, path: str, dtype: torch.dtype, **options: Any) -> Any:

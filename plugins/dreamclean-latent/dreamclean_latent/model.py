@@ -61,7 +61,7 @@ class Model:
             for module in (network, vae):
                 module.eval().requires_grad_(False)
                 offload(module, device) if offloaded else module.to(device)
-        there = (({name: value.to(device, dtype) for name, value in each.items()}) for each in texts)
+        there = (({name: value.to(device) for name, value in each.items()}) for each in texts)
         return Loaded(Autoencoder(vae), network, Texts(*there), device, dtype)
 
     @torch.no_grad()

@@ -99,3 +99,11 @@ def test_prompt_and_guidance_matter(family, folder, component):
         eps = [prior.predict(x, level).eps for prior in priors]
     assert (eps[0] - eps[1]).abs().max() > 1e-4
     assert (eps[1] - eps[2]).abs().max() > 1e-4
+
+
+def test_the_picture_itself_is_asked_about_at_the_quietest_level(component):
+    """Its own level has no noise; the output is read at the level that the network was told."""
+    x, schedule = torch.randn(1, component.model.family.channels, 8, 8), component.schedule
+    with torch.no_grad():
+        eps = component.predict(x, schedule.clean).eps
+        torch.testing.assert_close(eps, component.predict(x, schedule.at(schedule.lowest)).eps, rtol=0, atol=1e-6)
