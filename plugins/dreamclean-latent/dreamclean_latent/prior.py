@@ -82,6 +82,10 @@ class Latent(Prior):
         return self.model.pixels * self.model.family.patch
 
     @property
+    def scale_factor(self) -> int:
+        return self.model.pixels
+
+    @property
     def native_size(self) -> int | None:
         return self.model.pixels * self.model.family.side
 

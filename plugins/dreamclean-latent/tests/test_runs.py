@@ -62,6 +62,19 @@ def test_guidance_zero_is_the_negative_prompt_alone(tiny):
         torch.testing.assert_close(other.predict(x, level).eps, negative.predict(x, level).eps, rtol=0, atol=1e-6)
 
 
+def test_picture_larger_than_the_native_size_is_cut_into_tiles(tiny):
+    """64 pixels for this model, 32 elements of its latents; the autoencoder sees the picture whole."""
+    prior, image = Latent(path=str(tiny("sd3"))), pictures((70, 150))[:1]
+    assert (prior.native_size, prior.multiple, prior.scale_factor) == (64, 4, 2)
+    seen: list[torch.Size] = []
+    prior.loaded.network.register_forward_pre_hook(
+        lambda _, args, named: seen.append(args[0].shape[-2:]), with_kwargs=True
+    )
+    result = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")(image)
+    assert result.image.shape == image.shape
+    assert set(seen) == {(32, 32)}
+
+
 def test_sizes_of_pictures_do_not_mix(component):
     """Pictures that share a size of latents come back as each was."""
     for size in ((21, 27), (24, 28), (21, 27)):
