@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dreamclean.correctors.langevin import Langevin
     from dreamclean.correctors.none import NoCorrector
     from dreamclean.correctors.vps import VPS
+    from dreamclean.diagnosis.diagnose import Diagnosis
     from dreamclean.discovery import Plugin
     from dreamclean.initializers.base import Initializer
     from dreamclean.initializers.ddim_inversion import DDIMInversion
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     from dreamclean.priors.mixture import Mixture
     from dreamclean.priors.tiled import Tiled
     from dreamclean.recipe import Recipe, read_recipe
-    from dreamclean.restorer import Restoration, Restorer
+    from dreamclean.restoration import Restoration
+    from dreamclean.restorer import Restorer
     from dreamclean.samplers.base import Sampler
     from dreamclean.samplers.ddim import DDIM, ddim_step
     from dreamclean.samplers.dpm_solver import DPMSolver
@@ -73,6 +75,7 @@ _WHERE = {
     "operators.jpeg": "JPEG",
     "operators.separable": "SeparableOperator",
     "pictures": "Picture",
+    "diagnosis.diagnose": "Diagnosis",
     "discovery": "Plugin",
     "plugins": "Host",
     "priors.base": "Estimate Prior",
@@ -81,7 +84,8 @@ _WHERE = {
     "priors.mixture": "Mixture",
     "priors.tiled": "Tiled",
     "recipe": "Recipe read_recipe",
-    "restorer": "Restoration Restorer",
+    "restoration": "Restoration",
+    "restorer": "Restorer",
     "samplers.base": "Sampler",
     "samplers.ddim": "DDIM ddim_step",
     "samplers.dpm_solver": "DPMSolver",

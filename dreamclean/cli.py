@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from dreamclean.diagnosis.command import diagnose
 from dreamclean.errors import DreamCleanError
 from dreamclean.version import __version__
 
@@ -69,6 +70,9 @@ def dreamclean(
     """Restore degraded pictures with a diffusion prior, blind or with a known degradation."""
 
 
+app.command()(diagnose)
+
+
 @app.command()
 def restore(
     source: Input,
@@ -80,9 +84,12 @@ def restore(
     operator: OperatorOption = None,
     noise: NoiseOption = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps from the top level to the picture.")] = None,
-    strength: Annotated[str | None, typer.Option(help="Top noise level: a timestep, or snr:R for s/a = R.")] = None,
+    strength: Annotated[
+        str | None, typer.Option(help="Top noise level: a timestep, snr:R for s/a = R, or auto.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="Named settings: paper.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A .toml or .json recipe, or a PNG that carries one.")] = None,
+    detail: Annotated[float | None, typer.Option(min=0, max=1, help="With auto: 0 faithful, 1 lively.")] = None,
     tile: Annotated[int | None, typer.Option(min=0, help="Side of a large picture's tiles; 0: never cut.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; 0 unless said.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
@@ -92,9 +99,10 @@ def restore(
 ) -> None:
     """Restore a picture, or every picture of a folder.
 
-    What is not said comes from the recipe, then the preset, then the prior's own recommendation.
+    What is not said comes from the recipe, then the preset, then the prior's own recommendation. Where nothing
+    is said at all, each picture is diagnosed, treated as it needs, and left as it is where it needs nothing.
     """
-    from dreamclean.jobs import plan, progress, run
+    from dreamclean.jobs import plan, progress, run, said
     from dreamclean.restorer import Restorer
 
     jobs, done = plan(source, output, "restored", overwrite)
@@ -107,6 +115,7 @@ def restore(
         noise=noise,
         strength=strength,
         steps=steps,
+        detail=detail,
         tile=tile,
         seed=seed,
         preset=preset,
@@ -126,10 +135,11 @@ def restore(
             "seconds": round(result.seconds, 4),
             "prior_seconds": round(result.prior_seconds, 4),
             "seed": result.recipe.seed,
+            "diagnosis": result.diagnoses[0].spec() if result.diagnoses else None,
             "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
         }
 
-    done_well = run(jobs, done, one, as_json, lambda r: f"{r['nfe']} evaluations, {r['seconds']:.1f} s")
+    done_well = run(jobs, done, one, as_json, said)
     raise typer.Exit(0 if done_well else 2)
 
 

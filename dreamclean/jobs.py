@@ -83,6 +83,13 @@ def run(
     return not failures
 
 
+def said(result: dict[str, Any]) -> str:
+    """A restoration in a few words: what was found, if it was looked for, and what it took."""
+    found = result["diagnosis"]
+    words = f"{found['family']}{'' if found['ratio'] else ', left as it is'}; " if found else ""
+    return f"{words}{result['nfe']} evaluations, {result['seconds']:.1f} s"
+
+
 def progress_bar() -> rich.progress.Progress:
     """A bar on standard error where that is a terminal, gone when done.
 

@@ -3,13 +3,16 @@
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from dreamclean.component import Component, parse_spec, validated
 from dreamclean.errors import DreamCleanError
 from dreamclean.levels import DDPMSchedule, Schedule
+
+if TYPE_CHECKING:
+    from dreamclean.priors.base import Prior
 
 KINDS = ("prior", "operator", "initializer", "corrector", "sampler")
 
@@ -24,8 +27,9 @@ class Recipe(BaseModel):
     initializer: dict[str, Any] | None = Field(None, description="The way to the top noise level")
     corrector: dict[str, Any] | None = Field(None, description="The move within each noise level")
     sampler: dict[str, Any] | None = Field(None, description="The step to the next lower noise level")
-    strength: float | str | None = Field(None, description="Top noise level: a timestep, or snr:R for s/a = R")
+    strength: float | str | None = Field(None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
     steps: int | None = Field(None, ge=1, description="Steps from the top level to the picture")
+    detail: float | None = Field(None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample")
     tile: int | None = Field(None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of each image's random numbers")
     dtype: str | None = Field(None, description="Precision of the prior's network: float32, bfloat16 or float16")
@@ -48,12 +52,14 @@ class Recipe(BaseModel):
     def _strength(cls, value: float | str | None) -> float | str | None:
         if not isinstance(value, str):
             return value
+        if value == "auto":
+            return value
         number = value.removeprefix("snr:")
         try:
             return value if value.startswith("snr:") and float(number) > 0 else float(number)
         except ValueError:
             raise ValueError(
-                "a strength is a timestep such as 300, or snr:R with the noise-to-signal ratio R"
+                "a strength is a timestep such as 300, snr:R with the noise-to-signal ratio R, or auto"
             ) from None
 
     def over(self, other: "Recipe") -> "Recipe":
@@ -94,16 +100,41 @@ def read_recipe(path: Path) -> Recipe:
 def paper(known_operator: bool, schedule: Schedule) -> Recipe:
     """The paper's settings: strength 300 of T = 1000 in steps of 10, gamma = 0.05, M = 1.
 
-    90 evaluations blind, 60 with a known operator. A model with other timesteps starts at the same
+    90 evaluations blind, 60 with a known operator. A model without a thousand timesteps starts at the same
     noise-to-signal ratio.
     """
+    thousand = isinstance(schedule, DDPMSchedule) and 900 < schedule.highest < 1000
     return make_recipe(
         initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
         corrector="dreamclean/vps:gamma=0.05,steps=1",
         sampler="dreamclean/ddim",
-        strength=300 if isinstance(schedule, DDPMSchedule) else f"snr:{DDPMSchedule.linear().at(300).ratio:.4f}",
+        strength=300 if thousand else f"snr:{DDPMSchedule.linear().at(300).ratio:.4f}",
         steps=30,
     )
+
+
+def filled(said: Recipe, preset: str | None, prior: "Prior", known_operator: bool) -> Recipe:
+    """``said``, with what it leaves open: from the preset, then the prior's recommendation, then the paper.
+
+    Where nothing is said of how to restore, blind and in pixel space, and the prior recommends nothing, the
+    strength is ``"auto"``. DreamCleanError where that or a ``detail`` does not fit.
+    """
+    if preset is not None:
+        said = said.over(PRESETS[preset](known_operator, prior.schedule))
+    silent = not any(getattr(said, name) for name in (*KINDS[2:], "strength", "steps"))
+    recommended = make_recipe(**prior.recommended(known_operator))
+    if silent and recommended == Recipe() and not known_operator and prior.space == "pixel":
+        recommended = Recipe(strength="auto")
+    said = said.over(recommended)
+    if said.strength != "auto":
+        if said.detail is not None:
+            raise DreamCleanError(
+                "detail belongs to strength=auto; leave one of them away, or set the corrector's gamma"
+            )
+        return said.over(paper(known_operator, prior.schedule))
+    if known_operator or prior.space != "pixel":
+        raise DreamCleanError("strength=auto is for blind restoration in pixel space; give a strength")
+    return said
 
 
 PRESETS = {"paper": paper}

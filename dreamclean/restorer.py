@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from dreamclean.component import Component, Spec
 from dreamclean.device import pick_device, pick_dtype
+from dreamclean.diagnosis.auto import restore_auto
+from dreamclean.diagnosis.diagnose import Diagnosis, diagnose_image
 from dreamclean.errors import DreamCleanError
 from dreamclean.finite import NotFinite, finite
 from dreamclean.loop import Estimator, Step, restore
@@ -20,7 +22,8 @@ from dreamclean.operators.noise import with_noise
 from dreamclean.pictures import Picture
 from dreamclean.plugins import Host, host
 from dreamclean.priors.tiled import Tiled, tiled
-from dreamclean.recipe import KINDS, PRESETS, Recipe, make_recipe, paper, read_recipe
+from dreamclean.recipe import KINDS, PRESETS, Recipe, filled, make_recipe, read_recipe
+from dreamclean.restoration import Restoration
 from dreamclean.seeds import seeded_noise, seeds_of
 from dreamclean.version import __version__
 
@@ -32,36 +35,21 @@ Listener = Callable[[Step], object]
 _CODER = "the prior's encoder or decoder", "run it in float32 (--dtype float32)"
 
 
-@dataclass(frozen=True)
-class Restoration:
-    """A restored image and how it came about."""
-
-    image: Any
-    """As given: a PIL image for a path or a PIL image, a tensor (B, 3, H, W) in [0, 1] for a tensor."""
-    nfe: int
-    """Evaluations of the prior's network, per image."""
-    seconds: float
-    """Wall-clock time of the restoration."""
-    prior_seconds: float
-    """The share of ``seconds`` inside the prior."""
-    recipe: Recipe
-    """Everything that was set; ``Restorer(recipe=...)`` runs it again."""
-    trace: list[Step] = field(default_factory=list)
-    """If asked for: the latents after each step, on the CPU."""
-
-
 class Restorer:
     """Restore degraded images with a diffusion prior.
 
     Components are given as objects, strings (``"vps:gamma=0.05"``) or config dicts. What is not given comes
-    from ``recipe``, then ``preset``, then the prior's own recommendation, then the paper.
+    from ``recipe``, then ``preset``, then the prior's own recommendation, then the paper; and where nothing at
+    all is said and the degradation is unknown, from a diagnosis of the image.
 
     Args:
         prior, operator, initializer, corrector, sampler: the components; no operator: blind.
         recipe: a ``Recipe``, its fields as a dict, or a file: .toml, .json, or a PNG that carries one.
         noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
             ``"poisson:RATE"``.
-        strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R.
+        strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R; ``"auto"``: what the
+            diagnosis of each image says, if it has to be treated at all.
+        detail: with ``"auto"``, 0 (near the mean of what the clean image may be) to 1 (one sample of it).
         steps: steps from there to the picture.
         tile: side in pixels of the tiles that larger pictures are cut into; 0: never cut; None: the prior's
             native size, or 768 where it has none.
@@ -83,6 +71,7 @@ class Restorer:
         noise: float | str | None = None,
         strength: float | str | None = None,
         steps: int | None = None,
+        detail: float | None = None,
         tile: int | None = None,
         seed: int | None = None,
         preset: str | None = None,
@@ -93,12 +82,14 @@ class Restorer:
     ) -> None:
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, initializer=initializer, corrector=corrector, sampler=sampler)
-        said = make_recipe(**given, strength=strength, steps=steps, tile=tile, seed=seed, dtype=dtype)
+        said = make_recipe(**given, strength=strength, steps=steps, detail=detail, tile=tile)
+        said = said.over(make_recipe(seed=seed, dtype=dtype))
         said = said.over(_recipe(recipe).without_versions())
-        objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
+        self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
+        self._said = said
 
         def component(kind: str) -> Any:
-            spec = objects.get(kind) or getattr(said, kind)
+            spec = self._objects.get(kind) or getattr(said, kind)
             return self._host.make(kind, spec) if spec else None
 
         self.prior = component("prior") or self._host.default_prior()
@@ -108,14 +99,12 @@ class Restorer:
             self.operator = with_noise(self.operator, noise)
         elif noise is not None:
             raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
-        if preset is not None:
-            if preset not in PRESETS:
-                raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
-            said = said.over(PRESETS[preset](known, self.prior.schedule))
-        recommended = make_recipe(**self.prior.recommended(known))
-        said = said.over(recommended).over(paper(known, self.prior.schedule))
+        if preset is not None and preset not in PRESETS:
+            raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
+        said = filled(said, preset, self.prior, known)
         self.initializer, self.corrector, self.sampler = map(component, KINDS[2:])
-        self.levels = self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
+        auto = said.strength == "auto"
+        self.levels = [] if auto else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
         self._any_size = self.prior if said.tile == 0 else tiled(self.prior, said.tile)
         self.device = pick_device(device)
         self.dtype = pick_dtype(said.dtype, self.device)
@@ -166,6 +155,19 @@ class Restorer:
         return replace(result, image=picture.with_pixels(result.image, keep_grey=not colours))
 
     @torch.no_grad()
+    def diagnose(self, image: Path | str | Image.Image | Tensor) -> Diagnosis:
+        """What damage a path, a PIL image or a tensor (1, 3, H, W) in [0, 1] has, by the prior's own answers."""
+        if isinstance(image, Tensor):
+            _check(image, True)
+        else:
+            image = (Picture.from_pil(image) if isinstance(image, Image.Image) else Picture.open(image)).pixels
+        _check_shape(image, None)
+        if self.prior.space != "pixel" or len(image) > 1:
+            raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
+        self._prepare()
+        return diagnose_image(image.to(self.device), self.prior, Estimator(self.prior))
+
+    @torch.no_grad()
     def _run(
         self,
         y: Tensor,
@@ -177,6 +179,8 @@ class Restorer:
         _check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
         self._prepare()
+        if self.recipe.strength == "auto":
+            return restore_auto(self, y.to(self.device), seeds, trace, on_step)
         steps: list[Step] = []
         done = 0
 
@@ -202,6 +206,15 @@ class Restorer:
         seconds = time.perf_counter() - began
         recipe = self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile})
         return Restoration(image, estimate.nfe, seconds, estimate.seconds, recipe, steps)
+
+    def with_recipe(self, recipe: Recipe) -> "Restorer":
+        """This restorer, with ``recipe`` in the place of ``strength="auto"``; what else was said stays."""
+        said = self._said.model_copy(update={"strength": None, "detail": None, "prior": None, "tile": self._tile})
+        objects = {**self._objects, "prior": self.prior}
+        options: dict[str, Any] = {"device": str(self.device), "dtype": self.recipe.dtype, "plugins": self._host}
+        other = type(self)(**objects, recipe=said.over(recipe), **options)
+        other._prepared = self._prepared
+        return other
 
     def _prepare(self) -> None:
         if not self._prepared:

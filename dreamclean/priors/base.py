@@ -1,7 +1,7 @@
 """The contract of a prior."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,9 @@ from torch import Tensor
 
 from dreamclean.component import Component
 from dreamclean.levels import Level, Schedule
+
+if TYPE_CHECKING:
+    from dreamclean.diagnosis.calibration import Calibration
 
 
 class Estimate(NamedTuple):
@@ -77,6 +80,11 @@ class Prior(Component):
     def scale_factor(self) -> int:
         """Side in pixels of one element of x: 1 in pixel space, 8 for most latent models."""
         return 1
+
+    @property
+    def calibration(self) -> "Calibration | None":
+        """What was learnt about this prior for the diagnosis of pictures (contrib/calibrate), or None."""
+        return None
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         """The recipe that suits this prior, blind or with a known operator; fields as in ``Recipe``."""

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
@@ -13,6 +13,9 @@ from dreamclean.component import validated
 from dreamclean.errors import DreamCleanError
 from dreamclean.levels import Level, Schedule
 from dreamclean.priors.base import Estimate, Prior, pad_to_multiple
+
+if TYPE_CHECKING:
+    from dreamclean.diagnosis.calibration import Calibration
 
 SIZE_FREE_TILE = 768
 """Side in pixels of the tiles for a prior that has no size of its own."""
@@ -69,6 +72,10 @@ class Tiled(Prior):
     @property
     def scale_factor(self) -> int:
         return self.prior.scale_factor
+
+    @property
+    def calibration(self) -> "Calibration | None":
+        return self.prior.calibration
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         return self.prior.recommended(known_operator)

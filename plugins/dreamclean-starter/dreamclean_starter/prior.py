@@ -1,20 +1,16 @@
 """The starter prior and the recipes that suit it."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from dreamclean.diagnosis.calibration import Calibration
 from dreamclean.priors.diffusers import UNetPrior, load_parts
 
 MODEL = Path(__file__).with_name("model")
 """The model as a diffusers folder: ``DDPMPipeline.from_pretrained(MODEL)`` loads it too."""
 
-BLIND: dict[str, Any] = {
-    "initializer": "dreamclean/matched-level",
-    "corrector": "dreamclean/vps:gamma=0.05,fused=true",
-    "sampler": "dreamclean/ddim",
-    "strength": 56,
-    "steps": 4,
-}
+BLIND: dict[str, Any] = {"strength": "auto"}
 KNOWN: dict[str, Any] = {
     "initializer": "dreamclean/forward-noising",
     "corrector": "dreamclean/vps:gamma=0.9,fused=true",
@@ -22,6 +18,11 @@ KNOWN: dict[str, Any] = {
     "strength": 200,
     "steps": 12,
 }
+
+
+@cache
+def _calibration() -> Calibration:
+    return Calibration.load(MODEL / "calibration.json")
 
 
 class Starter(UNetPrior):
@@ -36,6 +37,11 @@ class Starter(UNetPrior):
     @property
     def native_size(self) -> None:
         """None: it is convolutional, and looks at textures and edges rather than at whole pictures."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """Of these weights, made by contrib/calibrate."""
+        return _calibration()
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         return KNOWN if known_operator else BLIND

@@ -25,7 +25,7 @@ class _DreamClean(Method):
 
     paper: ClassVar[str] = "DreamClean: Restore Clean Image Using Deep Diffusion Prior (ICLR 2024)"
     preset: Literal["recommended", "paper"] = Field(
-        "recommended", description="The prior's own recipe, or the paper's (strength 300, gamma 0.05, M = 1)"
+        "recommended", description="The prior's own recipe or each image's by diagnosis, or the paper's"
     )
     corrector: Literal["recommended", "none", "langevin", "vps", "gradient-ascent"] = Field(
         "recommended", description="Move within each noise level; recommended: the preset's"
@@ -34,7 +34,9 @@ class _DreamClean(Method):
     corrector_steps: int | None = Field(None, ge=1, description="Repetitions M of the corrector; none: the preset's")
     fused: bool | None = Field(None, description="VPS: hand the corrected noise on to the sampler; none: the preset's")
     initializer: str | None = Field(None, description="Way to the top noise level; none: the preset's")
-    strength: Strength = Field(None, description="Top noise level: a timestep, or snr:R for s/a = R")
+    sampler: str | None = Field(None, description="Step to the next noise level; none: the preset's")
+    strength: Strength = Field(None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
+    detail: float | None = Field(None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample; none: by family")
     steps: int | None = Field(None, ge=1, description="Steps from the top noise level to the picture")
 
     def restorer(self, problem: Problem, operator: Operator | None) -> Restorer:
@@ -43,13 +45,18 @@ class _DreamClean(Method):
             "prior": problem.prior,
             "operator": operator,
             "initializer": self.initializer,
+            "sampler": self.sampler,
             "strength": self.strength,
             "steps": self.steps,
+            "detail": self.detail,
             "preset": "paper" if self.preset == "paper" else None,
             "device": str(problem.shown.device),
         }
         recommended = _PreparedRestorer(**given)
-        return _PreparedRestorer(**given, corrector=self._corrector(recommended.corrector))
+        silent = self.corrector == "recommended" and self.gamma is self.corrector_steps is self.fused is None
+        if silent and recommended.corrector is None:  # each image's own, by its diagnosis
+            return recommended
+        return _PreparedRestorer(**given, corrector=self._corrector(recommended.corrector or VPS(fused=True)))
 
     def _corrector(self, recommended: Corrector) -> Corrector:
         """The corrector chosen; gamma and M are the recommended one's where they are not set."""

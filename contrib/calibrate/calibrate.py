@@ -1,0 +1,151 @@
+"""Calibrate the diagnosis for a prior on damaged photographs.
+
+    python contrib/calibrate/calibrate.py PHOTOS -o calibration.json
+
+Every photograph's crop is damaged at random, put at six levels, and the prior is asked once at each: what its
+noise estimate looks like, and how near its clean estimate is to the photograph. Then linear rules are fitted:
+family (logistic), white noise's standard deviation and, for each family, the best level (ridge). Samples are
+kept in --data every minute, and the same command goes on where it was.
+"""
+
+import argparse
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from damage import damaged
+from dreamclean_bench.metrics import lpips, psnr
+from torch import Tensor
+
+from dreamclean import Level, Picture, Prior
+from dreamclean.device import pick_dtype
+from dreamclean.diagnosis.calibration import FAMILIES, Calibration
+from dreamclean.diagnosis.signs import signs
+from dreamclean.pictures import is_picture
+from dreamclean.plugins import host
+
+RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+SHARES = (2, 3, 1, 2, 2, 2)
+SIDE = 160
+LPIPS_WEIGHT = 8.0
+"""dB that a unit of LPIPS is worth: the level asked for is the best in PSNR - 8 LPIPS."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--prior", help="name:key=value,...; the default prior unless said")
+    parser.add_argument("--count", type=int, default=1000, help="samples")
+    parser.add_argument("--data", type=Path, default=Path("calibration.pt"), help="where samples are kept")
+    parser.add_argument("-o", "--output", type=Path, default=Path("calibration.json"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    prior: Prior = host().make("prior", options.prior) if options.prior else host().default_prior()
+    device = torch.device("cpu")
+    prior.prepare(device, pick_dtype(None, device))
+    samples = torch.load(options.data) if options.data.is_file() else []
+    collect(samples, prior, options)
+    options.output.write_text(fit(samples).model_dump_json())
+    print(f"{options.output}: from {len(samples)} samples")
+
+
+def collect(samples: list[dict[str, Any]], prior: Prior, options: argparse.Namespace) -> None:
+    files = sorted(path for path in options.photos.iterdir() if is_picture(path))
+    levels = [prior.schedule.at(prior.schedule.timestep(ratio)) for ratio in RATIOS]
+    saved = time.time()
+    while len(samples) < options.count:
+        random.seed(len(samples))
+        generator = torch.Generator().manual_seed(len(samples))
+        pixels = Picture.open(random.choice(files)).pixels
+        while min(pixels.shape[-2:]) < SIDE:
+            pixels = Picture.open(random.choice(files)).pixels
+        clean = crop(pixels)
+        family = random.choices(FAMILIES, SHARES)[0]
+        picture, std = damaged(clean, family, generator)
+        samples.append({"family": family, "std": std, **examine(prior, levels, clean, picture)})
+        if time.time() - saved > 60 or len(samples) == options.count:
+            torch.save(samples, options.data)
+            print(f"{len(samples)} samples", flush=True)
+            saved = time.time()
+
+
+def crop(pixels: Tensor) -> Tensor:
+    """A random crop, of the photograph or of a smaller, sharper copy."""
+    if random.random() < 0.35:
+        scale = max(random.uniform(0.55, 0.95), SIDE / min(pixels.shape[-2:]))
+        size = [round(side * scale) for side in pixels.shape[-2:]]
+        pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+    top, left = (random.randint(0, side - SIDE) for side in pixels.shape[-2:])
+    return pixels[..., top : top + SIDE, left : left + SIDE].contiguous()
+
+
+@torch.no_grad()
+def examine(prior: Prior, levels: list[Level], clean: Tensor, picture: Tensor) -> dict[str, Any]:
+    """Signs, and PSNR and LPIPS of the clean estimate, level by level; and of the picture itself."""
+    x, found, quality = prior.encode(picture), [], [(min(psnr(picture, clean), 60.0), lpips(picture, clean))]
+    for level in levels:
+        estimate = prior.predict(level.a * x, level)
+        found.append(signs(estimate.eps)[0])
+        image = prior.decode(estimate.x0).clamp(0, 1)
+        quality.append((psnr(image, clean), lpips(image, clean)))
+    return {"signs": torch.stack(found), "quality": torch.tensor(quality), "ratios": [level.ratio for level in levels]}
+
+
+def fit(samples: list[dict[str, Any]]) -> Calibration:
+    x = torch.stack([sample["signs"].flatten() for sample in samples]).double()
+    mean, spread = x.mean(0), x.std(0).clamp(min=1e-3)
+    x = torch.cat([((x - mean) / spread).clamp(-4, 4), torch.ones(len(x), 1)], 1).double()
+    families = torch.tensor([FAMILIES.index(sample["family"]) for sample in samples])
+    noise = torch.tensor([sample["std"] for sample in samples]).double()
+    white = (families == FAMILIES.index("white noise")) & (noise > 0)
+    best = torch.tensor([best_level(sample) for sample in samples]).double()
+    return Calibration(
+        ratios=list(samples[0]["ratios"]),
+        mean=rounded(mean),
+        spread=rounded(spread),
+        family=[rounded(row) for row in logistic(x, families)],
+        noise=rounded(ridge(x[white], noise[white].log(), 1e-3)),
+        level=[rounded(ridge(x[families == k], best[families == k], 3e-2)) for k in range(len(FAMILIES))],
+    )
+
+
+def best_level(sample: dict[str, Any]) -> float:
+    """Log ratio of the level that is best in PSNR - 8 LPIPS, by a parabola through the best and its neighbours."""
+    worth = sample["quality"][1:, 0] - LPIPS_WEIGHT * sample["quality"][1:, 1]
+    ratios = torch.tensor(sample["ratios"]).log()
+    k = int(worth[1:-1].argmax()) + 1
+    low, mid, high = worth[k - 1 : k + 2].tolist()
+    bend = low - 2 * mid + high
+    shift = (low - high) / (2 * bend) if bend < 0 else 0.0
+    return float(ratios[k] + max(-1.0, min(1.0, shift)) * (ratios[k + 1] - ratios[k - 1]) / 2)
+
+
+def ridge(x: Tensor, target: Tensor, weight: float) -> Tensor:
+    penalty = weight * len(x) * torch.eye(x.shape[1]).double()
+    penalty[-1, -1] = 0
+    return torch.linalg.solve(x.T @ x + penalty, x.T @ target)
+
+
+def logistic(x: Tensor, target: Tensor, weight: float = 3e-3) -> Tensor:
+    rules = torch.zeros(len(FAMILIES), x.shape[1], dtype=torch.float64, requires_grad=True)
+    solver = torch.optim.LBFGS([rules], max_iter=500, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        solver.zero_grad()
+        value = F.cross_entropy(x @ rules.T, target) + weight / 2 * rules[:, :-1].square().sum()
+        value.backward()
+        return value
+
+    solver.step(loss)
+    return rules.detach()
+
+
+def rounded(values: Tensor) -> list[float]:
+    return [float(f"{value:.5g}") for value in values.tolist()]
+
+
+if __name__ == "__main__":
+    main()

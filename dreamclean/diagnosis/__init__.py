@@ -1,0 +1,1 @@
+"""What a picture needs: read off the prior's own answers."""

@@ -1,0 +1,50 @@
+"""``dreamclean diagnose``. Heavy imports wait inside, so that ``--help`` is quick."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from dreamclean.diagnosis.diagnose import Diagnosis
+
+
+def diagnose(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
+    prior: Annotated[str | None, typer.Option(help="The model of clean images, name:key=value,...")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg file.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+) -> None:
+    """Say what damage a picture has, and where its restoration would start."""
+    from dreamclean.errors import DreamCleanError
+    from dreamclean.pictures import check_target, is_picture
+    from dreamclean.restorer import Restorer
+
+    if not source.exists():
+        raise DreamCleanError(f"there is no file {source}")
+    sources = sorted(path for path in source.iterdir() if is_picture(path)) if source.is_dir() else [source]
+    if not sources:
+        raise DreamCleanError(f"there is no picture in {source}")
+    if figure:
+        check_target(figure, overwrite=True)
+    restorer, found = Restorer(prior, strength="auto", device=device), {}
+    for path in sources:
+        found[path] = restorer.diagnose(path)
+        line = {"input": str(path), **found[path].spec()}
+        print(json.dumps(line) if as_json else f"{path}: {words(found[path])}", flush=True)
+    if figure:
+        from dreamclean.diagnosis.figure import draw
+
+        draw({path.name: diagnosis for path, diagnosis in found.items()}, figure)
+
+
+def words(diagnosis: "Diagnosis") -> str:
+    """A diagnosis in a line."""
+    said = diagnosis.family
+    if diagnosis.sure is not None:
+        said += f" ({diagnosis.sure:.0%} sure)"
+    if diagnosis.noise is not None:
+        said += f", standard deviation {diagnosis.noise * 255:.1f} of 255"
+    return said + (", better left as it is" if diagnosis.ratio is None else f"; start at snr:{diagnosis.ratio:.3g}")

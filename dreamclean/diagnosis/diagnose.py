@@ -1,0 +1,110 @@
+"""Diagnosis: which damage a picture has, and the noise level that matches it, in six evaluations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dreamclean.diagnosis.calibration import Calibration
+from dreamclean.diagnosis.rule import read
+from dreamclean.diagnosis.signs import signs
+from dreamclean.levels import Level, Schedule
+from dreamclean.loop import Estimator
+from dreamclean.priors.base import Prior, pad_to_multiple
+
+RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+"""Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
+CROP = 256
+"""Side in pixels; of a larger picture up to four crops are looked at."""
+_LEFT_ALONE = ("clean", "low resolution")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found. Ratios are noise-to-signal ratios s/a of the prior's levels."""
+
+    family: str
+    """clean, white noise, correlated noise, blocking, low resolution or mixed."""
+    sure: float | None
+    """Probability of the family, by the prior's calibration; None where it has none."""
+    probabilities: dict[str, float]
+    noise: float | None
+    """Standard deviation of the noise on the [0, 1] scale, if it is white."""
+    ratio: float | None
+    """Where to start (``strength="snr:..."``); None: the picture is better left as it is."""
+    ratios: list[float]
+    """The levels asked,"""
+    rms: list[float]
+    """the width of the noise estimate at each,"""
+    correlation: list[float]
+    """and its correlation with itself a pixel further."""
+    nfe: int
+    """Evaluations of the prior, per image, of the whole picture or of its crops."""
+
+    def spec(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return {name: _short(value) for name, value in vars(self).items()}
+
+
+def diagnose_image(image: Tensor, prior: Prior, estimate: Estimator) -> Diagnosis:
+    """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] on its prior's device."""
+    calibration = prior.calibration
+    levels = _levels(prior.schedule, calibration.ratios if calibration else RATIOS)
+    x = prior.encode(crops(image))
+    before = estimate.nfe
+    found = torch.stack([signs(estimate.prior(level.a * x, level).eps).mean(0) for level in levels]).cpu()
+    ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
+    shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": estimate.nfe - before}
+    if calibration is None or len(levels) != len(calibration.ratios):
+        family, ratio = read(ratios, rms, correlation)
+        noise = ratio * prior.pixel_scale if ratio and family == "white noise" else None
+        return Diagnosis(family, None, {}, noise, ratio, **shared)
+    return _calibrated(calibration, found, prior, shared)
+
+
+def _calibrated(calibration: Calibration, found: Tensor, prior: Prior, shared: dict[str, Any]) -> Diagnosis:
+    probabilities = calibration.probabilities(found)
+    family = max(probabilities, key=probabilities.__getitem__)
+    noise = calibration.noise_std(found) if family == "white noise" else None
+    ratio = noise / prior.pixel_scale if noise else calibration.best_ratio(found, family)
+    left_alone = family in _LEFT_ALONE
+    return Diagnosis(family, probabilities[family], probabilities, noise, None if left_alone else ratio, **shared)
+
+
+def crops(image: Tensor) -> Tensor:
+    """The picture (1, 3, H, W) itself, or up to four crops (N, 3, 256, 256) of a larger one, spread evenly.
+
+    A side under 32 is padded to that.
+    """
+    height, width = image.shape[-2:]
+    if max(height, width) <= CROP:
+        return pad_to_multiple(image, 32) if min(height, width) < 32 else image
+    down, across = min(height, CROP), min(width, CROP)
+    tops, lefts = _starts(height), _starts(width)
+    found = torch.cat([image[..., top : top + down, left : left + across] for top in tops for left in lefts])
+    return pad_to_multiple(found, 32) if min(down, across) < 32 else found
+
+
+def _starts(length: int) -> list[int]:
+    """Where one or two crops start: in the middle of each half."""
+    if length <= CROP:
+        return [0]
+    return [round((length - CROP) * share) for share in ((0.5,) if length < 1.5 * CROP else (0.25, 0.75))]
+
+
+def _levels(schedule: Schedule, ratios: Sequence[float]) -> list[Level]:
+    """The levels nearest to ``ratios``, those that the prior has."""
+    limit = schedule.at(schedule.highest).ratio
+    found = [schedule.at(schedule.timestep(ratio)) for ratio in ratios if ratio <= limit * 1.001]
+    return list(dict.fromkeys(level for level in found if level.s > 0))
+
+
+def _short(value: Any) -> Any:
+    """Numbers to four digits."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    return {key: _short(item) for key, item in value.items()} if isinstance(value, dict) else value
