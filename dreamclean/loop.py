@@ -12,7 +12,7 @@ from dreamclean.finite import finite
 from dreamclean.initializers.base import Initializer, Noise
 from dreamclean.levels import Level, descending
 from dreamclean.operators.base import Operator
-from dreamclean.priors.base import Estimate, Prior
+from dreamclean.priors.base import Ask, Estimate, Prior
 from dreamclean.samplers.base import Sampler
 
 _CURE = "choose a lower strength or more steps"
@@ -44,8 +44,15 @@ class Estimator:
 
     def prior(self, x: Tensor, level: Level) -> Estimate:
         """The prior's own estimate, whatever was measured. One evaluation."""
+        return self._evaluate(self._prior.predict, x, level)
+
+    def invert(self, x: Tensor, level: Level) -> Estimate:
+        """The same on the way up, from the picture to the top level: without guidance. One evaluation."""
+        return self._evaluate(self._prior.invert, x, level)
+
+    def _evaluate(self, ask: Ask, x: Tensor, level: Level) -> Estimate:
         began = time.perf_counter()
-        estimate = self._prior.predict(x, level)
+        estimate = ask(x, level)
         if x.is_cuda:
             torch.cuda.synchronize(x.device)
         self.nfe, self.seconds = self.nfe + 1, self.seconds + time.perf_counter() - began

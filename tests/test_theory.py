@@ -165,6 +165,24 @@ def test_round_trip_check_can_fail(initializer: DDIMInversion, sampler: DDIM) ->
         check_round_trip(initializer, sampler, "ddpm")
 
 
+class Guided(ConstantNoise):
+    """Guided, but not on the way up. It notes where it is asked without guidance."""
+
+    _unguided: list[float] = PrivateAttr(default_factory=list)
+
+    def invert(self, x: Tensor, level: Level) -> Estimate:
+        self._unguided.append(level.s)
+        return self.predict(x, level)
+
+
+@pytest.mark.parametrize(("operator", "up", "nfe"), [(None, 30, 90), ("identity", 0, 60)], ids=["blind", "known"])
+def test_inversion_alone_is_without_guidance(operator: str | None, up: int, nfe: int) -> None:
+    prior = Guided()
+    result = Restorer(prior, operator=operator, preset="paper", plugins=Host([]))(images(1))
+    assert result.nfe == len(prior._asked) == nfe
+    assert prior._unguided == prior._asked[:up]
+
+
 def test_restorer_returns_the_input_of_a_constant_noise_model() -> None:
     image = images(1)
     result = Restorer(ConstantNoise(), corrector="none", preset="paper", plugins=Host([]))(image)

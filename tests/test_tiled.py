@@ -59,6 +59,16 @@ class Lost(Local):
         return super().predict(x, level)
 
 
+class Guided(Local):
+    """Half the noise, on the way down alone."""
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        return Estimate.from_eps(x, level, super().predict(x, level).eps / 2)
+
+    def invert(self, x: Tensor, level: Level) -> Estimate:
+        return super().predict(x, level)
+
+
 def picture(*shape: int) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
@@ -121,6 +131,14 @@ def test_a_picture_that_fits_is_given_whole() -> None:
     level = inner.schedule.at(100)
     assert torch.equal(Tiled(prior=inner, tile=64).predict(x, level).eps, inner.predict(x, level).eps)
     assert inner._seen == [(2, 3, 64, 48)] * 2
+
+
+@pytest.mark.parametrize("tile", [32, 128])
+def test_the_way_up_is_the_priors_own_in_every_tile(tile: int) -> None:
+    x, level = picture(1, 3, 80, 72), DDPMSchedule.linear().at(100)
+    plain, guided = Tiled(prior=Local(), tile=tile), Tiled(prior=Guided(), tile=tile)
+    assert torch.equal(guided.invert(x, level).eps, plain.predict(x, level).eps)
+    assert torch.equal(guided.predict(x, level).eps, plain.predict(x, level).eps / 2)
 
 
 @pytest.mark.parametrize(("size", "tile", "seen"), [(None, None, 800), (64, None, 64), (64, 32, 32), (64, 0, 800)])

@@ -24,5 +24,5 @@ class DDIMInversion(Initializer):
     def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
         x = start
         for level, higher in ascending(levels):
-            x = ddim_step(estimate.prior(x, level), higher)
+            x = ddim_step(estimate.invert(x, level), higher)
         return x

@@ -1,6 +1,7 @@
 """The contract of a prior."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -31,6 +32,10 @@ class Estimate(NamedTuple):
         return cls((x - level.a * x0) / level.s, x0)
 
 
+Ask = Callable[[Tensor, Level], Estimate]
+"""One evaluation of a prior: ``Prior.predict`` or ``Prior.invert``."""
+
+
 class Prior(Component):
     """A pretrained model of clean images.
 
@@ -54,6 +59,10 @@ class Prior(Component):
     @abstractmethod
     def predict(self, x: Tensor, level: Level) -> Estimate:
         """One evaluation at ``x`` (B, C, H, W), noise level ``level`` (paper, Eq. 10)."""
+
+    def invert(self, x: Tensor, level: Level) -> Estimate:
+        """One evaluation on the way up; a prior whose prediction is guided answers without guidance here."""
+        return self.predict(x, level)
 
     def encode(self, image: Tensor) -> Tensor:
         """Image (B, 3, H, W) in [0, 1] to x."""

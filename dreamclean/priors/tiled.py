@@ -12,7 +12,7 @@ from torch import Tensor
 from dreamclean.component import validated
 from dreamclean.errors import DreamCleanError
 from dreamclean.levels import Level, Schedule
-from dreamclean.priors.base import Estimate, Prior, pad_to_multiple
+from dreamclean.priors.base import Ask, Estimate, Prior, pad_to_multiple
 
 if TYPE_CHECKING:
     from dreamclean.diagnosis.calibration import Calibration
@@ -95,25 +95,32 @@ class Tiled(Prior):
         return self._tile
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
+        return self._fitting(self.prior.predict, x, level)
+
+    def invert(self, x: Tensor, level: Level) -> Estimate:
+        return self._fitting(self.prior.invert, x, level)
+
+    def _fitting(self, ask: Ask, x: Tensor, level: Level) -> Estimate:
+        """``ask`` about all of x, in pieces that fit into memory."""
         while True:
             try:
-                return self._predict(x, level)
+                return self._blended(ask, x, level)
             except (MemoryError, RuntimeError) as error:
                 if not _lacks_memory(error):
                     raise
                 self._shrink(x)
 
-    def _predict(self, x: Tensor, level: Level) -> Estimate:
+    def _blended(self, ask: Ask, x: Tensor, level: Level) -> Estimate:
         batch, (height, width) = self._batch or len(x), x.shape[-2:]
         side = self._elements
         if max(height, width) <= side and batch >= len(x):
-            return self.prior.predict(x, level)
+            return ask(x, level)
         grid = max(1, self.prior.multiple // self.prior.scale_factor)
         padded = pad_to_multiple(x, grid)
         eps = torch.zeros_like(padded)
         for places in _chunks(self._places(padded, side, grid), batch):
             crops = torch.cat([padded[place] for place, _ in places])
-            found = self.prior.predict(crops, level).eps
+            found = ask(crops, level).eps
             for (place, weight), part in zip(places, found, strict=True):
                 eps[place] += weight.to(part) * part
         return Estimate.from_eps(x, level, eps[..., :height, :width])

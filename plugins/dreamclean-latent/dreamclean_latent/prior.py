@@ -116,11 +116,18 @@ class Latent(Prior):
         return image[..., :height, :width]
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
+        return self._predict(x, level, self.guidance)
+
+    def invert(self, x: Tensor, level: Level) -> Estimate:
+        """``predict`` at a guidance of at most 1; more magnifies the errors of inversion (Mokady et al. 2023)."""
+        return self._predict(x, level, min(self.guidance, 1.0))
+
+    def _predict(self, x: Tensor, level: Level, guidance: float) -> Estimate:
         loaded, family = self.loaded, self.model.family
         own = family.schedule.noisy(level)
 
         def ask(x: Tensor, conditions: Conditions) -> Tensor:
             return family.ask(loaded.network, x, own.t, conditions, self.model.pixels)
 
-        output = guided(ask, x.to(loaded.dtype), *family.guide(loaded.texts, self.guidance)).to(x.dtype)
+        output = guided(ask, x.to(loaded.dtype), *family.guide(loaded.texts, guidance)).to(x.dtype)
         return Estimate.from_eps(x, level, noise(family.kind, output, x, own))

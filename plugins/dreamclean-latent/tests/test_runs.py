@@ -44,14 +44,28 @@ def test_evaluations_of_the_paper(component, operator, nfe):
 
 @pytest.mark.parametrize(("guidance", "rows"), [(1, 3), (0, 3), (2, 6)])
 def test_guidance_doubles_the_batch_and_not_the_count(tiny, guidance, rows):
-    """The count is of the prior's evaluations; the network sees both prompts in one batch."""
+    """The count is of the prior's evaluations; the network sees both prompts in one batch, on the way down."""
     prior = Latent(path=str(tiny("sd1")), guidance=guidance)
     seen: list[int] = []
     prior.loaded.network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     result = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")(
         pictures((8, 8))[:1].repeat(3, 1, 1, 1)
     )
-    assert seen == [rows] * result.nfe == [rows] * 6
+    assert seen == [3, 3, rows, rows, rows, rows]
+    assert result.nfe == 6
+
+
+def test_inversion_is_without_guidance(family, folder):
+    """At guidance 4 it answers as at 1, while sampling does not; what is below 1 stays."""
+    low, plain, high = (Latent(path=str(folder), prompt="a cat", guidance=guidance) for guidance in (0, 1, 4))
+    x = torch.randn(1, plain.model.family.channels, 8, 8, generator=torch.Generator().manual_seed(0))
+    level = plain.schedule.at(plain.schedule.resolve("snr:1"))
+    with torch.no_grad():
+        eps = plain.predict(x, level).eps
+        assert torch.equal(high.invert(x, level).eps, eps)
+        assert (high.predict(x, level).eps - eps).abs().max() > 1e-4
+        assert torch.equal(low.invert(x, level).eps, low.predict(x, level).eps)
+        assert (low.invert(x, level).eps - eps).abs().max() > 1e-4
 
 
 def test_guidance_zero_is_the_negative_prompt_alone(tiny):
