@@ -86,7 +86,6 @@ class Restorer:
         said = said.over(make_recipe(seed=seed, dtype=dtype))
         said = said.over(_recipe(recipe).without_versions())
         self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
-        self._said = said
 
         def component(kind: str) -> Any:
             spec = self._objects.get(kind) or getattr(said, kind)
@@ -101,7 +100,7 @@ class Restorer:
             raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
         if preset is not None and preset not in PRESETS:
             raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
-        said = filled(said, preset, self.prior, known)
+        self._said = said = filled(said, preset, self.prior, known)
         self.initializer, self.corrector, self.sampler = map(component, KINDS[2:])
         auto = said.strength == "auto"
         self.levels = [] if auto else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)

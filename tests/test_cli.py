@@ -140,7 +140,10 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore in.png --strength 0", "strength 0 is outside what the prior knows"),
         ("restore in.png --strength nan", "outside what the prior knows"),
         ("restore in.png --strength snr:1e9", "choose snr up to"),
-        ("restore in.png --strength much", "a strength is a timestep such as 300, or snr:R"),
+        (
+            "restore in.png --strength much",
+            "a strength is a timestep such as 300, snr:R with the noise-to-signal ratio R, or auto",
+        ),
         ("restore in.png --strength 3 --steps 10", "ask for fewer steps or a greater strength"),
         ("restore in.png --prior mixtur", "there is no prior 'mixtur'; did you mean 'mixture'?"),
         ("restore in.png --corrector vsp", "there is no corrector 'vsp'; did you mean 'vps'?"),
@@ -292,7 +295,8 @@ def test_json_is_one_object_for_each_picture(
     assert [line["input"] for line in lines] == [str(Path("folder", f"{seed}.png")) for seed in (1, 2)]
     assert [line["output"] for line in lines] == [str(Path("out", f"{seed}.png")) for seed in (1, 2)]
     for line in lines:
-        assert set(line) == {"input", "output", "nfe", "seconds", "prior_seconds", "seed", "recipe"}
+        assert set(line) == {"input", "output", "nfe", "seconds", "prior_seconds", "seed", "diagnosis", "recipe"}
+        assert line["diagnosis"] is None  # the strength was given
         assert (line["nfe"], line["seed"], line["recipe"]["seed"]) == (nfe, 5, 5)
         assert 0 < line["prior_seconds"] <= line["seconds"]
         assert line["recipe"]["corrector"]["name"] == "vps" and line["recipe"]["versions"]["dreamclean"] == __version__
@@ -568,7 +572,8 @@ def test_the_progress_bar_leaves_standard_output_alone(
     """With standard error a terminal, what is piped from standard output is JSON and nothing else."""
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes standard error for a terminal
     photo.save(tmp_path / "[in].png")
-    monkeypatch.setattr(sys, "argv", ["dreamclean", "restore", str(tmp_path / "[in].png"), "--prior", unet, "--json"])
+    command = ["restore", str(tmp_path / "[in].png"), "--prior", unet, "--preset", "paper", "--json"]
+    monkeypatch.setattr(sys, "argv", ["dreamclean", *command])
     with pytest.raises(SystemExit) as ended:
         main()
     printed = capsys.readouterr()

@@ -172,14 +172,16 @@ class Recommending(Mixture):
 
 
 def test_user_over_recipe_over_preset_over_prior_over_paper() -> None:
-    def settings(prior: Mixture | None = None, **given: Any) -> tuple[int | None, Any, Any]:
-        recipe = Restorer(prior or Mixture.around(images(1)), **given, **CPU).recipe
-        assert recipe.corrector is not None
-        return recipe.steps, recipe.strength, recipe.corrector["name"]
+    def settings(prior: Mixture, **given: Any) -> tuple[int | None, Any, Any]:
+        recipe = Restorer(prior, **given, **CPU).recipe
+        return recipe.steps, recipe.strength, recipe.corrector and recipe.corrector["name"]
 
-    own = Recommending()
+    plain, own = Mixture.around(images(1)), Recommending()
     recipe = Recipe(steps=4, corrector={"name": "langevin"})
-    assert settings() == (30, 300, "vps")
+    assert settings(plain) == (None, "auto", None)
+    assert settings(plain, operator="identity") == (30, 300, "vps")
+    for said, expected in (({"steps": 5}, (5, 300, "vps")), ({"sampler": "ddim"}, (30, 300, "vps"))):
+        assert settings(plain, **said) == expected  # with something said of how to restore, the paper fills the rest
     assert settings(own) == (8, 200, "none")
     assert settings(own, operator="identity") == (7, 200, "none")
     assert settings(own, preset="paper") == (30, 300, "vps")
@@ -190,7 +192,7 @@ def test_user_over_recipe_over_preset_over_prior_over_paper() -> None:
 
 
 def test_the_papers_settings() -> None:
-    blind = Restorer(Mixture.around(images(1)), **CPU)
+    blind = Restorer(Mixture.around(images(1)), preset="paper", **CPU)
     assert [round(level.t) for level in blind.levels] == list(range(0, 301, 10))
     assert blind.initializer.name == "ddim-inversion"
     assert Restorer(Mixture.around(images(1)), operator="identity", **CPU).initializer.name == "forward-noising"

@@ -14,7 +14,8 @@ FAMILIES = ("clean", "white noise", "correlated noise", "blocking", "low resolut
 class Calibration(BaseModel):
     """Linear rules on the standardised signs of all levels, fitted by contrib/calibrate; stored with the prior.
 
-    A rule is a row of one weight for each sign of each level, level by level, and a constant at its end.
+    A rule is a row of one weight for each sign of each level, level by level, and a constant at its end. The
+    noise's, which bends over so wide a range, has one for each square before the constant.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,7 +24,7 @@ class Calibration(BaseModel):
     mean: list[float] = Field(description="Of each sign")
     spread: list[float] = Field(description="Standard deviation of each sign")
     family: list[list[float]] = Field(description="Logit of each family, in the order of FAMILIES")
-    noise: list[float] = Field(description="Log standard deviation of white noise, [0, 1] scale")
+    noise: list[float] = Field(description="Log standard deviation of white noise, [0, 1] scale; has squares too")
     level: list[list[float]] = Field(description="Log noise-to-signal ratio of the best start, for each family")
 
     @classmethod
@@ -44,7 +45,7 @@ class Calibration(BaseModel):
 
     def noise_std(self, signs: Tensor) -> float:
         """Standard deviation of the noise on the [0, 1] scale, if it is white."""
-        return float(self._apply(self.noise, signs).exp())
+        return float((with_squares(self.standardised(signs).double()) @ torch.tensor(self.noise).double()).exp())
 
     def best_ratio(self, signs: Tensor, family: str) -> float:
         """Noise-to-signal ratio of the level to start at, for a picture of ``family``."""
@@ -52,3 +53,8 @@ class Calibration(BaseModel):
 
     def _apply(self, rule: list[float], signs: Tensor) -> Tensor:
         return torch.tensor(rule).double() @ self.standardised(signs).double()
+
+
+def with_squares(x: Tensor) -> Tensor:
+    """Standardised signs (..., n + 1) with the square of each before the constant at the end."""
+    return torch.cat([x[..., :-1], x[..., :-1].square(), x[..., -1:]], dim=-1)

@@ -19,7 +19,7 @@ def diagnose(
 ) -> None:
     """Say what damage a picture has, and where its restoration would start."""
     from dreamclean.errors import DreamCleanError
-    from dreamclean.pictures import check_target, is_picture
+    from dreamclean.pictures import is_picture
     from dreamclean.restorer import Restorer
 
     if not source.exists():
@@ -28,8 +28,10 @@ def diagnose(
     if not sources:
         raise DreamCleanError(f"there is no picture in {source}")
     if figure:
-        check_target(figure, overwrite=True)
-    restorer, found = Restorer(prior, strength="auto", device=device), {}
+        from dreamclean.diagnosis.figure import check
+
+        check(figure)
+    restorer, found = Restorer(prior, device=device), {}
     for path in sources:
         found[path] = restorer.diagnose(path)
         line = {"input": str(path), **found[path].spec()}

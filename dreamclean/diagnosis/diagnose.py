@@ -17,7 +17,9 @@ from dreamclean.priors.base import Prior, pad_to_multiple
 RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
 CROP = 256
-"""Side in pixels; of a larger picture up to four crops are looked at."""
+"""Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
+_SMALLEST = 32
+"""Side in pixels that the signs need; a smaller picture's answers are padded."""
 _LEFT_ALONE = ("clean", "low resolution")
 
 
@@ -33,7 +35,7 @@ class Diagnosis:
     noise: float | None
     """Standard deviation of the noise on the [0, 1] scale, if it is white."""
     ratio: float | None
-    """Where to start (``strength="snr:..."``); None: the picture is better left as it is."""
+    """Where to start (``strength="snr:..."``), a level that the prior has; None: better left as it is."""
     ratios: list[float]
     """The levels asked,"""
     rms: list[float]
@@ -52,15 +54,15 @@ def diagnose_image(image: Tensor, prior: Prior, estimate: Estimator) -> Diagnosi
     """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] on its prior's device."""
     calibration = prior.calibration
     levels = _levels(prior.schedule, calibration.ratios if calibration else RATIOS)
-    x = prior.encode(crops(image))
+    x = prior.encode(crops(image, min(CROP, prior.native_size or CROP)))
     before = estimate.nfe
-    found = torch.stack([signs(estimate.prior(level.a * x, level).eps).mean(0) for level in levels]).cpu()
+    found = torch.stack([signs(_large(estimate.prior(level.a * x, level).eps)).mean(0) for level in levels]).cpu()
     ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
     shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": estimate.nfe - before}
     if calibration is None or len(levels) != len(calibration.ratios):
         family, ratio = read(ratios, rms, correlation)
         noise = ratio * prior.pixel_scale if ratio and family == "white noise" else None
-        return Diagnosis(family, None, {}, noise, ratio, **shared)
+        return Diagnosis(family, None, {}, noise, _known(ratio, prior.schedule), **shared)
     return _calibrated(calibration, found, prior, shared)
 
 
@@ -69,35 +71,39 @@ def _calibrated(calibration: Calibration, found: Tensor, prior: Prior, shared: d
     family = max(probabilities, key=probabilities.__getitem__)
     noise = calibration.noise_std(found) if family == "white noise" else None
     ratio = noise / prior.pixel_scale if noise else calibration.best_ratio(found, family)
-    left_alone = family in _LEFT_ALONE
-    return Diagnosis(family, probabilities[family], probabilities, noise, None if left_alone else ratio, **shared)
+    start = None if family in _LEFT_ALONE else _known(ratio, prior.schedule)
+    return Diagnosis(family, probabilities[family], probabilities, noise, start, **shared)
 
 
-def crops(image: Tensor) -> Tensor:
-    """The picture (1, 3, H, W) itself, or up to four crops (N, 3, 256, 256) of a larger one, spread evenly.
-
-    A side under 32 is padded to that.
-    """
+def crops(image: Tensor, side: int = CROP) -> Tensor:
+    """The picture (1, 3, H, W) itself, or up to four crops (N, 3, side, side) of a larger one, spread evenly."""
     height, width = image.shape[-2:]
-    if max(height, width) <= CROP:
-        return pad_to_multiple(image, 32) if min(height, width) < 32 else image
-    down, across = min(height, CROP), min(width, CROP)
-    tops, lefts = _starts(height), _starts(width)
-    found = torch.cat([image[..., top : top + down, left : left + across] for top in tops for left in lefts])
-    return pad_to_multiple(found, 32) if min(down, across) < 32 else found
+    tops, lefts = _starts(height, side), _starts(width, side)
+    return torch.cat([image[..., top : top + side, left : left + side] for top in tops for left in lefts])
 
 
-def _starts(length: int) -> list[int]:
-    """Where one or two crops start: in the middle of each half."""
-    if length <= CROP:
+def _starts(length: int, side: int) -> list[int]:
+    """Where one crop starts, in the middle, or two, each half way from there to the edge."""
+    if length <= side:
         return [0]
-    return [round((length - CROP) * share) for share in ((0.5,) if length < 1.5 * CROP else (0.25, 0.75))]
+    return [round((length - side) * share) for share in ((0.5,) if length < 1.5 * side else (0.25, 0.75))]
+
+
+def _large(eps: Tensor) -> Tensor:
+    """``eps``, padded where a side is too small for the signs."""
+    return pad_to_multiple(eps, _SMALLEST) if min(eps.shape[-2:]) < _SMALLEST else eps
+
+
+def _known(ratio: float | None, schedule: Schedule) -> float | None:
+    """``ratio`` or the highest that the prior has; None for one that is no louder than its quietest level."""
+    quietest, loudest = (schedule.at(t).ratio for t in (schedule.lowest, schedule.highest))
+    return min(ratio, loudest) if ratio and ratio > quietest else None
 
 
 def _levels(schedule: Schedule, ratios: Sequence[float]) -> list[Level]:
-    """The levels nearest to ``ratios``, those that the prior has."""
+    """The levels nearest to ``ratios``; the prior's highest one in the place of those above it."""
     limit = schedule.at(schedule.highest).ratio
-    found = [schedule.at(schedule.timestep(ratio)) for ratio in ratios if ratio <= limit * 1.001]
+    found = [schedule.at(schedule.timestep(min(ratio, limit))) for ratio in ratios]
     return list(dict.fromkeys(level for level in found if level.s > 0))
 
 

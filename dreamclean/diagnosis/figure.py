@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from dreamclean.diagnosis.diagnose import Diagnosis
@@ -9,12 +10,20 @@ from dreamclean.errors import DreamCleanError
 from dreamclean.pictures import write_atomically
 
 
+def check(path: Path) -> None:
+    """DreamCleanError unless ``draw`` can draw into ``path``."""
+    if find_spec("matplotlib") is None:
+        raise DreamCleanError('matplotlib is not there; install it with pip install "dreamclean[figures]"')
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise DreamCleanError(f"{path} cannot be drawn; choose a name that ends in .png or .svg")
+    if not path.parent.is_dir():
+        raise DreamCleanError(f"there is no folder {path.parent}; make it first")
+
+
 def draw(diagnoses: Mapping[str, Diagnosis], path: Path) -> None:
     """Width and correlation of the noise estimate over the levels, a line for each picture, into ``path``."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise DreamCleanError('matplotlib is not there; install it with pip install "dreamclean[figures]"') from None
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     width, correlation = figure.subplots(1, 2)
     for name, found in diagnoses.items():
@@ -34,8 +43,5 @@ def draw(diagnoses: Mapping[str, Diagnosis], path: Path) -> None:
     if len(diagnoses) <= 12:
         figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     file = io.BytesIO()
-    try:
-        figure.savefig(file, format=path.suffix.removeprefix(".") or "png", dpi=130)
-    except ValueError as error:
-        raise DreamCleanError(f"{path} cannot be drawn ({error}); choose a name that ends in .png or .svg") from error
+    figure.savefig(file, format=path.suffix[1:].lower(), dpi=130)
     write_atomically(path, file.getvalue())

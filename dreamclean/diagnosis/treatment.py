@@ -19,7 +19,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     if diagnosis.ratio is None:
         return None
     gamma = DETAIL.get(diagnosis.family, STRUCTURED) if detail is None else detail
-    top = schedule.timestep(min(diagnosis.ratio, schedule.at(schedule.highest).ratio))
+    top = schedule.timestep(diagnosis.ratio)
     return make_recipe(
         initializer="dreamclean/matched-level",
         corrector=f"dreamclean/vps:gamma={gamma:g},fused=true" if gamma else "dreamclean/none",
