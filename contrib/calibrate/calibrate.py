@@ -22,7 +22,7 @@ from torch import Tensor
 
 from dreamclean import Level, Picture, Prior
 from dreamclean.device import pick_dtype
-from dreamclean.diagnosis.calibration import FAMILIES, Calibration
+from dreamclean.diagnosis.calibration import FAMILIES, Calibration, with_squares
 from dreamclean.diagnosis.signs import signs
 from dreamclean.pictures import is_picture
 from dreamclean.plugins import host
@@ -107,7 +107,7 @@ def fit(samples: list[dict[str, Any]]) -> Calibration:
         mean=rounded(mean),
         spread=rounded(spread),
         family=[rounded(row) for row in logistic(x, families)],
-        noise=rounded(ridge(x[white], noise[white].log(), 1e-3)),
+        noise=rounded(ridge(with_squares(x[white]), noise[white].log(), 3e-3)),
         level=[rounded(ridge(x[families == k], best[families == k], 3e-2)) for k in range(len(FAMILIES))],
     )
 

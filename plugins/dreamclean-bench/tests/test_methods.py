@@ -156,7 +156,6 @@ REFUSED: list[tuple[str, Operator | None, str]] = [
     *((name, FourierMagnitude(), "needs a picture") for name in ["bicubic", "bm3d:sigma=25", "input", "dreamclean"]),
     ("bm3d", None, "needs the noise level"),
     ("bm3d", CODEC, "needs the noise level"),
-    ("bm3d", Identity(noise=0.1, poisson=1.0), "needs the noise level"),
     ("dps", CODEC, "needs a differentiable operator"),
     ("dps:normalized=false", Downsample(factor=2), "needs measurement noise"),
     ("gdp", CODEC, "needs a differentiable operator"),
@@ -249,6 +248,13 @@ def test_bm3d_is_told_the_noise_on_the_scale_of_its_images(told, spec, operator,
     assert [call[1] for call in told] == pytest.approx([sigma, sigma], rel=1e-12)
     np.testing.assert_array_equal(np.stack([call[0] for call in told]), seen.double().permute(0, 2, 3, 1).numpy())
     assert torch.equal(image, (seen / 2).clamp(0, 1))
+
+
+def test_bm3d_is_told_the_root_mean_square_of_poisson_noise(told):
+    y = IMAGES[:1]
+    make("bm3d")(Problem(y, y, Identity(noise=0.1, poisson=0.5), PRIOR, [0]))
+    wanted = float((0.01 + y.clamp(min=1 / 255) / (255 * 0.5)).mean().sqrt())
+    assert told[0][1] == pytest.approx(wanted, rel=1e-6)
 
 
 def test_bm3d_takes_a_grey_picture_for_grey(told, monkeypatch):

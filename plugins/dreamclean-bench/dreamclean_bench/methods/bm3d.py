@@ -18,7 +18,7 @@ _SMALLEST = 16  # side in pixels; the package's blocks do not fit into less, and
 class BM3D(Method):
     """Block matching and 3-D filtering for white Gaussian noise of a known level.
 
-    Sees the measurement where it is the noisy image itself, unclipped, else the picture shown.
+    Of noise that differs from pixel to pixel it is told the root mean square. Sees the measurement where it is the noisy image itself, unclipped, else the picture shown.
     Uses the package ``bm3d`` (profile ``np``; ``bm3d_rgb``, or ``bm3d`` where the channels are equal, which the
     former divides by zero on). Its licence allows non-commercial use only.
     """
@@ -33,7 +33,7 @@ class BM3D(Method):
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
         if operator is not None and not operator.viewable:
             return "needs a picture"
-        known = operator is not None and operator.noise > 0 and operator.poisson == 0
+        known = operator is not None and (operator.noise > 0 or operator.poisson > 0)
         return "" if known or self.sigma else "needs the noise level; give sigma, on the [0, 255] scale"
 
     def restore(self, problem: Problem) -> Tensor:
@@ -45,7 +45,7 @@ class BM3D(Method):
             sigma = self.sigma / 255
         else:
             assert problem.operator is not None
-            sigma = problem.operator.noise
+            sigma = float(torch.as_tensor(problem.operator.noise_variance(problem.y)).mean().sqrt())
         given = problem.y if isinstance(problem.operator, Identity) else problem.shown
         height, width = given.shape[2:]
         margin = (0, max(0, _SMALLEST - width), 0, max(0, _SMALLEST - height))
