@@ -9,7 +9,7 @@ IMAGES ?= contrib/demo
 help:
 	@echo "make demo      degrade a photograph, restore it, look at demo/sheet.png"
 	@echo "make test      run the tests"
-	@echo "make install   make $(VENV) with DreamClean and its starter prior"
+	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
 	@echo "make lint      ruff and mypy"
 	@echo "make docs      generate the references in docs/"
 	@echo "make overhead  time spent outside the prior"
