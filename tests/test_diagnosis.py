@@ -1,6 +1,5 @@
 """Diagnosis: what is made of the signs, by rules and on priors where the answer is known."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,13 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from pydantic import PrivateAttr, ValidationError
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, Denoiser, Estimate, Level, Mixture, Picture, Prior, Restorer
+from dreamclean import DDPMSchedule, Denoiser, Estimate, Level, Mixture, Prior
 from dreamclean.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.diagnosis.diagnose import CROP, Diagnosis, crops, diagnose_image
 from dreamclean.diagnosis.rule import read
-from dreamclean.errors import DreamCleanError
 from dreamclean.loop import Estimator
 
 RATIOS = [0.02, 0.04, 0.08, 0.16, 0.32, 0.64]
@@ -243,23 +240,3 @@ def test_crops_are_no_larger_than_the_model_was_made_for() -> None:
     prior._asked.clear()
     diagnosed(torch.rand(1, 3, 300, 300), prior)
     assert set(prior._asked) == {(1, 3, CROP, CROP)}
-
-
-def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Image.Image, tmp_path: Path) -> None:
-    restorer = Restorer(unet, device="cpu", dtype="float32")
-    photo.save(tmp_path / "in.png")
-    pixels = Picture.from_pil(photo).pixels
-    found = restorer.diagnose(photo)
-    assert found == restorer.diagnose(tmp_path / "in.png") == restorer.diagnose(str(tmp_path / "in.png"))
-    assert found == restorer.diagnose(pixels)
-    assert json.loads(json.dumps(found.spec()))["family"] == found.family
-    with pytest.raises(DreamCleanError, match="a diagnosis needs one image"):
-        restorer.diagnose(pixels.repeat(2, 1, 1, 1))
-    with pytest.raises(DreamCleanError, match="divide by 255"):
-        restorer.diagnose(255 * pixels)
-
-
-def test_numbers_are_given_to_four_digits() -> None:
-    found = Diagnosis("mixed", 0.123456, {"mixed": 0.123456}, None, 1e-7 / 3, [0.123456], [], [], 6).spec()
-    assert (found["sure"], found["probabilities"], found["ratios"]) == (0.1235, {"mixed": 0.1235}, [0.1235])
-    assert (found["ratio"], found["noise"], found["nfe"]) == (3.333e-08, None, 6)

@@ -1,0 +1,266 @@
+"""``strength="auto"``: each image is treated as its diagnosis says, or comes back as it was."""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from pydantic import PrivateAttr
+from torch import Tensor
+
+from dreamclean import (
+    DDPMSchedule,
+    DreamCleanError,
+    Estimate,
+    FlowSchedule,
+    Level,
+    Mixture,
+    Picture,
+    Restorer,
+    Schedule,
+    Step,
+    VESchedule,
+)
+from dreamclean.diagnosis.diagnose import Diagnosis
+from dreamclean.diagnosis.treatment import DETAIL, STEPS, STRUCTURED, treatment
+
+CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
+SCHEDULES = {
+    "ddpm": DDPMSchedule.linear(),
+    "short": DDPMSchedule.linear(20, 0.001, 0.4),
+    "ve": VESchedule(),
+    "denoiser": VESchedule(0.01, 0.4),
+    "flow": FlowSchedule(),
+}
+
+
+def images(count: int, side: int = 32) -> Tensor:
+    """Smooth colour pictures (count, 3, side, side) in [0.1, 0.9]."""
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    return 0.1 + 0.8 * F.interpolate(coarse, side, mode="bilinear")
+
+
+CLEAN = images(3)
+NOISY = CLEAN + torch.tensor([0.0, 0.1, 0.2]).view(3, 1, 1, 1) * torch.randn(
+    CLEAN.shape, generator=torch.Generator().manual_seed(0)
+)
+"""The first as it was, the others with white noise."""
+
+
+class Counting(Mixture):
+    """Knows the clean pictures; counts its evaluations."""
+
+    name = "counting"
+    _calls: list[Level] = PrivateAttr(default_factory=list)
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        self._calls.append(level)
+        return super().predict(x, level)
+
+
+def knowing(kind: type[Mixture] = Counting) -> Any:
+    return kind.around(CLEAN, std=0.02)
+
+
+def found(family: str, ratio: float | None) -> Diagnosis:
+    return Diagnosis(family, None, {}, None, ratio, [], [], [], 6)
+
+
+# --------------------------------------------------------------------------------------------- treatment
+
+
+def bounds(schedule: Schedule) -> list[float]:
+    quietest, loudest = (schedule.at(t).ratio for t in (schedule.lowest, schedule.highest))
+    return [quietest * 1.001, quietest * 1.1, min(0.2, loudest), min(1.3, loudest), loudest]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_treatment_fits_every_family_of_levels(name: str) -> None:
+    schedule = SCHEDULES[name]
+    for ratio in bounds(schedule):
+        recipe = treatment(found("white noise", ratio), schedule)
+        assert recipe is not None and recipe.strength is not None and recipe.steps is not None
+        levels = schedule.ladder(recipe.strength, recipe.steps)
+        assert levels[-1] == schedule.at(schedule.timestep(ratio))
+        assert 1 <= recipe.steps <= STEPS
+
+
+def test_there_are_fewer_steps_where_fewer_fit() -> None:
+    schedule = DDPMSchedule.linear()
+    for t, steps in ((1, 1), (3, 3), (7, 7), (8, 8), (300, 8)):
+        recipe = treatment(found("mixed", schedule.at(t).ratio), schedule)
+        assert recipe is not None
+        assert (recipe.strength, recipe.steps) == (t, steps)
+
+
+def test_detail_is_the_correctors_gamma() -> None:
+    schedule = DDPMSchedule.linear()
+
+    def corrector(family: str, detail: float | None) -> Any:
+        recipe = treatment(found(family, 0.2), schedule, detail)
+        assert recipe is not None
+        return recipe.corrector
+
+    assert corrector("mixed", 0.7) == {"name": "dreamclean/vps", "gamma": "0.7", "fused": "true"}
+    assert corrector("white noise", 1.0)["gamma"] == "1"
+    assert corrector("mixed", 0) == corrector("white noise", None) == {"name": "dreamclean/none"}
+    assert float(corrector("blocking", None)["gamma"]) == STRUCTURED > DETAIL["white noise"] == 0
+
+
+def test_what_is_left_alone_has_no_treatment() -> None:
+    assert treatment(found("clean", None), DDPMSchedule.linear()) is None
+
+
+# --------------------------------------------------------------------------------- what a Restorer makes
+
+
+def test_every_image_by_its_own_diagnosis() -> None:
+    result = Restorer(knowing(), **CPU)(NOISY, seed=[4, 5, 6])
+    assert [diagnosis.family for diagnosis in result.diagnoses] == ["clean", "white noise", "white noise"]
+    for diagnosis, sigma in zip(result.diagnoses[1:], (0.1, 0.2), strict=True):
+        assert diagnosis.noise == pytest.approx(sigma, rel=0.15)
+    assert torch.equal(result.image[0], NOISY[0])
+    errors = [(x - CLEAN).square().mean((1, 2, 3)) for x in (result.image, NOISY)]
+    assert (errors[0][1:] < 0.2 * errors[1][1:]).all()
+    assert (result.recipe.strength, result.recipe.seed, result.nfe) == ("auto", 4, 6 + STEPS)
+
+
+def test_an_image_comes_out_alike_alone_and_in_a_batch() -> None:
+    restorer = Restorer(knowing(), detail=0.5, **CPU)
+    together = restorer(NOISY, seed=[4, 5, 6])
+    for k in range(3):
+        alone = restorer(NOISY[k : k + 1], seed=4 + k)
+        assert torch.equal(alone.image, together.image[k : k + 1])
+        assert alone.diagnoses == together.diagnoses[k : k + 1]
+    again, other = restorer(NOISY, seed=[4, 5, 6]).image, restorer(NOISY, seed=7).image
+    assert torch.equal(again, together.image)
+    assert [torch.equal(a, b) for a, b in zip(other, again, strict=True)] == [True, False, False]
+
+
+def test_a_picture_with_nothing_wrong_comes_back_as_it_was() -> None:
+    prior, heard = knowing(), []
+    result = Restorer(prior, **CPU)(NOISY[:1], seed=9, trace=True, on_step=heard.append)
+    assert torch.equal(result.image, NOISY[:1])
+    assert len(prior._calls) == result.nfe == result.diagnoses[0].nfe == 6
+    assert (result.trace, heard, result.diagnoses[0].ratio) == ([], [], None)
+    assert (result.recipe.strength, result.recipe.seed, result.recipe.corrector) == ("auto", 9, None)
+    assert 0 < result.prior_seconds < result.seconds
+    assert torch.equal(Restorer(knowing(), recipe=result.recipe, **CPU)(NOISY[:1]).image, NOISY[:1])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+def test_a_picture_file_with_nothing_wrong_keeps_every_byte(mode: str) -> None:
+    photo = Picture(CLEAN[:1]).with_pixels(CLEAN[:1]).convert(mode)
+    prior = Mixture.around(Picture.from_pil(photo).pixels)
+    image = Restorer(prior, **CPU)(photo).image
+    assert (image.mode, image.tobytes()) == (mode, photo.tobytes())
+
+
+def test_what_is_treated_is_told_to_listeners() -> None:
+    prior, heard = knowing(), []
+    result = Restorer(prior, **CPU)(NOISY[1:2], trace=True, on_step=heard.append)
+    assert len(prior._calls) == result.nfe == 6 + STEPS
+    assert [step.index for step in heard] == [step.index for step in result.trace] == list(range(STEPS + 1))
+    assert all(isinstance(step, Step) for step in heard)
+    assert 0 < result.prior_seconds < result.seconds
+
+
+def test_the_recipe_of_a_treated_picture_makes_it_again() -> None:
+    result = Restorer(knowing(), detail=0.5, **CPU)(NOISY[2:], seed=3)
+    recipe = result.recipe
+    assert (recipe.detail, recipe.steps, recipe.seed) == (None, STEPS, 3)
+    assert recipe.strength == DDPMSchedule.linear().timestep(result.diagnoses[0].ratio or 0)
+    again = Restorer(knowing(), recipe=json.loads(recipe.to_json()) | {"prior": None}, device="cpu")(NOISY[2:])
+    assert torch.equal(again.image, result.image)
+    assert (again.nfe, again.diagnoses) == (STEPS, [])
+    assert again.recipe == recipe
+
+
+# ------------------------------------------------------------------------------------------- what is said
+
+
+class Recommending(Counting):
+    """Recommends the diagnosis and something more."""
+
+    name = "recommending"
+
+    def recommended(self, known_operator: bool) -> dict[str, Any]:
+        return {} if known_operator else {"strength": "auto", "steps": 3, "sampler": "ddim"}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "nfe"),
+    [
+        ({}, ("matched-level", "none", "dpm-solver", 8, 0), 8),
+        ({"steps": 3, "seed": 5}, ("matched-level", "none", "dpm-solver", 3, 5), 3),
+        ({"corrector": "vps:gamma=0.3"}, ("matched-level", "vps", "dpm-solver", 8, 0), 16),
+        ({"sampler": "ddim", "initializer": "forward-noising"}, ("forward-noising", "none", "ddim", 8, 0), 8),
+        ({"preset": "paper", "steps": 4}, ("ddim-inversion", "vps", "ddim", 4, 0), 12),
+    ],
+)
+def test_what_the_user_said_is_kept(said: dict[str, Any], expected: tuple[Any, ...], nfe: int) -> None:
+    result = Restorer(knowing(), strength="auto", **said, **CPU)(NOISY[1:2])
+    parts = (result.recipe.initializer, result.recipe.corrector, result.recipe.sampler)
+    assert (*(part and part["name"] for part in parts), result.recipe.steps, result.recipe.seed) == expected
+    assert result.nfe == 6 + nfe
+    assert result.recipe.strength == DDPMSchedule.linear().timestep(result.diagnoses[0].ratio or 0)
+
+
+def test_what_the_prior_recommends_beside_the_diagnosis_is_kept() -> None:
+    recipe = Restorer(knowing(Recommending), **CPU)(NOISY[1:2]).recipe
+    assert (recipe.steps, recipe.sampler) == (3, {"name": "ddim", "eta": 0.0})
+    assert Restorer(knowing(Recommending), strength=100, **CPU)(NOISY[1:2]).recipe.strength == 100
+
+
+class Latent(Counting):
+    """A prior that says its space is another."""
+
+    name = "latent-counting"
+    space: ClassVar[Literal["pixel", "latent"]] = "latent"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "message"),
+    [
+        (Counting, {"detail": 0.5, "strength": 100}, "detail belongs to strength=auto"),
+        (Counting, {"detail": 0.5, "preset": "paper"}, "detail belongs to strength=auto"),
+        (Counting, {"detail": 0.5, "operator": "identity"}, "detail belongs to strength=auto"),
+        (Counting, {"detail": 2.0}, "detail: Input should be less than or equal to 1"),
+        (Counting, {"strength": "auto", "operator": "identity"}, "auto is for blind restoration in pixel space"),
+        (Latent, {"strength": "auto"}, "auto is for blind restoration in pixel space"),
+        (Counting, {"strength": "automatic"}, "snr:R with the noise-to-signal ratio R, or auto"),
+    ],
+)
+def test_what_does_not_fit_together(kind: type[Mixture], said: dict[str, Any], message: str) -> None:
+    with pytest.raises(DreamCleanError, match=message) as raised:
+        Restorer(knowing(kind), **said, **CPU)
+    assert "\n" not in str(raised.value)
+
+
+def test_latents_get_the_papers_settings() -> None:
+    assert Restorer(knowing(Latent), **CPU).recipe.strength == 300
+    with pytest.raises(DreamCleanError, match="a prior in pixel space"):
+        Restorer(knowing(Latent), **CPU).diagnose(NOISY[:1])
+
+
+def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Image.Image, tmp_path: Path) -> None:
+    restorer = Restorer(unet, device="cpu", dtype="float32")
+    photo.save(tmp_path / "in.png")
+    pixels = Picture.from_pil(photo).pixels
+    found = restorer.diagnose(photo)
+    assert found == restorer.diagnose(tmp_path / "in.png") == restorer.diagnose(str(tmp_path / "in.png"))
+    assert found == restorer.diagnose(pixels)
+    assert json.loads(json.dumps(found.spec()))["family"] == found.family
+    with pytest.raises(DreamCleanError, match="a diagnosis needs one image"):
+        restorer.diagnose(pixels.repeat(2, 1, 1, 1))
+    with pytest.raises(DreamCleanError, match="divide by 255"):
+        restorer.diagnose(255 * pixels)
+
+
+def test_numbers_are_given_to_four_digits() -> None:
+    found = Diagnosis("mixed", 0.123456, {"mixed": 0.123456}, None, 1e-7 / 3, [0.123456], [], [], 6).spec()
+    assert (found["sure"], found["probabilities"], found["ratios"]) == (0.1235, {"mixed": 0.1235}, [0.1235])
+    assert (found["ratio"], found["noise"], found["nfe"]) == (3.333e-08, None, 6)
