@@ -24,7 +24,7 @@ def draw(diagnoses: Mapping[str, Diagnosis], path: Path) -> None:
     """Width and correlation of the noise estimate over the levels, a line for each picture, into ``path``."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
     width, correlation = figure.subplots(1, 2)
     for name, found in diagnoses.items():
         (line,) = width.plot(found.ratios, found.rms, "o-", markersize=3, label=f"{name}: {found.family}")
@@ -34,11 +34,14 @@ def draw(diagnoses: Mapping[str, Diagnosis], path: Path) -> None:
                 axes.axvline(found.ratio, color=line.get_color(), linestyle=":", linewidth=1)
     width.axhline(1, color="grey", linewidth=0.8)
     correlation.axhline(0, color="grey", linewidth=0.8)
-    width.set_ylabel("rms of the noise estimate (1: the typical set)")
-    correlation.set_ylabel("its correlation with the next pixel")
+    width.set_ylabel("rms of the noise estimate")
+    correlation.set_ylabel("its correlation at lag 1")
     for axes in (width, correlation):
         axes.set_xscale("log")
-        axes.set_xlabel("noise-to-signal ratio of the level asked (dotted: start)")
+        ticks = next(iter(diagnoses.values())).ratios
+        axes.set_xticks(ticks, [f"{ratio:.2g}" for ratio in ticks])
+        axes.minorticks_off()
+        axes.set_xlabel("noise-to-signal ratio of the level (dotted: start)")
         axes.spines[["top", "right"]].set_visible(False)
     if len(diagnoses) <= 12:
         figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
