@@ -1,13 +1,11 @@
 """``strength="auto"``: each image is treated as its diagnosis says, or comes back as it was."""
 
 import json
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from pydantic import PrivateAttr
 from torch import Tensor
 
@@ -244,23 +242,3 @@ def test_latents_get_the_papers_settings() -> None:
     assert Restorer(knowing(Latent), **CPU).recipe.strength == 300
     with pytest.raises(DreamCleanError, match="a prior in pixel space"):
         Restorer(knowing(Latent), **CPU).diagnose(NOISY[:1])
-
-
-def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Image.Image, tmp_path: Path) -> None:
-    restorer = Restorer(unet, device="cpu", dtype="float32")
-    photo.save(tmp_path / "in.png")
-    pixels = Picture.from_pil(photo).pixels
-    found = restorer.diagnose(photo)
-    assert found == restorer.diagnose(tmp_path / "in.png") == restorer.diagnose(str(tmp_path / "in.png"))
-    assert found == restorer.diagnose(pixels)
-    assert json.loads(json.dumps(found.spec()))["family"] == found.family
-    with pytest.raises(DreamCleanError, match="a diagnosis needs one image"):
-        restorer.diagnose(pixels.repeat(2, 1, 1, 1))
-    with pytest.raises(DreamCleanError, match="divide by 255"):
-        restorer.diagnose(255 * pixels)
-
-
-def test_numbers_are_given_to_four_digits() -> None:
-    found = Diagnosis("mixed", 0.123456, {"mixed": 0.123456}, None, 1e-7 / 3, [0.123456], [], [], 6).spec()
-    assert (found["sure"], found["probabilities"], found["ratios"]) == (0.1235, {"mixed": 0.1235}, [0.1235])
-    assert (found["ratio"], found["noise"], found["nfe"]) == (3.333e-08, None, 6)

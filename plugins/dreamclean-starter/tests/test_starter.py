@@ -52,10 +52,21 @@ def test_one_step_denoising_of_a_small_picture(sigma):
     assert found == pytest.approx(float(claimed), abs=0.05)
 
 
-def test_blind_restoration_of_noise_helps():
+@pytest.mark.parametrize("sigma", [15, 25, 50])
+def test_blind_white_noise_is_named_measured_and_removed(sigma):
     noise = torch.randn(CUP.shape, generator=torch.Generator().manual_seed(0))
-    noisy = (CUP + 25 / 255 * noise).clamp(0, 1)
-    assert psnr(Restorer()(noisy).image) > psnr(noisy) + 4
+    noisy = (CUP + sigma / 255 * noise).clamp(0, 1).mul(255).round() / 255
+    result = Restorer()(noisy)
+    (diagnosis,) = result.diagnoses
+    assert diagnosis.family == "white noise"
+    assert diagnosis.noise == pytest.approx(sigma / 255, rel=0.15)
+    assert psnr(result.image) > psnr(noisy) + 4
+
+
+def test_blind_a_clean_picture_is_left_as_it_is():
+    result = Restorer()(CUP)
+    assert result.diagnoses[0].ratio is None
+    assert torch.equal(result.image, CUP)
 
 
 def test_known_operator_restoration_helps():

@@ -1,0 +1,178 @@
+"""``dreamclean diagnose`` and what ``restore`` says of a diagnosis: on the command line, and as values."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from dreamclean import DreamCleanError, Picture, Restorer
+from dreamclean.cli import main
+from dreamclean.diagnosis.command import words
+from dreamclean.diagnosis.diagnose import Diagnosis
+from dreamclean.pictures import embedded_recipe
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """Runs a command in this process: status, standard output, standard error."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["dreamclean", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A prior that knows two pictures; a folder ``in`` with one of them, and with the other under noise of 25."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("in", "known"):
+        Path(name).mkdir()
+    generator = torch.Generator().manual_seed(0)
+    for name in ("clean", "noisy"):
+        small = (255 * torch.rand(4, 4, 3, generator=generator)).byte().numpy()
+        photo = Image.fromarray(small).resize((48, 48), Image.Resampling.BICUBIC)
+        photo.save(f"known/{name}.png")
+        pixels = Picture.from_pil(photo).pixels.mul(0.6).add(0.2)  # room for the noise
+        Picture(pixels).with_pixels(pixels).save(f"known/{name}.png")
+        noise = 25 / 255 * torch.randn(pixels.shape, generator=generator) * (name == "noisy")
+        Picture(pixels).with_pixels(pixels + noise).save(f"in/{name}.png")
+    return "mixture:path=known,std=0.01"
+
+
+CLEAN_SAID = "in/clean.png: clean, better left as it is\n"
+
+
+def test_diagnose_a_picture(cli: Cli, prior: str) -> None:
+    assert cli("diagnose", "in/clean.png", "--prior", prior) == (0, CLEAN_SAID, "")
+    status, out, err = cli("diagnose", "in/noisy.png", "--prior", prior)
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    before, _, after = out.partition(" of 255; start at snr:")
+    assert before.startswith("in/noisy.png: white noise, standard deviation ")
+    assert float(before.rpartition(" ")[2]) == pytest.approx(25, rel=0.15)
+    assert float(after) == pytest.approx(2 * 25 / 255, rel=0.15)
+
+
+def test_diagnose_a_folder(cli: Cli, prior: str) -> None:
+    Path("in/notes.txt").write_text("no picture")
+    status, out, _ = cli("diagnose", "in", "--prior", prior)
+    assert (status, out.count("\n")) == (0, 2)
+    assert out.startswith(CLEAN_SAID + "in/noisy.png: white noise")
+    status, out, err = cli("diagnose", "in", "--prior", prior, "--json")
+    assert (status, err) == (0, "")
+    clean, noisy = map(json.loads, out.splitlines())
+    assert set(clean) == {"input", *Diagnosis.__dataclass_fields__}
+    assert (clean["input"], clean["family"], clean["ratio"], clean["nfe"]) == ("in/clean.png", "clean", None, 6)
+    assert (noisy["family"], len(noisy["ratios"]), len(noisy["rms"])) == ("white noise", 6, 6)
+
+
+def test_words() -> None:
+    sure = Diagnosis("white noise", 0.987, {}, 0.1, 0.2, [], [], [], 6)
+    assert words(sure) == "white noise (99% sure), standard deviation 25.5 of 255; start at snr:0.2"
+    assert (
+        words(Diagnosis("low resolution", None, {}, None, None, [], [], [], 6))
+        == "low resolution, better left as it is"
+    )
+
+
+@pytest.mark.parametrize("name", ["curves.png", "curves.svg", "CURVES.PNG"])
+def test_a_figure_of_the_curves(name: str, cli: Cli, prior: str) -> None:
+    pytest.importorskip("matplotlib")
+    assert cli("diagnose", "in", "--prior", prior, "--figure", name)[::2] == (0, "")
+    if name.endswith("svg"):
+        assert "<svg" in Path(name).read_text()
+    else:
+        with Image.open(name) as drawn:
+            assert drawn.format == "PNG" and drawn.width > 500 and len(drawn.getcolors(1 << 20) or []) > 10
+    assert cli("diagnose", "in", "--prior", prior, "--figure", name)[0] == 0  # drawn again in its place
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("diagnose nothing.png", "there is no file nothing.png"),
+        ("diagnose empty", "there is no picture in empty"),
+        ("diagnose text.png", "text.png cannot be read as a picture"),
+        ("diagnose in --figure curves.jpg", "curves.jpg cannot be drawn; choose a name that ends in .png or .svg"),
+        ("diagnose in --figure nowhere/curves.png", "there is no folder nowhere; make it first"),
+        ("diagnose in --device abacus", "device 'abacus' cannot be used"),
+        ("diagnose large.png", "give images of one size"),
+        ("diagnose", "Missing argument 'IN'"),
+        ("restore in/noisy.png --strength auto --operator identity", "strength=auto is for blind restoration"),
+        ("restore in/noisy.png --strength 100 --detail 0.5", "detail belongs to strength=auto"),
+        ("restore in/noisy.png --detail 1.5", "less than or equal to 1"),
+    ],
+)
+def test_bad_input_gets_one_line_and_status_2(command: str, message: str, cli: Cli, prior: str) -> None:
+    pytest.importorskip("matplotlib")
+    Path("empty").mkdir()
+    Path("text.png").write_text("Dear diary,")
+    Image.new("RGB", (50, 50)).save("large.png")
+    status, out, err = cli(*command.split(), "--prior", prior)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("error: ") and message in err
+    assert not Path("in/noisy-restored.png").exists()
+
+
+def test_a_figure_needs_matplotlib(cli: Cli, prior: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is missed before anything is diagnosed."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    missing = 'error: matplotlib is not there; install it with pip install "dreamclean[figures]"\n'
+    assert cli("diagnose", "in", "--prior", prior, "--figure", "curves.png") == (2, "", missing)
+    assert cli("diagnose", "in/clean.png", "--prior", prior) == (0, CLEAN_SAID, "")
+
+
+def test_restore_says_what_was_found(cli: Cli, prior: str) -> None:
+    status, out, err = cli("restore", "in", "-o", "out", "--prior", prior)
+    assert (status, err) == (0, "")
+    clean, noisy = out.splitlines()
+    assert clean.startswith("in/clean.png -> out/clean.png (clean, left as it is; 6 evaluations, ")
+    assert noisy.startswith("in/noisy.png -> out/noisy.png (white noise; 14 evaluations, ")
+    assert Picture.open("out/clean.png").pixels.equal(Picture.open("in/clean.png").pixels)
+    known = Picture.open("known/noisy.png").pixels
+    gaps = [(Picture.open(f"{folder}/noisy.png").pixels - known).square().mean() for folder in ("out", "in")]
+    assert gaps[0] < 0.1 * gaps[1]
+    out = cli("restore", "in", "-o", "out", "--prior", prior, "--overwrite", "--json")[1]
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["diagnosis"]["family"] for line in lines] == ["clean", "white noise"]
+    assert [line["nfe"] for line in lines] == [6, 14]
+    assert [line["recipe"]["strength"] == "auto" for line in lines] == [True, False]
+
+
+def test_detail_on_the_command_line(cli: Cli, prior: str) -> None:
+    for detail, corrector in (("0.5", {"name": "vps", "gamma": 0.5, "fused": True}), ("0", {"name": "none"})):
+        options = ["--prior", prior, "--strength", "auto", "--detail", detail, "--overwrite"]
+        assert cli("restore", "in/noisy.png", "-o", "out.png", *options)[0] == 0
+        assert corrector.items() <= json.loads(embedded_recipe(Path("out.png")))["corrector"].items()
+
+
+def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Image.Image, tmp_path: Path) -> None:
+    restorer = Restorer(unet, device="cpu", dtype="float32")
+    photo.save(tmp_path / "in.png")
+    pixels = Picture.from_pil(photo).pixels
+    found = restorer.diagnose(photo)
+    assert found == restorer.diagnose(tmp_path / "in.png") == restorer.diagnose(str(tmp_path / "in.png"))
+    assert found == restorer.diagnose(pixels)
+    assert json.loads(json.dumps(found.spec()))["family"] == found.family
+    with pytest.raises(DreamCleanError, match="a diagnosis needs one image"):
+        restorer.diagnose(pixels.repeat(2, 1, 1, 1))
+    with pytest.raises(DreamCleanError, match="divide by 255"):
+        restorer.diagnose(255 * pixels)
+
+
+def test_numbers_are_given_to_four_digits() -> None:
+    found = Diagnosis("mixed", 0.123456, {"mixed": 0.123456}, None, 1e-7 / 3, [0.123456], [], [], 6).spec()
+    assert (found["sure"], found["probabilities"], found["ratios"]) == (0.1235, {"mixed": 0.1235}, [0.1235])
+    assert (found["ratio"], found["noise"], found["nfe"]) == (3.333e-08, None, 6)
