@@ -41,6 +41,9 @@ def test_signs_of_correlated_noise() -> None:
     for lag, expected in zip(LAGS, (0.5, 0, 0, 0, 0.25), strict=True):
         assert float(sign(f"correlation at {lag}", eps)) == pytest.approx(expected, abs=0.02)
     assert float(sign("log rms", eps)) == pytest.approx(math.log(0.5), abs=0.01)
+    rows = F.avg_pool2d(white(1, 3, 256, 260), (1, 5), stride=1)  # along the rows 1 - lag / 5, down the columns none
+    for lag, expected in zip(LAGS, (0.4, 0.3, 0.1, 0, 0), strict=True):
+        assert float(sign(f"correlation at {lag}", rows)) == pytest.approx(expected, abs=0.02)
     diagonal = white(1, 3, 200, 200)
     diagonal = diagonal + diagonal.roll((1, -1), (-2, -1))  # down to the left: the other diagonal
     assert float(sign("correlation at the diagonal", diagonal)) == pytest.approx(0.25, abs=0.02)
@@ -64,7 +67,7 @@ def test_colour_is_what_luma_leaves() -> None:
     assert float(sign("colour correlation", smooth)) == pytest.approx(0.5, abs=0.05)
 
 
-def test_every_image_has_movedof_its_own() -> None:
+def test_every_image_has_signs_of_its_own() -> None:
     batch = torch.stack(
         [
             white(3, 40, 56),
