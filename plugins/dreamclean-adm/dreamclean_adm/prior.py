@@ -89,6 +89,6 @@ class ADM(Prior):
         return Estimate.from_eps(x, level, eps)
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
-        """The paper's settings; with other noise levels its strength is kept as a noise-to-signal ratio."""
+        """With an operator the paper's strength, as a noise-to-signal ratio where the noise levels are others."""
         own = self.config.betas == "linear" and self.config.timesteps == 1000
-        return {} if own else {"strength": f"snr:{_PAPER:.4f}"}
+        return {} if own or not known_operator else {"strength": f"snr:{_PAPER:.4f}"}

@@ -119,10 +119,10 @@ def _pair(text: str) -> tuple[str, Path]:
 
 
 def split_specs(text: str) -> list[str]:
-    """The components of ``a,b:key=1,key=2,c``: a part with ``=`` and no ``:`` goes on with the one before."""
+    """The components of ``a,b:key=1,key=2,c``: a part with ``=`` before any ``:`` goes on with the one before."""
     specs: list[str] = []
     for part in filter(None, text.split(",")):
-        if specs and "=" in part and ":" not in part:
+        if specs and "=" in part.partition(":")[0]:
             specs[-1] += f",{part}"
         else:
             specs.append(part)
