@@ -57,7 +57,9 @@ def families(restorer: Restorer, images: list[Tensor]) -> None:
         right += named[RIGHT[name]]
         ratios = sorted(diagnosis.ratio or 0 for diagnosis in found)
         words = ", ".join(f"{family} {count}" for family, count in named.most_common())
-        print(f"| {name} | {named[RIGHT[name]]} of {len(images)} | {words} | {ratios[len(ratios) // 2]:.3f} |", flush=True)
+        print(
+            f"| {name} | {named[RIGHT[name]]} of {len(images)} | {words} | {ratios[len(ratios) // 2]:.3f} |", flush=True
+        )
     print(f"\n{right} of {len(RIGHT) * len(images)} right\n")
 
 

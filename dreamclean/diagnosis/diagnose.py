@@ -20,6 +20,8 @@ CROP = 256
 """Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
 _SMALLEST = 32
 """Side in pixels that the signs need; a smaller picture's answers are padded."""
+BELOW = 0.95
+"""White noise starts at this share of its own level: PSNR is flat there, and LPIPS best just below."""
 _LEFT_ALONE = ("clean", "low resolution")
 
 
@@ -70,7 +72,7 @@ def _calibrated(calibration: Calibration, found: Tensor, prior: Prior, shared: d
     probabilities = calibration.probabilities(found)
     family = max(probabilities, key=probabilities.__getitem__)
     noise = calibration.noise_std(found) if family == "white noise" else None
-    ratio = noise / prior.pixel_scale if noise else calibration.best_ratio(found, family)
+    ratio = BELOW * noise / prior.pixel_scale if noise else calibration.best_ratio(found, family)
     start = None if family in _LEFT_ALONE else _known(ratio, prior.schedule)
     return Diagnosis(family, probabilities[family], probabilities, noise, start, **shared)
 

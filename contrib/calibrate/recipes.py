@@ -1,0 +1,105 @@
+"""What the defaults of a treatment rest on: a grid of recipes, and of blind consistency, on photographs.
+
+    python contrib/calibrate/recipes.py PHOTOS              # strengths, steps, samplers, VPS's gamma
+    python contrib/calibrate/recipes.py PHOTOS --consistent # low frequencies kept, as a known operator would
+
+Eight crops of 160 x 160, from photographs made smaller by 0.8. Prints PSNR and LPIPS, means over the crops, and
+the least gain in PSNR of any crop.
+"""
+
+import argparse
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from dreamclean_bench.metrics import lpips
+from dreamclean_bench.tasks import find_task, shown
+from torch import Tensor
+
+from dreamclean import DDIM, VPS, Corrector, Downsample, DPMSolver, MatchedLevel, NoCorrector, Picture, Prior, Sampler
+from dreamclean.device import pick_dtype
+from dreamclean.loop import Estimator, restore
+from dreamclean.pictures import is_picture
+from dreamclean.plugins import host
+from dreamclean.seeds import seeded_noise
+
+SIDE, COUNT = 160, 8
+RATIOS = {
+    "denoise": (0.16, 0.2, 0.25),
+    "denoise-50": (0.32, 0.4, 0.5),
+    "poisson": (0.07, 0.1, 0.14),
+    "sr4-noisy": (0.14, 0.2, 0.28, 0.4),
+    "jpeg-10": (0.1, 0.14, 0.2),
+    "jpeg-cascade": (0.1, 0.16),
+}
+WAYS = [(1, 0.0, DDIM()), *((n, 0.0, DPMSolver()) for n in (2, 4, 6, 8)), (4, 0.0, DDIM())]
+WAYS += [(8, gamma, sampler) for gamma in (0.1, 0.2, 0.4, 0.6) for sampler in (DDIM(), DPMSolver())]
+KEPT = {"jpeg-10": 0.1, "jpeg-cascade": 0.08, "sr4-noisy": 0.2}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--consistent", action="store_true", help="compare with and without low frequencies kept")
+    options = parser.parse_args()
+    prior = host().default_prior()
+    prior.prepare(torch.device("cpu"), pick_dtype(None, torch.device("cpu")))
+    clean = crops(options.photos)
+    for task, ratios in RATIOS.items():
+        damaged = measured(task, clean)
+        report(task, "input", damaged, damaged, clean)
+        if not options.consistent:
+            for ratio in ratios:
+                for steps, gamma, sampler in WAYS:
+                    result = run(prior, damaged, ratio, steps, gamma, sampler)
+                    report(task, f"snr:{ratio} steps={steps} gamma={gamma} {sampler.name}", result, damaged, clean)
+        elif task in KEPT:
+            for factor, noise in ((0, 0.0), (8, 0.0), (8, 0.01), (4, 0.01), (4, 0.03)):
+                kept = Downsample(factor=factor, noise=noise) if factor else None
+                result = run(prior, damaged, KEPT[task], 8, 0.4, DPMSolver(), kept)
+                report(task, f"means of {factor} x {factor} kept, noise {noise}", result, damaged, clean)
+
+
+def crops(folder: Path) -> Tensor:
+    random.seed(5)
+    files, found = sorted(path for path in folder.iterdir() if is_picture(path)), []
+    while len(found) < COUNT:
+        pixels = Picture.open(random.choice(files)).pixels
+        pixels = F.interpolate(pixels, scale_factor=0.8, mode="bicubic", antialias=True).clamp(0, 1)
+        if min(pixels.shape[-2:]) >= SIDE:
+            top, left = (random.randint(0, side - SIDE) for side in pixels.shape[-2:])
+            found.append(pixels[..., top : top + SIDE, left : left + SIDE])
+    return torch.cat(found)
+
+
+def measured(name: str, clean: Tensor) -> Tensor:
+    task, generator = find_task(name), torch.Generator().manual_seed(3)
+    assert task.operator
+    pictures = [shown(task, task.operator.measure(x[None], generator), x[None].shape) for x in clean]
+    return (torch.cat(pictures) * 255).round() / 255
+
+
+@torch.no_grad()
+def run(
+    prior: Prior, y: Tensor, ratio: float, steps: int, gamma: float, sampler: Sampler, kept: Downsample | None = None
+) -> Tensor:
+    """A matched start at ``ratio``; ``kept``: the operator whose measurement of y is held on to."""
+    corrector: Corrector = VPS(gamma=gamma, fused=True) if gamma else NoCorrector()
+    estimate = Estimator(prior, kept, kept.degrade(y)) if kept else Estimator(prior)
+    levels = prior.schedule.ladder(f"snr:{ratio}", steps)
+    parts: tuple[Any, ...] = (MatchedLevel(), corrector, sampler, seeded_noise(range(len(y))), lambda step: None)
+    x = restore(prior.encode(y), levels, estimate, *parts)
+    return (prior.decode(x).clamp(0, 1) * 255).round() / 255
+
+
+def report(task: str, how: str, result: Tensor, damaged: Tensor, clean: Tensor) -> None:
+    gained, before = (-10 * (x - clean).square().mean((1, 2, 3)).log10() for x in (result, damaged))
+    distance = sum(lpips(a[None], b[None]) for a, b in zip(result, clean, strict=True)) / len(clean)
+    least = float((gained - before).min())
+    print(f"{task:14}{how:46}{float(gained.mean()):7.2f} dB{distance:8.4f}{least:+7.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
