@@ -121,7 +121,7 @@ def test_a_calibrated_diagnosis() -> None:
     assert blocking.sure == blocking.probabilities["blocking"] > 0.5
     noisy = diagnosed(images(1), calibrated(family="white noise", noise=0.1))
     assert noisy.noise == pytest.approx(0.1)
-    assert noisy.ratio == pytest.approx(0.2)  # x has twice the scale of the image
+    assert noisy.ratio == pytest.approx(0.19)  # x has twice the scale of the image; 0.95 of the noise's level
     for family in ("clean", "low resolution"):
         assert diagnosed(images(1), calibrated(family=family)).ratio is None
 
@@ -129,7 +129,7 @@ def test_a_calibrated_diagnosis() -> None:
 def test_a_start_is_a_level_that_the_prior_has() -> None:
     """The quietest level of linear beta has s / a = 0.01, the loudest 157."""
     assert diagnosed(images(1), calibrated(family="white noise", noise=0.004)).ratio is None
-    assert diagnosed(images(1), calibrated(family="white noise", noise=0.006)).ratio == pytest.approx(0.012)
+    assert diagnosed(images(1), calibrated(family="white noise", noise=0.006)).ratio == pytest.approx(0.0114)
     loudest = DDPMSchedule.linear().at(999).ratio
     assert diagnosed(images(1), calibrated(family="mixed", ratio=1e6)).ratio == pytest.approx(loudest)
 
@@ -153,8 +153,7 @@ def test_the_rule_finds_the_level_where_the_estimate_is_as_wide_as_its_noise(tru
     ("rms", "family", "least", "most"),
     [
         ([0.9, 0.94, 0.96, 0.9, 0.5, 0.2], "white noise", 0.08, 0.16),  # never as wide as 1: its own peak
-        ([0.3, 0.5, 0.68, 0.4, 0.2, 0.1], "correlated noise", 0.08, 0.16),
-        ([0.2, 0.3, 0.42, 0.3, 0.2, 0.1], "mixed", 0.08, 0.16),
+        ([0.3, 0.5, 0.68, 0.4, 0.2, 0.1], "mixed", 0.08, 0.16),
         ([9, 7, 5, 4, 3, 2], "white noise", 0.64, 0.64),  # louder than all that was asked
     ],
 )
@@ -164,16 +163,19 @@ def test_the_rule_on_other_curves(rms: list[float], family: str, least: float, m
     assert level is not None and least <= level <= most
 
 
-def test_the_rule_leaves_narrow_falling_curves_alone() -> None:
+def test_the_rule_leaves_narrow_curves_alone() -> None:
+    """A weak network's estimate of a clean picture may rise a little from level to level."""
     assert read(RATIOS, [0.6, 0.5, 0.4, 0.3, 0.2, 0.1], [0.1] * 6) == ("clean", None)
-    assert read(RATIOS, [0.6, 0.65, 0.6, 0.3, 0.2, 0.1], [0.1] * 6) == ("clean", None)
+    assert read(RATIOS, [0.34, 0.39, 0.42, 0.47, 0.51, 0.44], [-0.14, -0.12, -0.08, 0, 0.1, 0.1]) == ("clean", None)
+    assert read(RATIOS, [0.3, 0.5, 0.68, 0.4, 0.2, 0.1], [-0.1] * 6) == ("clean", None)
     assert read([0.2], [1.5], [0.0]) == ("white noise", 0.2)
 
 
 def test_the_rule_looks_at_the_correlation_at_the_level_itself() -> None:
     rms = [0.8, 1.1, 1.2, 1.0, 0.6, 0.3]
-    assert read(RATIOS, rms, [0.9, 0.9, 0.5, 0.1, 0.9, 0.9]) == ("white noise", pytest.approx(0.16))
-    assert read(RATIOS, rms, [0.0, 0.0, 0.0, 0.5, 0.0, 0.0]) == ("correlated noise", pytest.approx(0.16))
+    assert read(RATIOS, rms, [0.1, 0.9, 0.5, 0.1, 0.9, 0.9]) == ("white noise", pytest.approx(0.16))
+    assert read(RATIOS, rms, [0.1, 0.0, 0.0, 0.5, 0.0, 0.0]) == ("mixed", pytest.approx(0.16))
+    assert read(RATIOS, rms, [0.3, 0.2, 0.1, 0.1, 0.1, 0.1]) == ("mixed", pytest.approx(0.16))
 
 
 @pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])

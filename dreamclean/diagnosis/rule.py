@@ -4,26 +4,27 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-WHITE_CORRELATION = 0.2
-RISE = 1.15
-LOUD = 0.75
+LOUD, SOME = 0.75, 0.6
+"""Peaks of the rms above which an estimate is that of noise, or of noise and other damage."""
+WHITE = 0.2
+"""The most that white noise's estimate is correlated at its own level."""
 
 
 def read(ratios: Sequence[float], rms: Sequence[float], correlation: Sequence[float]) -> tuple[str, float | None]:
     """Family and the noise-to-signal ratio to start at (None: nothing to do), from the two curves.
 
     ``rms`` of the noise estimate and its ``correlation`` at lag 1, by ascending noise-to-signal ratio. Asked
-    below a white noise's level the estimate is as wide as 1 or wider, above it falls: the level is where it
-    crosses 1, or its own peak if that is lower. A picture whose estimates are narrow and fall from the start is
-    called clean: blocking and blur look so too, and doing nothing does no harm.
+    below a white noise's level the estimate is about as wide as 1 or wider, above it falls: the level is where it
+    falls through 1, or through 0.95 of its own peak if that is lower, which errs on the low side for weak networks.
+    A picture whose estimates are narrow is called clean: blocking and blur look so too, and doing nothing does no
+    harm.
     """
     peak = max(rms)
-    level = _crossing(ratios, rms, min(1.0, 0.97 * peak))
-    there = _at(level, ratios, correlation)
-    if peak > LOUD and there < WHITE_CORRELATION:
+    level = _crossing(ratios, rms, min(1.0, 0.95 * peak))
+    if peak > LOUD and correlation[0] < WHITE and _at(level, ratios, correlation) < WHITE:
         return "white noise", level
-    if peak > RISE * rms[0]:
-        return ("correlated noise" if peak > 0.5 else "mixed"), level
+    if peak > SOME and correlation[0] > 0:
+        return "mixed", level
     return "clean", None
 
 
