@@ -113,11 +113,21 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
     )
 
 
+MATCHED = make_recipe(
+    initializer="dreamclean/matched-level",
+    corrector="dreamclean/vps:gamma=0.05,fused=true",
+    sampler="dreamclean/dpm-solver",
+    steps=4,
+)
+"""What a strength of the user's own is combined with where the prior would leave the rest to a diagnosis."""
+
+
 def filled(said: Recipe, preset: str | None, prior: "Prior", known_operator: bool) -> Recipe:
     """``said``, with what it leaves open: from the preset, then the prior's recommendation, then the paper.
 
     Where nothing is said of how to restore, blind and in pixel space, and the prior recommends nothing, the
-    strength is ``"auto"``. DreamCleanError where that or a ``detail`` does not fit.
+    strength is ``"auto"``. Where the prior recommends that and the user gives a strength, it is a matched start's.
+    DreamCleanError where auto or a ``detail`` does not fit.
     """
     if preset is not None:
         said = said.over(PRESETS[preset](known_operator, prior.schedule))
@@ -125,6 +135,8 @@ def filled(said: Recipe, preset: str | None, prior: "Prior", known_operator: boo
     recommended = make_recipe(**prior.recommended(known_operator))
     if silent and recommended == Recipe() and not known_operator and prior.space == "pixel":
         recommended = Recipe(strength="auto")
+    if recommended.strength == "auto" and said.strength not in (None, "auto"):
+        recommended = MATCHED
     said = said.over(recommended)
     if said.strength != "auto":
         if said.detail is not None:

@@ -242,3 +242,11 @@ def test_latents_get_the_papers_settings() -> None:
     assert Restorer(knowing(Latent), **CPU).recipe.strength == 300
     with pytest.raises(DreamCleanError, match="a prior in pixel space"):
         Restorer(knowing(Latent), **CPU).diagnose(NOISY[:1])
+
+
+def test_a_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() -> None:
+    restorer = Restorer("starter", strength=40)
+    assert (restorer.recipe.initializer or {})["name"] == "matched-level"
+    assert (restorer.recipe.strength, restorer.recipe.steps) == (40, 4)
+    paper = Restorer("starter", preset="paper")
+    assert ((paper.recipe.initializer or {})["name"], paper.recipe.steps) == ("ddim-inversion", 30)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,12 @@ from dreamclean import Picture, Restorer
 from dreamclean.pictures import is_picture
 from dreamclean.priors.tiled import spans
 
+RECIPE: dict[str, Any] = {
+    "initializer": "matched-level",
+    "corrector": "vps:gamma=0.05,fused=true",
+    "strength": 56,
+    "steps": 4,
+}
 SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 1536), (4000, 3000))
 
 
@@ -59,7 +66,7 @@ def noisy(picture: Path) -> Tensor:
 
 def compare(pictures: list[Path], tile: int) -> str:
     """The same restoration in tiles and whole, 32 pixels from the border and inwards."""
-    whole, cut = Restorer(tile=0), Restorer(tile=tile)
+    whole, cut = Restorer(**RECIPE, tile=0), Restorer(**RECIPE, tile=tile)
     differences, steps = [], []
     for picture in pictures:
         image = noisy(picture)
@@ -89,7 +96,7 @@ def measure(pictures: list[Path], width: int, height: int) -> dict[str, float]:
     tiles = [tile if tile.shape[3] > tile.shape[2] else tile.mT for tile in tiles]
     image = torch.cat([torch.cat(tiles[:2], 3), torch.cat(tiles[2:], 3)], 2)
     image = image.repeat(1, 1, -(-height // image.shape[2]), -(-width // image.shape[3]))[..., :height, :width].clone()
-    restorer = Restorer()
+    restorer = Restorer(**RECIPE)
     restorer(image[..., :64, :64])
     began = time.perf_counter()
     restorer(image)
