@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dreamclean.correctors.langevin import Langevin
     from dreamclean.correctors.none import NoCorrector
     from dreamclean.correctors.vps import VPS
-    from dreamclean.diagnosis.diagnose import Diagnosis
+    from dreamclean.diagnosis.diagnose import Diagnosis, diagnose
     from dreamclean.discovery import Plugin
     from dreamclean.initializers.base import Initializer
     from dreamclean.initializers.ddim_inversion import DDIMInversion
@@ -75,7 +75,7 @@ _WHERE = {
     "operators.jpeg": "JPEG",
     "operators.separable": "SeparableOperator",
     "pictures": "Picture",
-    "diagnosis.diagnose": "Diagnosis",
+    "diagnosis.diagnose": "Diagnosis diagnose",
     "discovery": "Plugin",
     "plugins": "Host",
     "priors.base": "Estimate Prior",

@@ -21,6 +21,7 @@ from dreamclean import (
     Schedule,
     Step,
     VESchedule,
+    diagnose,
 )
 from dreamclean.diagnosis.diagnose import Diagnosis
 from dreamclean.diagnosis.treatment import DETAIL, STEPS, STRUCTURED, treatment
@@ -250,3 +251,9 @@ def test_a_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() 
     assert (restorer.recipe.strength, restorer.recipe.steps) == (40, 4)
     paper = Restorer("starter", preset="paper")
     assert ((paper.recipe.initializer or {})["name"], paper.recipe.steps) == ("ddim-inversion", 30)
+
+
+def test_diagnose_from_python() -> None:
+    picture = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    prior = Mixture.around(picture.repeat(2, 1, 1, 1))
+    assert diagnose(picture, prior).spec() == Restorer(prior).diagnose(picture).spec()

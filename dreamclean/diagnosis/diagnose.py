@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,6 +13,13 @@ from dreamclean.diagnosis.signs import signs
 from dreamclean.levels import Level, Schedule
 from dreamclean.loop import Estimator
 from dreamclean.priors.base import Prior, pad_to_multiple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL import Image
+
+    from dreamclean.component import Spec
 
 RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
@@ -50,6 +57,18 @@ class Diagnosis:
     def spec(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return {name: _short(value) for name, value in vars(self).items()}
+
+
+def diagnose(
+    image: "Path | str | Image.Image | Tensor", prior: "Spec | None" = None, *, device: str = "auto"
+) -> Diagnosis:
+    """What damage a picture has: a path, a PIL image or a tensor (1, 3, H, W) in [0, 1], by a pixel-space ``prior``.
+
+    A ``Restorer`` has a method of this name, for many pictures.
+    """
+    from dreamclean.restorer import Restorer
+
+    return Restorer(prior, device=device).diagnose(image)
 
 
 def diagnose_image(image: Tensor, prior: Prior, estimate: Estimator) -> Diagnosis:
