@@ -102,7 +102,7 @@ def restore(
     What is not said comes from the recipe, then the preset, then the prior's own recommendation. Where nothing
     is said at all, each picture is diagnosed, treated as it needs, and left as it is where it needs nothing.
     """
-    from dreamclean.jobs import plan, progress, run, said
+    from dreamclean.jobs import plan, restored, run, said
     from dreamclean.restorer import Restorer
 
     jobs, done = plan(source, output, "restored", overwrite)
@@ -124,22 +124,7 @@ def restore(
         dtype=dtype,
     )
 
-    def one(job: "Job") -> dict[str, Any]:
-        from dreamclean.pictures import save
-
-        with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
-            result = restorer(job.source, on_step=on_step)
-        save(result.image, job.target, result.recipe.to_json())
-        return {
-            "nfe": result.nfe,
-            "seconds": round(result.seconds, 4),
-            "prior_seconds": round(result.prior_seconds, 4),
-            "seed": result.recipe.seed,
-            "diagnosis": result.diagnoses[0].spec() if result.diagnoses else None,
-            "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
-        }
-
-    done_well = run(jobs, done, one, as_json, said)
+    done_well = run(jobs, done, lambda job: restored(restorer, job, jobs), as_json, said)
     raise typer.Exit(0 if done_well else 2)
 
 

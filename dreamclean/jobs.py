@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import rich.markup
 import rich.progress
@@ -14,6 +14,9 @@ from rich.console import Console
 
 from dreamclean.errors import DreamCleanError
 from dreamclean.pictures import check_target, is_picture
+
+if TYPE_CHECKING:
+    from dreamclean.restorer import Restorer
 
 
 class Job(NamedTuple):
@@ -81,6 +84,23 @@ def run(
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return not failures
+
+
+def restored(restorer: "Restorer", job: Job, jobs: list[Job]) -> dict[str, Any]:
+    """Restore one of ``jobs``, under a progress bar; what ``--json`` prints of it."""
+    from dreamclean.pictures import save
+
+    with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
+        result = restorer(job.source, on_step=on_step)
+    save(result.image, job.target, result.recipe.to_json())
+    return {
+        "nfe": result.nfe,
+        "seconds": round(result.seconds, 4),
+        "prior_seconds": round(result.prior_seconds, 4),
+        "seed": result.recipe.seed,
+        "diagnosis": result.diagnoses[0].spec() if result.diagnoses else None,
+        "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
+    }
 
 
 def said(result: dict[str, Any]) -> str:
