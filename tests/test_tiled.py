@@ -14,7 +14,7 @@ from torch import Tensor
 from dreamclean import DDPMSchedule, DreamCleanError, Estimate, Level, Mixture, Prior, Restorer, Schedule, Tiled
 from dreamclean.pictures import save
 from dreamclean.plugins import host
-from dreamclean.priors.tiled import spans
+from dreamclean.priors.tiled import snug, spans
 from dreamclean.testing import PriorSuite
 
 
@@ -104,6 +104,13 @@ def test_tiles_cover_an_axis_and_their_weights_sum_to_one(length: int, side: int
     assert starts[-1] + min(side, length) == length
 
 
+def test_tiles_of_a_size_free_prior_are_no_larger_than_their_number_needs() -> None:
+    assert snug(1024, 768, 96, 8) == 560
+    assert snug(768, 768, 96, 8) == snug(1440, 768, 96, 8) == 768
+    assert snug(300, 768, 96, 1) == 300
+    assert [start for start, _ in spans(1024, 560, 96, 8)] == [0, 464]
+
+
 def test_weights_rise_smoothly_from_a_tiles_edge() -> None:
     """No jump from pixel to pixel where a neighbour comes in."""
     for _, weight in spans(256, 64, 32):
@@ -148,7 +155,7 @@ def test_the_tile_is_the_users_else_the_priors_else_768(size: int | None, tile: 
         picture(1, 3, 64, 800)
     )
     widths = {shape[3] for shape in inner._seen}
-    assert widths == ({768} if (size, tile) == (None, None) else {seen})
+    assert widths == ({448} if (size, tile) == (None, None) else {seen})  # 800 in two halves that share 96
     assert result.recipe.tile == (tile if tile is not None else size or 768)
     assert result.nfe == 1
 

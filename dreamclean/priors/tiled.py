@@ -134,7 +134,8 @@ class Tiled(Prior):
         """Where the tiles lie, and the weight (h, w) of each; the weights at any element sum to 1."""
         overlap = min(self._tile // 4, 96) if self.overlap is None else min(self.overlap, self._tile // 2)
         shared = overlap // self.prior.scale_factor
-        rows, columns = (spans(length, side, shared, grid) for length in x.shape[-2:])
+        sides = [side if self.prior.native_size else snug(length, side, shared, grid) for length in x.shape[-2:]]
+        rows, columns = (spans(*axis, shared, grid) for axis in zip(x.shape[-2:], sides, strict=True))
         for image in range(len(x)):
             for top, down in rows:
                 for left, across in columns:
@@ -160,6 +161,16 @@ def tiled(prior: Prior, tile: int | None = None) -> Prior:
     return prior if isinstance(prior, Tiled) else validated(Tiled, "tile", {"prior": prior, "tile": tile})
 
 
+def snug(length: int, side: int, overlap: int, grid: int = 1) -> int:
+    """The smallest side that covers ``length`` with no more tiles than ``side`` needs, a multiple of ``grid``."""
+    count = _count(length, side, overlap)
+    return min(side, math.ceil((length + (count - 1) * overlap) / count / grid) * grid)
+
+
+def _count(length: int, side: int, overlap: int) -> int:
+    return 1 if side >= length else math.ceil((length - overlap) / (side - overlap))
+
+
 def spans(length: int, side: int, overlap: int, grid: int = 1) -> list[tuple[int, Tensor]]:
     """Start and weights (side,) of the tiles along an axis: starts are multiples of ``grid``, weights sum to 1.
 
@@ -167,7 +178,7 @@ def spans(length: int, side: int, overlap: int, grid: int = 1) -> list[tuple[int
     what the grid takes.
     """
     side = min(side, length)
-    count = 1 if side == length else math.ceil((length - overlap) / (side - overlap))
+    count = _count(length, side, overlap)
     starts = [round(k * (length - side) / max(count - 1, 1) / grid) * grid for k in range(count)]
     edge = torch.arange(side, dtype=torch.float32) + 0.5
     window = torch.minimum(edge, side - edge).div(max(overlap, 1)).clamp(max=1)
