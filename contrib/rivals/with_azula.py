@@ -100,7 +100,7 @@ def diffpir(case: Case) -> tuple[Run, Run]:
         guided = DiffPIRDenoiser(denoiser, linear.y, lambda x: case.mask * x, variance, lmbda=LAMBDA / 4)
         return DDIMSampler(guided, eta=0.0, **options)
 
-    method = DiffPIR(steps=case.steps, lam=LAMBDA, zeta=0)
+    method = DiffPIR(steps=case.steps, lam=LAMBDA, zeta=0, clip=False)
     return case.ours(method), _azula(case, method.levels(case.network), torch.zeros_like(case.y), make)
 
 
@@ -142,11 +142,11 @@ PAIRS = [
     ),
     Pair(
         "DiffPIR, deterministic",
-        f"diffpir:lam={LAMBDA:g},zeta=0",
+        f"diffpir:lam={LAMBDA:g},zeta=0,clip=false",
         f"azula DDIMSampler(DiffPIRDenoiser(lmbda={LAMBDA / 4:g}), eta=0)",
         diffpir,
         "azula has sigma_n and sigma_t on one scale, the published code (and ours) does not: its lambda is a quarter "
-        "of ours. Its fresh noise is DDIM's rather than zeta's, so there is none here.",
+        "of ours. Its fresh noise is DDIM's rather than zeta's, so there is none here. azula does not clip.",
         timed=True,
     ),
     Pair(

@@ -415,7 +415,7 @@ def diffpir_moments(at: World, steps: int, lam: float, zeta: float) -> Moments:
 @pytest.mark.parametrize(("lam", "zeta"), [(8.0, 0.3), (4.0, 1.0)])
 def test_diffpir_has_the_moments_of_its_algorithm(name, lam, zeta):
     at = world(name)
-    method = DiffPIR(steps=STEPS, lam=lam, zeta=zeta)
+    method = DiffPIR(steps=STEPS, lam=lam, zeta=zeta, clip=False)
     assert discrepancy(at, method, diffpir_moments(at, STEPS, lam, zeta), STEPS) < TOLERANCE
 
 
@@ -434,7 +434,7 @@ DIFFPIR_MISTAKES = {
 @pytest.mark.parametrize("mistake", DIFFPIR_MISTAKES)
 def test_a_mistake_in_diffpir_is_seen(mistake):
     at = world("blur")
-    method = mutant(DiffPIR, *DIFFPIR_MISTAKES[mistake])(steps=STEPS)
+    method = mutant(DiffPIR, *DIFFPIR_MISTAKES[mistake])(steps=STEPS, clip=False)
     assert discrepancy(at, method, diffpir_moments(at, STEPS, 8.0, 0.3), STEPS) > 100 * TOLERANCE
 
 
@@ -443,9 +443,9 @@ def test_diffpir_with_lambda_4_has_the_weight_of_bayes():
     at, prior = world("blur"), Mixture.around(world("blur").prior.decode(world("blur").prior.means))
     expected = at.operator.project(prior.decode(prior.means), at.y, prior.schedule.at(100).ratio / 2)
     problem = Problem(at.y, at.y, at.operator, prior, [0])
-    found = DiffPIR(steps=1, strength=100, lam=4.0).restore(problem)
+    found = DiffPIR(steps=1, strength=100, lam=4.0, clip=False).restore(problem)
     torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE)
-    other = DiffPIR(steps=1, strength=100, lam=8.0).restore(problem)
+    other = DiffPIR(steps=1, strength=100, lam=8.0, clip=False).restore(problem)
     assert (other - expected).abs().max() > 100 * TOLERANCE
 
 
@@ -517,3 +517,12 @@ def test_a_mistake_in_red_is_seen(mistake):
     at, right = world("inpaint"), RED(**RED_SETTINGS[solver])
     wrong = mutant(RED, old, new)(**RED_SETTINGS[solver])
     assert discrepancy(at, wrong, (red_mean(at, right), torch.zeros(())), 0) > 100 * TOLERANCE
+
+
+def test_diffpir_clips_the_priors_estimate_as_published():
+    """With a prior that knows one image brighter than white, and a data step that hardly moves it."""
+    at, bright = world("blur"), Mixture.around(torch.full((1, 3, SIDE, SIDE), 1.5).double())
+    problem = Problem(at.y, at.y, at.operator, bright, [0])
+    clipped, free = (DiffPIR(steps=1, strength=100, lam=1e6, clip=clip).restore(problem) for clip in (True, False))
+    torch.testing.assert_close(clipped, torch.ones_like(clipped), rtol=0, atol=1e-3)
+    torch.testing.assert_close(free, torch.full_like(free, 1.5), rtol=0, atol=1e-3)

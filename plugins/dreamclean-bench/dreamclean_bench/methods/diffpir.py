@@ -26,6 +26,7 @@ class DiffPIR(Ladder, LinearMethod):
     name = "diffpir"
     paper: ClassVar[str] = "Denoising Diffusion Models for Plug-and-Play Image Restoration (NTIRE 2023)"
     lam: float = Field(8.0, gt=0, description="Regularization lambda (published: 7 to 10)")
+    clip: bool = Field(True, description="Clip each clean estimate to [-1, 1], as the published code does")
     zeta: float = Field(0.3, ge=0, le=1, description="Share of fresh noise in each step")
 
     def restore(self, problem: Problem) -> Tensor:
@@ -33,6 +34,7 @@ class DiffPIR(Ladder, LinearMethod):
         x = first_latent(problem, levels[-1], self.strength)
         for level, lower in descending(levels):
             x0 = problem.estimate.prior(x, level).x0
+            x0 = x0.clamp(-1, 1) if self.clip else x0
             rho = self.lam * (linear.sigma / 2) ** 2 / level.ratio**2
             x0 = x0 + linear.solve(linear.y - linear.degrade(x0), 1.0, rho)
             eps = Estimate.from_x0(x, level, x0).eps
