@@ -465,7 +465,11 @@ def test_a_signal_while_a_picture_is_written(
         time.sleep(5)
 
     monkeypatch.setattr(os, "replace", stopped)
-    assert cli("restore", "in.png", *quick) == (status, "", "stopped; the same command goes on where it was\n")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        assert cli("restore", "in.png", *quick) == (status, "", "stopped; the same command goes on where it was\n")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert listing() == ["in.png"]
 
 
