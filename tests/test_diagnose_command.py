@@ -78,6 +78,14 @@ def test_diagnose_a_folder(cli: Cli, prior: str) -> None:
     assert (noisy["family"], len(noisy["ratios"]), len(noisy["rms"])) == ("white noise", 6, 6)
 
 
+def test_one_bad_file_of_a_folder_does_not_stop_the_others(cli: Cli, prior: str) -> None:
+    Path("in/broken.png").write_bytes(b"no picture")
+    status, out, err = cli("diagnose", "in", "--prior", prior)
+    assert status == 2
+    assert [line.split(":")[0] for line in out.splitlines()] == ["in/clean.png", "in/noisy.png"]
+    assert len(err.splitlines()) == 1 and "in/broken.png" in err
+
+
 def test_words() -> None:
     sure = Diagnosis("white noise", 0.987, {}, 0.1, 0.2, [], [], [], 6)
     assert words(sure) == "white noise (99% sure), standard deviation 25.5 of 255; start at snr:0.2"

@@ -1,6 +1,7 @@
 """``dreamclean diagnose``. Heavy imports wait inside, so that ``--help`` is quick."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,15 +32,22 @@ def diagnose(
         from dreamclean.diagnosis.figure import check
 
         check(figure)
-    restorer, found = Restorer(prior, device=device), {}
+    restorer, found, failures = Restorer(prior, device=device), {}, []
     for path in sources:
-        found[path] = restorer.diagnose(path)
+        try:
+            found[path] = restorer.diagnose(path)
+        except DreamCleanError as error:
+            failures.append(error)
+            continue
         line = {"input": str(path), **found[path].spec()}
         print(json.dumps(line) if as_json else f"{path}: {words(found[path])}", flush=True)
-    if figure:
+    if figure and found:
         from dreamclean.diagnosis.figure import draw
 
         draw({path.name: diagnosis for path, diagnosis in found.items()}, figure)
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    raise typer.Exit(2 if failures else 0)
 
 
 def words(diagnosis: "Diagnosis") -> str:
