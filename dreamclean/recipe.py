@@ -30,6 +30,7 @@ class Recipe(BaseModel):
     strength: float | str | None = Field(None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
     steps: int | None = Field(None, ge=1, description="Steps from the top level to the picture")
     detail: float | None = Field(None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample")
+    samples: int | None = Field(None, ge=1, description="With auto: the mean of so many results")
     tile: int | None = Field(None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of each image's random numbers")
     dtype: str | None = Field(None, description="Precision of the prior's network: float32, bfloat16 or float16")
@@ -127,7 +128,7 @@ def filled(said: Recipe, preset: str | None, prior: "Prior", known_operator: boo
 
     Where nothing is said of how to restore, blind and in pixel space, and the prior recommends nothing, the
     strength is ``"auto"``. Where the prior recommends that and the user gives a strength, it is a matched start's.
-    DreamCleanError where auto or a ``detail`` does not fit.
+    DreamCleanError where auto, ``detail`` or ``samples`` do not fit.
     """
     if preset is not None:
         said = said.over(PRESETS[preset](known_operator, prior.schedule))
@@ -139,10 +140,9 @@ def filled(said: Recipe, preset: str | None, prior: "Prior", known_operator: boo
         recommended = MATCHED
     said = said.over(recommended)
     if said.strength != "auto":
-        if said.detail is not None:
-            raise DreamCleanError(
-                "detail belongs to strength=auto; leave one of them away, or set the corrector's gamma"
-            )
+        for name in ("detail", "samples"):
+            if getattr(said, name) is not None:
+                raise DreamCleanError(f"{name} belongs to strength=auto; leave one of them away")
         return said.over(paper(known_operator, prior.schedule))
     if known_operator or prior.space != "pixel":
         raise DreamCleanError("strength=auto is for blind restoration in pixel space; give a strength")

@@ -49,7 +49,7 @@ class Restorer:
             ``"poisson:RATE"``.
         strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R; ``"auto"``: what the
             diagnosis of each image says, if it has to be treated at all.
-        detail: with ``"auto"``, 0 (near the mean of what the clean image may be) to 1 (one sample of it).
+        detail, samples: with ``"auto"``: 0 (near the clean image's mean) to 1 (a sample); the mean of how many results.
         steps: steps from there to the picture.
         tile: side in pixels of the tiles that larger pictures are cut into; 0: never cut; None: the prior's
             native size, or 768 where it has none.
@@ -72,6 +72,7 @@ class Restorer:
         strength: float | str | None = None,
         steps: int | None = None,
         detail: float | None = None,
+        samples: int | None = None,
         tile: int | None = None,
         seed: int | None = None,
         preset: str | None = None,
@@ -82,8 +83,8 @@ class Restorer:
     ) -> None:
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, initializer=initializer, corrector=corrector, sampler=sampler)
-        said = make_recipe(**given, strength=strength, steps=steps, detail=detail, tile=tile)
-        said = said.over(make_recipe(seed=seed, dtype=dtype))
+        said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
+        said = said.over(make_recipe(detail=detail, samples=samples, tile=tile))
         said = said.over(_recipe(recipe).without_versions())
         self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
 
@@ -208,10 +209,10 @@ class Restorer:
 
     def with_recipe(self, recipe: Recipe) -> "Restorer":
         """This restorer, with ``recipe`` in the place of ``strength="auto"``; what else was said stays."""
-        said = self._said.model_copy(update={"strength": None, "detail": None, "prior": None, "tile": self._tile})
+        said = self._said.model_copy(update=dict.fromkeys(("strength", "detail", "samples", "prior")))
         objects = {**self._objects, "prior": self.prior}
         options: dict[str, Any] = {"device": str(self.device), "dtype": self.recipe.dtype, "plugins": self._host}
-        other = type(self)(**objects, recipe=said.over(recipe), **options)
+        other = type(self)(**objects, recipe=said.over(recipe), tile=self._tile, **options)
         other._prepared = self._prepared
         return other
 

@@ -257,3 +257,17 @@ def test_diagnose_from_python() -> None:
     picture = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     prior = Mixture.around(picture.repeat(2, 1, 1, 1))
     assert diagnose(picture, prior).spec() == Restorer(prior).diagnose(picture).spec()
+
+
+def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
+    """Each sample has noise of its own; the mean of four is theirs, in four times the evaluations."""
+    noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
+    made = [Restorer("starter", strength="auto", detail=0.5, **CPU)(noisy, seed=k).image for k in range(5, 9)]
+    restorer = Restorer("starter", strength="auto", detail=0.5, samples=4, **CPU)
+    mean = restorer(noisy, seed=5)
+    torch.testing.assert_close(mean.image, torch.stack(made).mean(0))
+    assert mean.nfe == mean.diagnoses[0].nfe + 4 * (mean.recipe.steps or STEPS)
+    assert not torch.equal(made[0], made[1])
+    assert torch.equal(Restorer(recipe=mean.recipe, device="cpu")(noisy).image, mean.image)
+    with pytest.raises(DreamCleanError, match="samples belongs to strength=auto"):
+        Restorer("starter", strength=40, samples=2)

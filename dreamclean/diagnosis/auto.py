@@ -43,11 +43,14 @@ def _one(restorer: "Restorer", image: Tensor, seed: int, trace: bool, on_step: "
     if recipe is None:
         recipe = restorer.recipe.model_copy(update={"seed": seed})
         return Restoration(image, estimate.nfe, seconds, estimate.seconds, recipe, [], [diagnosis])
-    result = restorer.with_recipe(recipe)(image, seed=seed, trace=trace, on_step=on_step)
+    treated, count = restorer.with_recipe(recipe), restorer.recipe.samples or 1
+    results = [treated(image, seed=(seed + k) % 2**63, trace=trace, on_step=on_step) for k in range(count)]
     return replace(
-        result,
-        nfe=result.nfe + estimate.nfe,
-        seconds=result.seconds + seconds,
-        prior_seconds=result.prior_seconds + estimate.seconds,
+        results[0],
+        image=torch.stack([result.image for result in results]).mean(0),
+        nfe=sum(result.nfe for result in results) + estimate.nfe,
+        seconds=sum(result.seconds for result in results) + seconds,
+        prior_seconds=sum(result.prior_seconds for result in results) + estimate.seconds,
+        recipe=results[0].recipe if count == 1 else restorer.recipe.model_copy(update={"seed": seed}),
         diagnoses=[diagnosis],
     )

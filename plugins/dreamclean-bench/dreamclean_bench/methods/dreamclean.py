@@ -37,6 +37,7 @@ class _DreamClean(Method):
     sampler: str | None = Field(None, description="Step to the next noise level; none: the preset's")
     strength: Strength = Field(None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
     detail: float | None = Field(None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample; none: by family")
+    samples: int | None = Field(None, ge=1, description="With auto: the mean of so many results; none: one")
     steps: int | None = Field(None, ge=1, description="Steps from the top noise level to the picture")
 
     def restorer(self, problem: Problem, operator: Operator | None) -> Restorer:
@@ -49,6 +50,7 @@ class _DreamClean(Method):
             "strength": self.strength,
             "steps": self.steps,
             "detail": self.detail,
+            "samples": self.samples,
             "preset": "paper" if self.preset == "paper" else None,
             "device": str(problem.shown.device),
         }
