@@ -26,6 +26,14 @@ class Job(NamedTuple):
     target: Path
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of ``folder``, sorted by name. DreamCleanError if there is none."""
+    sources = sorted(path for path in folder.iterdir() if is_picture(path))
+    if not sources:
+        raise DreamCleanError(f"there is no picture in {folder}")
+    return sources
+
+
 def plan(source: Path, output: Path | None, suffix: str, overwrite: bool) -> tuple[list[Job], int]:
     """The jobs of a file or a folder, and how many of the folder's were done before.
 
@@ -43,9 +51,7 @@ def plan(source: Path, output: Path | None, suffix: str, overwrite: bool) -> tup
     folder = output or source.with_name(f"{source.name}-{suffix}")
     if folder.is_file() or folder.resolve() == source.resolve():
         raise DreamCleanError(f"{folder} cannot take a folder's results; give -o another folder")
-    sources = sorted(path for path in source.iterdir() if is_picture(path))
-    if not sources:
-        raise DreamCleanError(f"there is no picture in {source}")
+    sources = pictures_in(source)
     taken = Counter(name.lower() for path in sources for name in (path.stem, path.name))
     names = [path.stem if taken[path.stem.lower()] == 1 else path.name for path in sources]
     jobs = [Job(path, folder / f"{name}.png") for path, name in zip(sources, names, strict=True)]

@@ -32,6 +32,11 @@ class Picture:
     exif: bytes | None = None
 
     @classmethod
+    def of(cls, image: Path | str | Image.Image) -> "Picture":
+        """A picture file, or a PIL image."""
+        return cls.from_pil(image) if isinstance(image, Image.Image) else cls.open(image)
+
+    @classmethod
     def open(cls, path: Path | str) -> "Picture":
         """Read a picture file, upright. DreamCleanError if it is none, is truncated, or is a decompression bomb."""
         with _loaded(path) as image:

@@ -141,7 +141,7 @@ class Restorer:
         if isinstance(image, Tensor):
             _check(image, self.operator is None or self.operator.viewable)
             return self._run(image, self.operator, seed, trace, on_step)
-        picture = Picture.from_pil(image) if isinstance(image, Image.Image) else Picture.open(image)
+        picture = Picture.of(image)
         operator, pixels = self.operator, picture.pixels
         if operator is not None:
             if not operator.viewable:
@@ -160,7 +160,7 @@ class Restorer:
         if isinstance(image, Tensor):
             _check(image, True)
         else:
-            image = (Picture.from_pil(image) if isinstance(image, Image.Image) else Picture.open(image)).pixels
+            image = Picture.of(image).pixels
         _check_shape(image, None)
         if self.prior.space != "pixel" or len(image) > 1:
             raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
@@ -212,8 +212,8 @@ class Restorer:
         said = self._said.model_copy(update=dict.fromkeys(("strength", "detail", "samples", "prior")))
         objects = {**self._objects, "prior": self.prior}
         options: dict[str, Any] = {"device": str(self.device), "dtype": self.recipe.dtype, "plugins": self._host}
-        other = type(self)(**objects, recipe=said.over(recipe), tile=self._tile, **options)
-        other._prepared = self._prepared
+        other = type(self)(**objects, recipe=said.over(recipe), **options)
+        other._prepared, other._any_size = self._prepared, self._any_size
         return other
 
     def _prepare(self) -> None:

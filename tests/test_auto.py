@@ -20,6 +20,7 @@ from dreamclean import (
     Restorer,
     Schedule,
     Step,
+    Tiled,
     VESchedule,
     diagnose,
 )
@@ -271,3 +272,12 @@ def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
     assert torch.equal(Restorer(recipe=mean.recipe, device="cpu")(noisy).image, mean.image)
     with pytest.raises(DreamCleanError, match="samples belongs to strength=auto"):
         Restorer("starter", strength=40, samples=2)
+
+
+def test_a_tile_made_smaller_for_one_picture_stays_so_for_the_next() -> None:
+    restorer = Restorer("starter", strength="auto", **CPU)
+    treated = restorer.with_recipe(Restorer("starter", strength=40, **CPU).recipe.without_versions())
+    assert isinstance(restorer._any_size, Tiled)
+    restorer._any_size._tile = 64
+    noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
+    assert treated(noisy).recipe.tile == 64

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dreamclean import Picture, Restorer
 from dreamclean.pictures import is_picture
-from dreamclean.priors.tiled import spans
+from dreamclean.priors.tiled import snug, spans
 
 RECIPE: dict[str, Any] = {
     "initializer": "matched-level",
@@ -95,8 +95,9 @@ def edge_step(image: Tensor, tile: int) -> float:
     for axis in (-2, -1):
         length = image.shape[axis]
         step = image.diff(dim=axis).abs().mean([d for d in range(-4, 0) if d != axis])
-        places = spans(length, tile, overlap, 8)
-        edges = [start - 1 for start, _ in places[1:]] + [start + tile - 1 for start, _ in places[:-1]]
+        side = snug(length, tile, overlap, 8)
+        starts = [start for start, _ in spans(length, side, overlap, 8)]
+        edges = [start - 1 for start in starts[1:]] + [start + side - 1 for start in starts[:-1]]
         found.append(float(step[edges].mean() / step.mean()))
     return sum(found) / 2
 

@@ -33,26 +33,24 @@ class Calibration(BaseModel):
         return cls.model_validate_json(path.read_text())
 
     def standardised(self, signs: Tensor) -> Tensor:
-        """Signs (levels, 16) as the rules take them: about 0, of spread 1, and a 1 for the constant."""
+        """Signs (levels, 16) as the rules take them: about 0, of spread 1, and a 1 for the constant; float64."""
         assert signs.shape == (len(self.ratios), len(NAMES))
         centred = (signs.flatten().double().cpu() - torch.tensor(self.mean)) / torch.tensor(self.spread)
         return torch.cat([centred.clamp(-4, 4), torch.ones(1)])
 
     def probabilities(self, signs: Tensor) -> dict[str, float]:
         """How probable each family is."""
-        logits = torch.tensor(self.family).double() @ self.standardised(signs).double()
+        logits = torch.tensor(self.family).double() @ self.standardised(signs)
         return dict(zip(FAMILIES, logits.softmax(0).tolist(), strict=True))
 
     def noise_std(self, signs: Tensor) -> float:
         """Standard deviation of the noise on the [0, 1] scale, if it is white."""
-        return float((with_squares(self.standardised(signs).double()) @ torch.tensor(self.noise).double()).exp())
+        return float((with_squares(self.standardised(signs)) @ torch.tensor(self.noise).double()).exp())
 
     def best_ratio(self, signs: Tensor, family: str) -> float:
         """Noise-to-signal ratio of the level to start at, for a picture of ``family``."""
-        return float(self._apply(self.level[FAMILIES.index(family)], signs).exp())
-
-    def _apply(self, rule: list[float], signs: Tensor) -> Tensor:
-        return torch.tensor(rule).double() @ self.standardised(signs).double()
+        rule = torch.tensor(self.level[FAMILIES.index(family)]).double()
+        return float((rule @ self.standardised(signs)).exp())
 
 
 def with_squares(x: Tensor) -> Tensor:

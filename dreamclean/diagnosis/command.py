@@ -20,14 +20,12 @@ def diagnose(
 ) -> None:
     """Say what damage a picture has, and where its restoration would start."""
     from dreamclean.errors import DreamCleanError
-    from dreamclean.pictures import is_picture
+    from dreamclean.jobs import pictures_in
     from dreamclean.restorer import Restorer
 
     if not source.exists():
         raise DreamCleanError(f"there is no file {source}")
-    sources = sorted(path for path in source.iterdir() if is_picture(path)) if source.is_dir() else [source]
-    if not sources:
-        raise DreamCleanError(f"there is no picture in {source}")
+    sources = pictures_in(source) if source.is_dir() else [source]
     if figure:
         from dreamclean.diagnosis.figure import check
 

@@ -44,6 +44,18 @@ def doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
+class Double(nn.Module):
+    """Twice the size, then a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = conv3(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.conv(doubled(x))
+        return result
+
+
 class UNet(nn.Module):
     """A network of which the torso may compute in another precision: its convolutions do, as in the originals' fp16."""
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dreamclean_adm.blocks import Norm, UNet, attend, conv3, doubled, picture, tokens
+from dreamclean_adm.blocks import Double, Norm, UNet, attend, conv3, doubled, picture, tokens
 from dreamclean_adm.config import Config
 
 _norm = partial(Norm, eps=1e-5)
@@ -77,18 +77,6 @@ class Halve(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.op(x)
-        return result
-
-
-class Double(nn.Module):
-    """Twice the size, then a convolution."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = conv3(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.conv(doubled(x))
         return result
 
 
