@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dreamclean.initializers.base import Initializer
     from dreamclean.initializers.ddim_inversion import DDIMInversion
     from dreamclean.initializers.forward_noising import ForwardNoising
+    from dreamclean.initializers.local_level import LocalLevel
     from dreamclean.initializers.matched_level import MatchedLevel
     from dreamclean.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule, ascending, descending
     from dreamclean.loop import Estimator, Step
@@ -62,6 +63,7 @@ _WHERE = {
     "initializers.base": "Initializer",
     "initializers.ddim_inversion": "DDIMInversion",
     "initializers.forward_noising": "ForwardNoising",
+    "initializers.local_level": "LocalLevel",
     "initializers.matched_level": "MatchedLevel",
     "levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
     "loop": "Estimator Step",

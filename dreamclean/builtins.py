@@ -18,9 +18,10 @@ def register_priors(register: Register) -> None:
 def register_initializers(register: Register) -> None:
     from dreamclean.initializers.ddim_inversion import DDIMInversion
     from dreamclean.initializers.forward_noising import ForwardNoising
+    from dreamclean.initializers.local_level import LocalLevel
     from dreamclean.initializers.matched_level import MatchedLevel
 
-    for cls in (DDIMInversion, ForwardNoising, MatchedLevel):
+    for cls in (DDIMInversion, ForwardNoising, MatchedLevel, LocalLevel):
         register(cls)
 
 

@@ -26,6 +26,10 @@ class Level(NamedTuple):
         """Noise-to-signal ratio s / a (infinite where nothing of the signal is left)."""
         return self.s / self.a if self.a > 0 else float("inf")
 
+    def latent(self, x0: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
+        """a x0 + s eps."""
+        return (self.a * x0).add_(eps, alpha=self.s)
+
 
 class Schedule(ABC):
     """The noise levels that a model knows, by timestep."""

@@ -41,6 +41,8 @@ class Estimator:
         self.nfe, self.seconds = 0, 0.0
         self.previous: tuple[Level, Tensor] | None = None
         """For multistep samplers: the level and the clean estimate of the step before, None at the first."""
+        self.entry: Callable[[Tensor, Level], Tensor] | None = None
+        """For initializers by which parts of the picture start lower: called with every latent and its level."""
 
     def prior(self, x: Tensor, level: Level) -> Estimate:
         """The prior's own estimate, whatever was measured. One evaluation."""
@@ -78,7 +80,7 @@ class Estimator:
 
 
 def restore(
-    start: Tensor,
+    x: Tensor,
     levels: Sequence[Level],
     estimate: Estimator,
     initializer: Initializer,
@@ -87,12 +89,13 @@ def restore(
     noise: Noise,
     on_step: Callable[[Step], object],
 ) -> Tensor:
-    """DreamClean (paper, Algorithms A1 to A3): from ``start`` in model space to the clean image there."""
+    """DreamClean (paper, Algorithms A1 to A3): from the start ``x`` in model space to the clean image there."""
     total = len(levels) - 1
-    x = finite(initializer(start, levels, estimate, noise), f"initializer {initializer.name}", _CURE)
+    x = finite(initializer(x, levels, estimate, noise), f"initializer {initializer.name}", _CURE)
     on_step(Step(0, total, levels[-1], x, estimate.nfe))
     for index, (level, lower) in enumerate(descending(levels), 1):
         x = finite(corrector(x, level, estimate, noise), f"corrector {corrector.name} (t = {level.t:g})", _CURE)
         x = finite(sampler(x, level, lower, estimate, noise), f"sampler {sampler.name} (t = {level.t:g})", _CURE)
+        x = estimate.entry(x, lower) if estimate.entry else x
         on_step(Step(index, total, lower, x, estimate.nfe))
     return x

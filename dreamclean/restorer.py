@@ -196,10 +196,17 @@ class Restorer:
         began = time.perf_counter()
         y = y.to(self.device)
         estimate = Estimator(self._any_size, operator, y)
-        start = finite(self.prior.encode(operator.start(y) if operator else y), *_CODER)
-        parts = self.initializer, self.corrector, self.sampler
         try:
-            x = restore(start, self.levels, estimate, *parts, seeded_noise(seeds), listen)
+            x = restore(  # holds the only reference to the start, so that its memory comes free
+                finite(self.prior.encode(operator.start(y) if operator else y), *_CODER),
+                self.levels,
+                estimate,
+                self.initializer,
+                self.corrector,
+                self.sampler,
+                seeded_noise(seeds),
+                listen,
+            )
         except NotFinite as error:
             raise DreamCleanError(f"step {done} of {len(self.levels) - 1}: {error}") from error
         image = finite(self.prior.decode(x), *_CODER).clamp(0, 1)

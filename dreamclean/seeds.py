@@ -26,7 +26,9 @@ def seeded_noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
     generators = [torch.Generator().manual_seed(seed ^ _STREAM) for seed in seeds]
 
     def noise(x: Tensor) -> Tensor:
-        drawn = [torch.randn(x.shape[1:], generator=generator) for generator in generators]
-        return torch.stack(drawn).to(x)
+        drawn = torch.empty(x.shape, dtype=torch.float32)
+        for image, generator in zip(drawn, generators, strict=True):
+            torch.randn(image.shape, generator=generator, out=image)
+        return drawn.to(x)
 
     return noise

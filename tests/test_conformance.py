@@ -23,6 +23,7 @@ from dreamclean import (
     Identity,
     Inpaint,
     Langevin,
+    LocalLevel,
     MatchedLevel,
     Mixture,
     NoCorrector,
@@ -117,6 +118,10 @@ class TestAncestralSampling(SamplerSuite):
     component = DDIM(eta=1.0)
 
 
+class TestStochasticDPMSolver(SamplerSuite):
+    component = DPMSolver(eta=1.0)
+
+
 class TestVPS(CorrectorSuite):
     component = VPS()
     drift = 0.02
@@ -156,6 +161,14 @@ class TestForwardNoising(InitializerSuite):
 
 class TestMatchedLevel(InitializerSuite):
     component = MatchedLevel()
+
+
+class TestLocalLevel(InitializerSuite):
+    component = LocalLevel()
+
+
+class TestLocalLevelBelowTheStrength(InitializerSuite):
+    component = LocalLevel(ratio=0.1)
 
 
 class MixtureSuite(PriorSuite):

@@ -48,3 +48,15 @@ def test_nothing_of_one_run_is_left_to_the_next() -> None:
     prior = Mixture.around(torch.rand(1, 3, 16, 16), STD, "ve")
     sampler, levels = DPMSolver(), ladder(prior, 6)
     assert flow_error(prior, sampler, levels) == flow_error(prior, sampler, levels)
+
+
+def test_its_stochastic_form_starts_as_ancestral_sampling_does() -> None:
+    """Of first order, the SDE solver with eta = 1 is DDIM with eta = 1."""
+    prior = Mixture.around(torch.rand(1, 3, 16, 16), STD, "ddpm")
+    level, lower = prior.schedule.at(300), prior.schedule.at(200)
+    x, z = torch.randn(2, 1, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    ours, ancestral = (
+        sampler(x, level, lower, Estimator(prior), lambda x: z.clone()) for sampler in (DPMSolver(eta=1), DDIM(eta=1))
+    )
+    assert torch.allclose(ours, ancestral, atol=1e-5)
+    assert not torch.allclose(ours, DPMSolver()(x, level, lower, Estimator(prior), torch.randn_like), atol=1e-2)

@@ -2,10 +2,11 @@
 
     python contrib/calibrate/calibrate.py PHOTOS -o calibration.json
 
-Every photograph's crop is damaged at random, put at six levels, and the prior is asked once at each: what its
-noise estimate looks like, and how near its clean estimate is to the photograph. Then linear rules are fitted:
-family (logistic), white noise's standard deviation and, for each family, the best level (ridge). Samples are
-kept in --data every minute, and the same command goes on where it was.
+Every photograph's crop is damaged at random, put at six levels, and the prior is asked once at each: what its noise
+estimate looks like. Where the best start is to be learnt, the treatment is run from each level, and compared with the
+photograph. Then linear rules are fitted: family (logistic), white noise's standard deviation and, for each family
+that needs it, the best level (ridge). Samples are kept in --data every minute, and the same command goes on where
+it was; several --data may be made at once (--first) and are fitted together.
 """
 
 import argparse
@@ -20,15 +21,18 @@ from damage import damaged
 from dreamclean_bench.metrics import lpips, psnr
 from torch import Tensor
 
-from dreamclean import Level, Picture, Prior
+from dreamclean import Diagnosis, Level, Picture, Prior, Restorer
 from dreamclean.device import pick_dtype
 from dreamclean.diagnosis.calibration import FAMILIES, Calibration, with_squares
 from dreamclean.diagnosis.signs import signs
+from dreamclean.diagnosis.treatment import treatment
 from dreamclean.pictures import is_picture
 from dreamclean.plugins import host
 
 RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
-SHARES = (2, 3, 1, 2, 2, 2)
+SHARES = (2, 3, 2, 2, 2, 2)
+LEARNT = ("correlated noise", "blocking", "mixed")
+"""The families whose best level is learnt: white noise has its own, the others are left alone."""
 SIDE = 160
 LPIPS_WEIGHT = 8.0
 """dB that a unit of LPIPS is worth: the level asked for is the best in PSNR - 8 LPIPS."""
@@ -39,15 +43,17 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--prior", help="name:key=value,...; the default prior unless said")
     parser.add_argument("--count", type=int, default=1000, help="samples")
-    parser.add_argument("--data", type=Path, default=Path("calibration.pt"), help="where samples are kept")
+    parser.add_argument("--first", type=int, default=0, help="number of the first sample, which seeds it")
+    parser.add_argument("--data", type=Path, nargs="+", default=[Path("calibration.pt")], help="where samples are kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("calibration.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     prior: Prior = host().make("prior", options.prior) if options.prior else host().default_prior()
     device = torch.device("cpu")
     prior.prepare(device, pick_dtype(None, device))
-    samples = torch.load(options.data) if options.data.is_file() else []
-    collect(samples, prior, options)
+    samples = [sample for path in options.data if path.is_file() for sample in torch.load(path)]
+    if len(options.data) == 1:
+        collect(samples, prior, options)
     options.output.write_text(fit(samples).model_dump_json())
     print(f"{options.output}: from {len(samples)} samples")
 
@@ -56,18 +62,22 @@ def collect(samples: list[dict[str, Any]], prior: Prior, options: argparse.Names
     files = sorted(path for path in options.photos.iterdir() if is_picture(path))
     levels = [prior.schedule.at(prior.schedule.timestep(ratio)) for ratio in RATIOS]
     saved = time.time()
+    restorer = Restorer(prior, device="cpu", strength="auto")
     while len(samples) < options.count:
-        random.seed(len(samples))
-        generator = torch.Generator().manual_seed(len(samples))
+        random.seed(options.first + len(samples))
+        generator = torch.Generator().manual_seed(options.first + len(samples))
         pixels = Picture.open(random.choice(files)).pixels
         while min(pixels.shape[-2:]) < SIDE:
             pixels = Picture.open(random.choice(files)).pixels
         clean = crop(pixels)
         family = random.choices(FAMILIES, SHARES)[0]
         picture, std = damaged(clean, family, generator)
-        samples.append({"family": family, "std": std, **examine(prior, levels, clean, picture)})
+        sample = {"family": family, "std": std, "signs": examine(prior, levels, picture)}
+        if family in LEARNT:
+            sample["worth"] = [worth(restorer, family, level, clean, picture) for level in levels]
+        samples.append({**sample, "ratios": [level.ratio for level in levels]})
         if time.time() - saved > 60 or len(samples) == options.count:
-            torch.save(samples, options.data)
+            torch.save(samples, options.data[0])
             print(f"{len(samples)} samples", flush=True)
             saved = time.time()
 
@@ -83,15 +93,18 @@ def crop(pixels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def examine(prior: Prior, levels: list[Level], clean: Tensor, picture: Tensor) -> dict[str, Any]:
-    """Signs, and PSNR and LPIPS of the clean estimate, level by level; and of the picture itself."""
-    x, found, quality = prior.encode(picture), [], [(min(psnr(picture, clean), 60.0), lpips(picture, clean))]
-    for level in levels:
-        estimate = prior.predict(level.a * x, level)
-        found.append(signs(estimate.eps)[0])
-        image = prior.decode(estimate.x0).clamp(0, 1)
-        quality.append((psnr(image, clean), lpips(image, clean)))
-    return {"signs": torch.stack(found), "quality": torch.tensor(quality), "ratios": [level.ratio for level in levels]}
+def examine(prior: Prior, levels: list[Level], picture: Tensor) -> Tensor:
+    """The signs, level by level."""
+    x = prior.encode(picture)
+    return torch.stack([signs(prior.predict(level.a * x, level).eps)[0] for level in levels])
+
+
+def worth(restorer: Restorer, family: str, level: Level, clean: Tensor, picture: Tensor) -> float:
+    """PSNR - 8 LPIPS of the family's treatment, from ``level``."""
+    recipe = treatment(Diagnosis(family, None, {}, None, level.ratio, [], [], [], 0), restorer.prior.schedule)
+    assert recipe is not None
+    image = restorer.with_recipe(recipe)(picture, seed=0).image
+    return psnr(image, clean) - LPIPS_WEIGHT * lpips(image, clean)
 
 
 def fit(samples: list[dict[str, Any]]) -> Calibration:
@@ -101,23 +114,25 @@ def fit(samples: list[dict[str, Any]]) -> Calibration:
     families = torch.tensor([FAMILIES.index(sample["family"]) for sample in samples])
     noise = torch.tensor([sample["std"] for sample in samples]).double()
     white = (families == FAMILIES.index("white noise")) & (noise > 0)
-    best = torch.tensor([best_level(sample) for sample in samples]).double()
+    best = torch.tensor([best_level(sample) if "worth" in sample else 0.0 for sample in samples]).double()
     return Calibration(
         ratios=list(samples[0]["ratios"]),
         mean=rounded(mean),
         spread=rounded(spread),
         family=[rounded(row) for row in logistic(x, families)],
         noise=rounded(ridge(with_squares(x[white]), noise[white].log(), 3e-3)),
-        level=[rounded(ridge(x[families == k], best[families == k], 3e-2)) for k in range(len(FAMILIES))],
+        level=[
+            rounded(ridge(x[families == k], best[families == k], 3e-2)) if family in LEARNT else []
+            for k, family in enumerate(FAMILIES)
+        ],
     )
 
 
 def best_level(sample: dict[str, Any]) -> float:
-    """Log ratio of the level that is best in PSNR - 8 LPIPS, by a parabola through the best and its neighbours."""
-    worth = sample["quality"][1:, 0] - LPIPS_WEIGHT * sample["quality"][1:, 1]
-    ratios = torch.tensor(sample["ratios"]).log()
-    k = int(worth[1:-1].argmax()) + 1
-    low, mid, high = worth[k - 1 : k + 2].tolist()
+    """Log ratio of the level that is worth most, by a parabola through the best and its neighbours."""
+    values, ratios = sample["worth"], torch.tensor(sample["ratios"]).log()
+    k = max(range(1, len(values) - 1), key=values.__getitem__)
+    low, mid, high = values[k - 1 : k + 2]
     bend = low - 2 * mid + high
     shift = (low - high) / (2 * bend) if bend < 0 else 0.0
     return float(ratios[k] + max(-1.0, min(1.0, shift)) * (ratios[k + 1] - ratios[k - 1]) / 2)

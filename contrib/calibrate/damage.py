@@ -18,6 +18,13 @@ def white(x: Tensor, std: float, generator: torch.Generator) -> Tensor:
     return x + std / 255 * torch.randn(x.shape, generator=generator)
 
 
+def camera(x: Tensor, noise: Tensor) -> Tensor:
+    """Shot and read noise in linear light, ``noise`` of unit variance: louder in the shadows than in the lights."""
+    shot = log_uniform(5e-4, 0.03)
+    linear = x**2.2
+    return (linear + (shot * linear + shot * 0.1).sqrt() * noise).clamp(min=0) ** (1 / 2.2)
+
+
 def blurred(x: Tensor, std: float) -> Tensor:
     return Blur(shape="gaussian", size=2 * math.ceil(3 * std) + 1, std=(std,)).degrade(x)
 
@@ -43,14 +50,20 @@ def compressed(x: Tensor) -> Tensor:
     return JPEG(quality=quality, shift=shift, chroma=random.random() < 0.7).degrade(x)
 
 
+def correlated(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Noise that was smoothed, by a camera's demosaicking or on purpose, or compressed, or both."""
+    noise, compress = torch.randn(x.shape, generator=generator), random.random() < 0.5
+    if not compress or random.random() < 0.5:
+        noise = blurred(noise, random.uniform(0.6, 1.6))
+        noise = noise / noise.std()
+    y = x + log_uniform(5, 50) / 255 * noise if random.random() < 0.5 else camera(x, noise)
+    return JPEG(quality=(random.randint(55, 95),)).degrade(y.clamp(0, 1)) if compress else y
+
+
 def mixed(x: Tensor, generator: torch.Generator) -> Tensor:
-    kind = random.random()
-    if kind < 0.55:
+    if random.random() < 0.7:
         return resized(x, log_uniform(5, 30), generator)
-    if kind < 0.8:
-        return white(blurred(x, random.uniform(1, 2.5)), log_uniform(4, 25), generator)
-    noisy = white(x, log_uniform(12, 40), generator).clamp(0, 1)
-    return JPEG(quality=(random.randint(30, 70),)).degrade(noisy)
+    return white(blurred(x, random.uniform(1, 2.5)), log_uniform(4, 25), generator)
 
 
 def damaged(x: Tensor, family: str, generator: torch.Generator) -> tuple[Tensor, float]:
@@ -59,15 +72,16 @@ def damaged(x: Tensor, family: str, generator: torch.Generator) -> tuple[Tensor,
     if family == "clean":
         std = random.choice([0, 0, random.uniform(0, 1.5)])
         y = white(x, std, generator)
-    elif family == "white noise" and random.random() < 0.8:
+    elif family == "white noise" and random.random() < 0.75:
         std = log_uniform(3.5, 85)
         y = white(x, std, generator)
-    elif family == "white noise":
-        rate = 255 * log_uniform(0.3, 4)
+    elif family == "white noise" and random.random() < 0.5:
+        rate = 255 * log_uniform(0.1, 4)
         y = torch.poisson(x * rate, generator=generator) / rate
+    elif family == "white noise":
+        y = camera(x, torch.randn(x.shape, generator=generator))
     elif family == "correlated noise":
-        noise = blurred(torch.randn(x.shape, generator=generator), random.uniform(0.6, 1.6))
-        y = x + noise / noise.std() * log_uniform(5, 50) / 255
+        y = correlated(x, generator)
     elif family == "blocking":
         y = compressed(x)
     elif family == "low resolution":

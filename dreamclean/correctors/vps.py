@@ -39,7 +39,7 @@ class VPS(ScoreCorrector):
             return super().__call__(x, level, estimate, noise)
         for _ in range(self.steps):
             eps, x0 = estimate(x, level)
-            eps = (1 - self.gamma) * eps + self.noise_scale() * noise(x)
-            x = level.a * x0 + level.s * eps
+            eps = noise(x).mul_(self.noise_scale()).add_(eps, alpha=1 - self.gamma)
+            x = level.latent(x0, eps)
         estimate.remember(x, level, Estimate(eps, x0))
         return x

@@ -47,7 +47,7 @@ def _one(restorer: "Restorer", image: Tensor, seed: int, trace: bool, on_step: "
     results = [treated(image, seed=(seed + k) % 2**63, trace=trace, on_step=on_step) for k in range(count)]
     return replace(
         results[0],
-        image=torch.stack([result.image for result in results]).mean(0),
+        image=results[0].image if count == 1 else torch.stack([result.image for result in results]).mean(0),
         nfe=sum(result.nfe for result in results) + estimate.nfe,
         seconds=sum(result.seconds for result in results) + seconds,
         prior_seconds=sum(result.prior_seconds for result in results) + estimate.seconds,

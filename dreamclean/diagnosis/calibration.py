@@ -25,7 +25,9 @@ class Calibration(BaseModel):
     spread: list[float] = Field(description="Standard deviation of each sign")
     family: list[list[float]] = Field(description="Logit of each family, in the order of FAMILIES")
     noise: list[float] = Field(description="Log standard deviation of white noise, [0, 1] scale; has squares too")
-    level: list[list[float]] = Field(description="Log noise-to-signal ratio of the best start, for each family")
+    level: list[list[float]] = Field(
+        description="Log noise-to-signal ratio of the best start, for each family; empty where that is not learnt"
+    )
 
     @classmethod
     def load(cls, path: Path) -> "Calibration":
@@ -48,7 +50,7 @@ class Calibration(BaseModel):
         return float((with_squares(self.standardised(signs)) @ torch.tensor(self.noise).double()).exp())
 
     def best_ratio(self, signs: Tensor, family: str) -> float:
-        """Noise-to-signal ratio of the level to start at, for a picture of ``family``."""
+        """Noise-to-signal ratio of the level to start at, for a picture of ``family``, whose rule is not empty."""
         rule = torch.tensor(self.level[FAMILIES.index(family)]).double()
         return float((rule @ self.standardised(signs)).exp())
 

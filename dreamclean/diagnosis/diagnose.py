@@ -1,7 +1,8 @@
 """Diagnosis: which damage a picture has, and the noise level that matches it, in six evaluations."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from dreamclean.diagnosis.calibration import Calibration
 from dreamclean.diagnosis.rule import read
 from dreamclean.diagnosis.signs import signs
+from dreamclean.initializers.local_level import ABOVE, unevenness
 from dreamclean.levels import Level, Schedule
 from dreamclean.loop import Estimator
 from dreamclean.priors.base import Prior, pad_to_multiple
@@ -30,6 +32,8 @@ _SMALLEST = 32
 BELOW = 0.95
 """White noise starts at this share of its own level: PSNR is flat there, and LPIPS best just below."""
 _LEFT_ALONE = ("clean", "low resolution")
+UNEVEN = 1.5
+"""Even noise looks by this factor louder in some parts (95 %) than in others (5 %), or by less."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Diagnosis:
     """and its correlation with itself a pixel further."""
     nfe: int
     """Evaluations of the prior, per image, of the whole picture or of its crops."""
+    loudest: float | None = None
+    """The ratio of the loudest parts, where noise is so uneven that each part should start at a level of its own."""
 
     def spec(self) -> dict[str, Any]:
         """As JSON-ready values."""
@@ -77,23 +83,40 @@ def diagnose_image(image: Tensor, prior: Prior, estimate: Estimator) -> Diagnosi
     levels = _levels(prior.schedule, calibration.ratios if calibration else RATIOS)
     x = prior.encode(crops(image, min(CROP, prior.native_size or CROP)))
     before = estimate.nfe
-    found = torch.stack([signs(_large(estimate.prior(level.a * x, level).eps)).mean(0) for level in levels]).cpu()
+    answers = [estimate.prior(level.a * x, level).eps for level in levels]
+    found = torch.stack([signs(_large(eps)).mean(0) for eps in answers]).cpu()
     ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
     shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": estimate.nfe - before}
     if calibration is None or len(levels) != len(calibration.ratios):
         family, ratio = read(ratios, rms, correlation)
         noise = ratio * prior.pixel_scale if ratio and family == "white noise" else None
-        return Diagnosis(family, None, {}, noise, _known(ratio, prior.schedule), **shared)
-    return _calibrated(calibration, found, prior, shared)
+        diagnosis = Diagnosis(family, None, {}, noise, _known(ratio, prior.schedule), **shared)
+    else:
+        diagnosis = _calibrated(calibration, found, prior, shared)
+    return replace(diagnosis, loudest=_loudest(diagnosis, answers, prior.schedule))
 
 
 def _calibrated(calibration: Calibration, found: Tensor, prior: Prior, shared: dict[str, Any]) -> Diagnosis:
     probabilities = calibration.probabilities(found)
     family = max(probabilities, key=probabilities.__getitem__)
-    noise = calibration.noise_std(found) if family == "white noise" else None
-    ratio = BELOW * noise / prior.pixel_scale if noise else calibration.best_ratio(found, family)
-    start = None if family in _LEFT_ALONE else _known(ratio, prior.schedule)
-    return Diagnosis(family, probabilities[family], probabilities, noise, start, **shared)
+    noise, ratio = None, None
+    if family == "white noise":
+        noise = calibration.noise_std(found)
+        ratio = BELOW * noise / prior.pixel_scale
+    elif family not in _LEFT_ALONE:
+        ratio = calibration.best_ratio(found, family)
+    return Diagnosis(family, probabilities[family], probabilities, noise, _known(ratio, prior.schedule), **shared)
+
+
+def _loudest(diagnosis: Diagnosis, answers: Sequence[Tensor], schedule: Schedule) -> float | None:
+    """The ratio of the loudest parts of uneven noise; None for even noise and for damage that is none."""
+    if diagnosis.ratio is None or ("noise" not in diagnosis.family and diagnosis.family != "mixed"):
+        return None
+    asked = ABOVE * diagnosis.ratio
+    nearest = min(range(len(answers)), key=lambda k: abs(math.log(diagnosis.ratios[k] / asked)))
+    damage = unevenness(torch.cat(list(answers[nearest]), -1)[None])
+    quiet, loud, loudest = torch.quantile(damage, torch.tensor([0.05, 0.95, 0.99]).to(damage)).tolist()
+    return _known(diagnosis.ratio * loudest, schedule) if loud > UNEVEN * quiet else None
 
 
 def crops(image: Tensor, side: int = CROP) -> Tensor:

@@ -18,5 +18,4 @@ class ForwardNoising(Initializer):
     name = "forward-noising"
 
     def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
-        top = levels[-1]
-        return top.a * start + top.s * noise(start)
+        return levels[-1].latent(start, noise(start))

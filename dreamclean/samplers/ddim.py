@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def ddim_step(estimate: Estimate, to: Level) -> Tensor:
     """x_j = a_j x0 + s_j eps, up or down (paper, Algorithms A1 and A3)."""
-    return to.a * estimate.x0 + to.s * estimate.eps
+    return to.latent(estimate.x0, estimate.eps)
 
 
 class DDIM(Sampler):

@@ -1,0 +1,159 @@
+"""Local-level start: every part of the picture enters the descent at the level of its own damage."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from dreamclean import (
+    DDIM,
+    DPMSolver,
+    Estimator,
+    Initializer,
+    Level,
+    MatchedLevel,
+    Mixture,
+    NoCorrector,
+    Restorer,
+    Sampler,
+)
+from dreamclean.diagnosis.diagnose import UNEVEN, diagnose_image
+from dreamclean.diagnosis.treatment import STEPS, treatment
+from dreamclean.initializers.base import Noise
+from dreamclean.initializers.local_level import Entry, unevenness
+from dreamclean.loop import restore
+
+SIDE, WIDTH = 96, 0.3
+QUIET, LOUD = 0.15, 0.6
+CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
+
+
+def gaussian(seed: int) -> Tensor:
+    return torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+
+
+MEAN = 0.5 * torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(3)) - 0.25
+CLEAN = MEAN + WIDTH * gaussian(4)
+"""A picture in [-1, 1], roughly, that a Gaussian knows: MEAN, standard deviation WIDTH."""
+DAMAGE = torch.full((1, 1, SIDE, SIDE), QUIET)
+DAMAGE[..., SIDE // 2 :] = LOUD
+"""Standard deviation of the noise: quiet on the left, loud on the right."""
+NOISY = CLEAN + DAMAGE * gaussian(5)
+
+
+def prior() -> Mixture:
+    return Mixture.around((MEAN + 1) / 2, std=WIDTH / 2)
+
+
+def halves(x: Tensor) -> tuple[float, float]:
+    """Standard deviation, left and right."""
+    left, right = x.chunk(2, -1)
+    return float(left.std()), float(right.std())
+
+
+class Told(Initializer):
+    """Knows the damage."""
+
+    name = "told"
+
+    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: Estimator, noise: Noise) -> Tensor:
+        estimate.entry = Entry(start, DAMAGE, noise(start))
+        return estimate.entry.latent(levels[-1])
+
+
+def landed(initializer: Initializer, sampler: Sampler) -> Tensor:
+    model = prior()
+    levels = model.schedule.ladder(f"snr:{LOUD}", 40)
+    noise: Noise = lambda x: gaussian(6)  # noqa: E731
+    return restore(NOISY, levels, Estimator(model), initializer, NoCorrector(), sampler, noise, lambda step: None)
+
+
+@pytest.mark.parametrize("sampler", [DDIM(), DPMSolver()])
+def test_every_part_lands_where_clean_pictures_live(sampler: Sampler) -> None:
+    """Around MEAN clean pictures are WIDTH wide. One level for all makes the quiet half too narrow."""
+    quiet, loud = halves(landed(Told(), sampler) - MEAN)
+    assert quiet == pytest.approx(WIDTH, rel=0.04)
+    assert loud == pytest.approx(WIDTH, rel=0.04)
+    assert halves(landed(MatchedLevel(), sampler) - MEAN)[0] < 0.6 * WIDTH
+
+
+def test_the_quiet_part_is_kept_better() -> None:
+    errors = [halves(landed(initializer, DDIM()) - CLEAN) for initializer in (Told(), MatchedLevel())]
+    assert errors[0][0] < 0.8 * errors[1][0]
+    assert errors[0][1] == pytest.approx(errors[1][1], rel=0.02)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.3, 0.6, 1.0])
+def test_above_its_own_level_a_part_has_the_levels_noise(ratio: float) -> None:
+    level = prior().schedule.at(prior().schedule.timestep(ratio))
+    left, right = halves(Entry(NOISY, DAMAGE, gaussian(6)).latent(level) / level.a - CLEAN)
+    assert left == pytest.approx(max(QUIET, level.ratio), rel=0.03)
+    assert right == pytest.approx(max(LOUD, level.ratio), rel=0.03)
+
+
+def test_below_its_own_level_a_part_is_the_samplers() -> None:
+    schedule, x = prior().schedule, torch.zeros_like(NOISY)
+    entry = Entry(NOISY, DAMAGE, gaussian(6))
+    for ratio, left, right in ((1.0, False, False), (0.3, False, True), (0.1, True, True)):
+        level = schedule.at(schedule.timestep(ratio))
+        found = [bool((half == 0).all()) for half in entry(x, level).chunk(2, -1)]
+        assert found == [left, right]
+        assert torch.equal(torch.where(level.ratio > DAMAGE, entry.latent(level), x), entry(x, level))
+    assert torch.equal(entry(x, schedule.clean), x)
+
+
+def test_unevenness_is_the_local_width() -> None:
+    even, uneven = unevenness(gaussian(1)), unevenness(DAMAGE * gaussian(1))
+    assert uneven.shape == (1, 1, SIDE, SIDE)
+    for found in (even, uneven):
+        assert float(found.square().mean()) == pytest.approx(1, abs=1e-4)
+    assert float(even.max() / even.min()) < UNEVEN
+    left, right = (float(half.mean()) for half in uneven.chunk(2, -1))
+    assert right / left > LOUD / QUIET
+    assert torch.isfinite(unevenness(torch.zeros(1, 3, 8, 8))).all()
+
+
+def test_it_costs_an_evaluation() -> None:
+    picture = ((NOISY + 1) / 2).clamp(0, 1)
+    for initializer, nfe in (("matched-level", 5), ("local-level", 6), ("local-level:ratio=0.3", 6)):
+        restorer = Restorer(prior(), strength="snr:0.6", steps=5, initializer=initializer, corrector="none", **CPU)
+        assert restorer(picture, seed=0).nfe == nfe
+
+
+# ------------------------------------------------------------------------------------------- diagnosis
+
+
+def diagnosed(picture: Tensor) -> Any:
+    """By a model that knows the picture, so that its noise estimate is the damage itself."""
+    model = Mixture.around((MEAN + 1) / 2, std=0.02)
+    return diagnose_image(picture, model, Estimator(model)), model.schedule
+
+
+def test_uneven_noise_is_found_and_treated_part_by_part() -> None:
+    found, schedule = diagnosed((MEAN + 1) / 2 + DAMAGE / 4 * gaussian(5))
+    assert found.family == "white noise"
+    assert found.loudest == pytest.approx(LOUD / 2, rel=0.35)
+    recipe = treatment(found, schedule)
+    assert recipe is not None and recipe.initializer is not None
+    assert recipe.initializer["name"] == "dreamclean/local-level"
+    assert float(recipe.initializer["ratio"]) == pytest.approx(found.ratio, rel=1e-3)
+    assert recipe.strength == schedule.timestep(found.loudest)
+
+
+def test_even_noise_has_one_level() -> None:
+    found, schedule = diagnosed((MEAN + 1) / 2 + 0.1 * gaussian(5))
+    assert (found.family, found.loudest) == ("white noise", None)
+    recipe = treatment(found, schedule)
+    assert recipe is not None and recipe.initializer == {"name": "dreamclean/matched-level"}
+
+
+def test_auto_treats_uneven_noise_in_fifteen_evaluations() -> None:
+    model = Mixture.around((MEAN + 1) / 2, std=0.02)
+    picture = (MEAN + 1) / 2 + DAMAGE / 4 * gaussian(5)
+    result = Restorer(model, strength="auto", **CPU)(picture, seed=0)
+    assert result.nfe == 6 + 1 + STEPS
+    assert result.diagnoses[0].loudest is not None
+    again = Restorer(model, recipe=result.recipe, **CPU)(picture)
+    assert torch.equal(again.image, result.image)
