@@ -53,6 +53,7 @@ class Estimator:
         return self._evaluate(self._prior.invert, x, level)
 
     def _evaluate(self, ask: Ask, x: Tensor, level: Level) -> Estimate:
+        self._known = None  # its memory is better used
         began = time.perf_counter()
         estimate = ask(x, level)
         if x.is_cuda:
@@ -75,7 +76,7 @@ class Estimator:
         return estimate
 
     def remember(self, x: Tensor, level: Level, estimate: Estimate) -> None:
-        """Say what the estimate at this very ``x`` is, so that nobody evaluates it again."""
+        """Say what the estimate at this very ``x`` is, so that it need not be evaluated; until another one is."""
         self._known = (x, level, estimate)
 
 

@@ -96,18 +96,21 @@ def test_there_are_fewer_steps_where_fewer_fit() -> None:
         assert (recipe.strength, recipe.steps) == (t, steps)
 
 
-def test_detail_is_the_correctors_gamma() -> None:
+def test_detail_is_how_much_noise_is_drawn_anew() -> None:
     schedule = DDPMSchedule.linear()
 
-    def corrector(family: str, detail: float | None) -> Any:
+    def drawn(family: str, detail: float | None) -> tuple[float, float]:
+        """VPS's gamma and the sampler's eta."""
         recipe = treatment(found(family, 0.2), schedule, detail)
-        assert recipe is not None
-        return recipe.corrector
+        assert recipe is not None and recipe.corrector is not None and recipe.sampler is not None
+        assert recipe.corrector["name"] == ("dreamclean/vps" if "gamma" in recipe.corrector else "dreamclean/none")
+        return float(recipe.corrector.get("gamma", 0)), float(recipe.sampler["eta"])
 
-    assert corrector("mixed", 0.7) == {"name": "dreamclean/vps", "gamma": "0.7", "fused": "true"}
-    assert corrector("white noise", 1.0)["gamma"] == "1"
-    assert corrector("mixed", 0) == corrector("white noise", None) == {"name": "dreamclean/none"}
-    assert float(corrector("blocking", None)["gamma"]) == STRUCTURED > DETAIL["white noise"] == 0
+    assert drawn("mixed", 0.3) == pytest.approx((0.09, 0.6))
+    assert drawn("white noise", 1.0) == (1, 1)
+    assert drawn("mixed", 0) == drawn("white noise", None) == drawn("correlated noise", None) == (0, 0)
+    assert drawn("blocking", None) == drawn("blocking", STRUCTURED) == (0.25, 1)
+    assert DETAIL["white noise"] == 0
 
 
 def test_what_is_left_alone_has_no_treatment() -> None:

@@ -160,10 +160,15 @@ def test_restore_says_what_was_found(cli: Cli, prior: str) -> None:
 
 
 def test_detail_on_the_command_line(cli: Cli, prior: str) -> None:
-    for detail, corrector in (("0.5", {"name": "vps", "gamma": 0.5, "fused": True}), ("0", {"name": "none"})):
+    for detail, corrector, eta in (
+        ("0.4", {"name": "vps", "gamma": 0.16, "fused": True}, 0.8),
+        ("0", {"name": "none"}, 0),
+    ):
         options = ["--prior", prior, "--strength", "auto", "--detail", detail, "--overwrite"]
         assert cli("restore", "in/noisy.png", "-o", "out.png", *options)[0] == 0
-        assert corrector.items() <= json.loads(embedded_recipe(Path("out.png")))["corrector"].items()
+        recipe = json.loads(embedded_recipe(Path("out.png")))
+        assert corrector.items() <= recipe["corrector"].items()
+        assert recipe["sampler"] == {"name": "dpm-solver", "eta": eta}
 
 
 def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Image.Image, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the defaults of a treatment rest on: a grid of recipes, and of blind consistency, on photographs.
 
     python contrib/calibrate/recipes.py PHOTOS              # strengths, steps, samplers, VPS's gamma
+    python contrib/calibrate/recipes.py PHOTOS --drawn      # noise drawn anew: VPS's gamma, the sampler's eta, both
     python contrib/calibrate/recipes.py PHOTOS --consistent # low frequencies kept, as a known operator would
 
 Eight crops of 160 x 160, from photographs made smaller by 0.8. Prints PSNR and LPIPS, means over the crops, and
@@ -14,11 +15,24 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from damage import blurred
 from dreamclean_bench.metrics import lpips
 from dreamclean_bench.tasks import find_task, shown
 from torch import Tensor
 
-from dreamclean import DDIM, VPS, Corrector, Downsample, DPMSolver, MatchedLevel, NoCorrector, Picture, Prior, Sampler
+from dreamclean import (
+    DDIM,
+    JPEG,
+    VPS,
+    Corrector,
+    Downsample,
+    DPMSolver,
+    MatchedLevel,
+    NoCorrector,
+    Picture,
+    Prior,
+    Sampler,
+)
 from dreamclean.device import pick_dtype
 from dreamclean.loop import Estimator, restore
 from dreamclean.pictures import is_picture
@@ -42,11 +56,15 @@ KEPT = {"jpeg-10": 0.1, "jpeg-cascade": 0.08, "sr4-noisy": 0.2}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
+    parser.add_argument("--drawn", action="store_true", help="compare ways to draw noise anew")
     parser.add_argument("--consistent", action="store_true", help="compare with and without low frequencies kept")
     options = parser.parse_args()
     prior = host().default_prior()
     prior.prepare(torch.device("cpu"), pick_dtype(None, torch.device("cpu")))
     clean = crops(options.photos)
+    if options.drawn:
+        drawn(prior, clean)
+        return
     for task, ratios in RATIOS.items():
         damaged = measured(task, clean)
         report(task, "input", damaged, damaged, clean)
@@ -60,6 +78,19 @@ def main() -> None:
                 kept = Downsample(factor=factor, noise=noise) if factor else None
                 result = run(prior, damaged, KEPT[task], 8, 0.4, DPMSolver(), kept)
                 report(task, f"means of {factor} x {factor} kept, noise {noise}", result, damaged, clean)
+
+
+def drawn(prior: Prior, clean: Tensor) -> None:
+    """Each level's gamma and eta, for damage of the bench and for noise that was smoothed and compressed."""
+    noise = blurred(torch.randn(clean.shape, generator=torch.Generator().manual_seed(3)), 0.7)
+    noisy = JPEG(quality=(90,)).degrade((clean + 10 / 255 * noise / noise.std()).clamp(0, 1))
+    cases = {"correlated": (noisy, 0.11), **{task: (measured(task, clean), ratio) for task, ratio in KEPT.items()}}
+    for name, (damaged, ratio) in cases.items():
+        report(name, "input", damaged, damaged, clean)
+        for gamma in (0.0, 0.25, 0.4, 0.6):
+            for eta in (0.0, 0.5, 1.0):
+                result = run(prior, damaged, ratio, 8, gamma, DPMSolver(eta=eta))
+                report(name, f"gamma {gamma}, eta {eta}", result, damaged, clean)
 
 
 def crops(folder: Path) -> Tensor:
