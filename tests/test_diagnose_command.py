@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,7 @@ def test_one_bad_file_of_a_folder_does_not_stop_the_others(cli: Cli, prior: str)
 def test_words() -> None:
     sure = Diagnosis("white noise", 0.987, {}, 0.1, 0.2, [], [], [], 6)
     assert words(sure) == "white noise (99% sure), standard deviation 25.5 of 255; start at snr:0.2"
+    assert words(replace(sure, loudest=0.3)).endswith("255, uneven; start at snr:0.2, its loudest parts at snr:0.3")
     assert (
         words(Diagnosis("low resolution", None, {}, None, None, [], [], [], 6))
         == "low resolution, better left as it is"

@@ -32,7 +32,11 @@ from dreamclean.plugins import host
 RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 SHARES = (2, 3, 2, 2, 2, 2)
 LEARNT = ("correlated noise", "blocking", "mixed")
-"""The families whose best level is learnt: white noise has its own, the others are left alone."""
+"""The families whose best level is learnt: white noise has its own, the others are left alone.
+
+That of blocking is learnt with --sharp alone: photographs are often compressed themselves, and a restoration that
+takes out such damage would look worse than none.
+"""
 SIDE = 160
 LPIPS_WEIGHT = 8.0
 """dB that a unit of LPIPS is worth: the level asked for is the best in PSNR - 8 LPIPS."""
@@ -43,6 +47,10 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--prior", help="name:key=value,...; the default prior unless said")
     parser.add_argument("--count", type=int, default=1000, help="samples")
+    parser.add_argument("--families", help="only these, separated by commas")
+    parser.add_argument(
+        "--sharp", action="store_true", help="smaller copies only, where the photograph's own flaws are gone"
+    )
     parser.add_argument("--first", type=int, default=0, help="number of the first sample, which seeds it")
     parser.add_argument("--data", type=Path, nargs="+", default=[Path("calibration.pt")], help="where samples are kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("calibration.json"))
@@ -54,8 +62,9 @@ def main() -> None:
     samples = [sample for path in options.data if path.is_file() for sample in torch.load(path)]
     if len(options.data) == 1:
         collect(samples, prior, options)
-    options.output.write_text(fit(samples).model_dump_json())
-    print(f"{options.output}: from {len(samples)} samples")
+    if {sample["family"] for sample in samples} == set(FAMILIES):
+        options.output.write_text(fit(samples).model_dump_json())
+        print(f"{options.output}: from {len(samples)} samples")
 
 
 def collect(samples: list[dict[str, Any]], prior: Prior, options: argparse.Namespace) -> None:
@@ -63,17 +72,19 @@ def collect(samples: list[dict[str, Any]], prior: Prior, options: argparse.Names
     levels = [prior.schedule.at(prior.schedule.timestep(ratio)) for ratio in RATIOS]
     saved = time.time()
     restorer = Restorer(prior, device="cpu", strength="auto")
+    families = options.families.split(",") if options.families else FAMILIES
+    shares = [SHARES[FAMILIES.index(family)] for family in families]
     while len(samples) < options.count:
         random.seed(options.first + len(samples))
         generator = torch.Generator().manual_seed(options.first + len(samples))
         pixels = Picture.open(random.choice(files)).pixels
         while min(pixels.shape[-2:]) < SIDE:
             pixels = Picture.open(random.choice(files)).pixels
-        clean = crop(pixels)
-        family = random.choices(FAMILIES, SHARES)[0]
+        clean = crop(pixels, options.sharp)
+        family = random.choices(families, shares)[0]
         picture, std = damaged(clean, family, generator)
         sample = {"family": family, "std": std, "signs": examine(prior, levels, picture)}
-        if family in LEARNT:
+        if family in LEARNT and (family != "blocking" or options.sharp):
             sample["worth"] = [worth(restorer, family, level, clean, picture) for level in levels]
         samples.append({**sample, "ratios": [level.ratio for level in levels]})
         if time.time() - saved > 60 or len(samples) == options.count:
@@ -82,9 +93,9 @@ def collect(samples: list[dict[str, Any]], prior: Prior, options: argparse.Names
             saved = time.time()
 
 
-def crop(pixels: Tensor) -> Tensor:
+def crop(pixels: Tensor, sharp: bool) -> Tensor:
     """A random crop, of the photograph or of a smaller, sharper copy."""
-    if random.random() < 0.35:
+    if sharp or random.random() < 0.35:
         scale = max(random.uniform(0.55, 0.95), SIDE / min(pixels.shape[-2:]))
         size = [round(side * scale) for side in pixels.shape[-2:]]
         pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 1)
@@ -114,6 +125,7 @@ def fit(samples: list[dict[str, Any]]) -> Calibration:
     families = torch.tensor([FAMILIES.index(sample["family"]) for sample in samples])
     noise = torch.tensor([sample["std"] for sample in samples]).double()
     white = (families == FAMILIES.index("white noise")) & (noise > 0)
+    learnt = torch.tensor(["worth" in sample for sample in samples])
     best = torch.tensor([best_level(sample) if "worth" in sample else 0.0 for sample in samples]).double()
     return Calibration(
         ratios=list(samples[0]["ratios"]),
@@ -122,7 +134,9 @@ def fit(samples: list[dict[str, Any]]) -> Calibration:
         family=[rounded(row) for row in logistic(x, families)],
         noise=rounded(ridge(with_squares(x[white]), noise[white].log(), 3e-3)),
         level=[
-            rounded(ridge(x[families == k], best[families == k], 3e-2)) if family in LEARNT else []
+            rounded(ridge(x[learnt & (families == k)], best[learnt & (families == k)], 3e-2))
+            if family in LEARNT
+            else []
             for k, family in enumerate(FAMILIES)
         ],
     )
@@ -144,13 +158,15 @@ def ridge(x: Tensor, target: Tensor, weight: float) -> Tensor:
     return torch.linalg.solve(x.T @ x + penalty, x.T @ target)
 
 
-def logistic(x: Tensor, target: Tensor, weight: float = 3e-3) -> Tensor:
+def logistic(x: Tensor, target: Tensor, weight: float = 3e-4) -> Tensor:
+    """Rules for the families; each counts by the square root of its samples (found best by cross-validation)."""
+    shares = target.bincount(minlength=len(FAMILIES)).rsqrt().double()
     rules = torch.zeros(len(FAMILIES), x.shape[1], dtype=torch.float64, requires_grad=True)
     solver = torch.optim.LBFGS([rules], max_iter=500, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         solver.zero_grad()
-        value = F.cross_entropy(x @ rules.T, target) + weight / 2 * rules[:, :-1].square().sum()
+        value = F.cross_entropy(x @ rules.T, target, weight=shares) + weight / 2 * rules[:, :-1].square().sum()
         value.backward()
         return value
 

@@ -55,6 +55,8 @@ def words(diagnosis: "Diagnosis") -> str:
         said += f" ({diagnosis.sure:.0%} sure)"
     if diagnosis.noise is not None:
         said += f", standard deviation {diagnosis.noise * 255:.1f} of 255"
-    if diagnosis.loudest is not None and diagnosis.ratio:
-        said += f", uneven, up to {diagnosis.loudest / diagnosis.ratio:.2g} times that"
-    return said + (", better left as it is" if diagnosis.ratio is None else f"; start at snr:{diagnosis.ratio:.3g}")
+    if diagnosis.ratio is None:
+        return said + ", better left as it is"
+    if diagnosis.loudest is None:
+        return said + f"; start at snr:{diagnosis.ratio:.3g}"
+    return said + f", uneven; start at snr:{diagnosis.ratio:.3g}, its loudest parts at snr:{diagnosis.loudest:.3g}"
