@@ -37,7 +37,6 @@ LEARNT = ("correlated noise", "blocking", "mixed")
 That of blocking is learnt with --sharp alone: photographs are often compressed themselves, and a restoration that
 takes out such damage would look worse than none.
 """
-SIDE = 160
 LPIPS_WEIGHT = 8.0
 """dB that a unit of LPIPS is worth: the level asked for is the best in PSNR - 8 LPIPS."""
 
@@ -51,6 +50,8 @@ def main() -> None:
     parser.add_argument(
         "--sharp", action="store_true", help="smaller copies only, where the photograph's own flaws are gone"
     )
+    parser.add_argument("--held-out", type=int, help="every N-th photograph only, which the prior's training left out")
+    parser.add_argument("--side", type=int, default=160, help="of the crops in pixels")
     parser.add_argument("--first", type=int, default=0, help="number of the first sample, which seeds it")
     parser.add_argument("--data", type=Path, nargs="+", default=[Path("calibration.pt")], help="where samples are kept")
     parser.add_argument("-o", "--output", type=Path, default=Path("calibration.json"))
@@ -69,6 +70,7 @@ def main() -> None:
 
 def collect(samples: list[dict[str, Any]], prior: Prior, options: argparse.Namespace) -> None:
     files = sorted(path for path in options.photos.iterdir() if is_picture(path))
+    files = files[options.held_out - 1 :: options.held_out] if options.held_out else files
     levels = [prior.schedule.at(prior.schedule.timestep(ratio)) for ratio in RATIOS]
     saved = time.time()
     restorer = Restorer(prior, device="cpu", strength="auto")
@@ -78,14 +80,15 @@ def collect(samples: list[dict[str, Any]], prior: Prior, options: argparse.Names
         random.seed(options.first + len(samples))
         generator = torch.Generator().manual_seed(options.first + len(samples))
         pixels = Picture.open(random.choice(files)).pixels
-        while min(pixels.shape[-2:]) < SIDE:
+        while min(pixels.shape[-2:]) < options.side:
             pixels = Picture.open(random.choice(files)).pixels
-        clean = crop(pixels, options.sharp)
+        clean = crop(pixels, options.side, options.sharp)
         family = random.choices(families, shares)[0]
         picture, std = damaged(clean, family, generator)
         sample = {"family": family, "std": std, "signs": examine(prior, levels, picture)}
         if family in LEARNT and (family != "blocking" or options.sharp):
             sample["worth"] = [worth(restorer, family, level, clean, picture) for level in levels]
+        sample["held out"] = options.held_out is not None
         samples.append({**sample, "ratios": [level.ratio for level in levels]})
         if time.time() - saved > 60 or len(samples) == options.count:
             torch.save(samples, options.data[0])
@@ -93,14 +96,14 @@ def collect(samples: list[dict[str, Any]], prior: Prior, options: argparse.Names
             saved = time.time()
 
 
-def crop(pixels: Tensor, sharp: bool) -> Tensor:
+def crop(pixels: Tensor, side: int, sharp: bool) -> Tensor:
     """A random crop, of the photograph or of a smaller, sharper copy."""
     if sharp or random.random() < 0.35:
-        scale = max(random.uniform(0.55, 0.95), SIDE / min(pixels.shape[-2:]))
-        size = [round(side * scale) for side in pixels.shape[-2:]]
+        scale = max(random.uniform(0.55, 0.95), side / min(pixels.shape[-2:]))
+        size = [round(length * scale) for length in pixels.shape[-2:]]
         pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 1)
-    top, left = (random.randint(0, side - SIDE) for side in pixels.shape[-2:])
-    return pixels[..., top : top + SIDE, left : left + SIDE].contiguous()
+    top, left = (random.randint(0, length - side) for length in pixels.shape[-2:])
+    return pixels[..., top : top + side, left : left + side].contiguous()
 
 
 @torch.no_grad()
@@ -119,12 +122,21 @@ def worth(restorer: Restorer, family: str, level: Level, clean: Tensor, picture:
 
 
 def fit(samples: list[dict[str, Any]]) -> Calibration:
+    """The rules; where there are samples of photographs that training left out, the noise's is set right by them."""
     x = torch.stack([sample["signs"].flatten() for sample in samples]).double()
     mean, spread = x.mean(0), x.std(0).clamp(min=1e-3)
     x = torch.cat([((x - mean) / spread).clamp(-4, 4), torch.ones(len(x), 1)], 1).double()
     families = torch.tensor([FAMILIES.index(sample["family"]) for sample in samples])
     noise = torch.tensor([sample["std"] for sample in samples]).double()
     white = (families == FAMILIES.index("white noise")) & (noise > 0)
+    held = white & torch.tensor([sample.get("held out", False) for sample in samples])
+    rule = ridge(with_squares(x[white & ~held]), noise[white & ~held].log(), 3e-3)
+    if held.any():
+        line = torch.stack([with_squares(x[held]) @ rule, torch.ones(int(held.sum())).double()], 1)
+        slope, constant = torch.linalg.lstsq(line, noise[held].log()).solution.tolist()
+        rule *= slope
+        rule[-1] += constant
+        print(f"on photographs left out: log noise = {slope:.4f} log estimate {constant:+.4f}")
     learnt = torch.tensor(["worth" in sample for sample in samples])
     best = torch.tensor([best_level(sample) if "worth" in sample else 0.0 for sample in samples]).double()
     return Calibration(
@@ -132,7 +144,7 @@ def fit(samples: list[dict[str, Any]]) -> Calibration:
         mean=rounded(mean),
         spread=rounded(spread),
         family=[rounded(row) for row in logistic(x, families)],
-        noise=rounded(ridge(with_squares(x[white]), noise[white].log(), 3e-3)),
+        noise=rounded(rule),
         level=[
             rounded(ridge(x[learnt & (families == k)], best[learnt & (families == k)], 3e-2))
             if family in LEARNT
