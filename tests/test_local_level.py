@@ -13,6 +13,7 @@ from dreamclean import (
     Estimator,
     Initializer,
     Level,
+    LocalLevel,
     MatchedLevel,
     Mixture,
     NoCorrector,
@@ -113,6 +114,15 @@ def test_unevenness_is_the_local_width() -> None:
     left, right = (float(half.mean()) for half in uneven.chunk(2, -1))
     assert right / left > LOUD / QUIET
     assert torch.isfinite(unevenness(torch.zeros(1, 3, 8, 8))).all()
+
+
+@pytest.mark.parametrize("ratio", [0.2, None])
+def test_the_damage_is_as_loud_as_said(ratio: float | None) -> None:
+    estimate = Estimator(prior())
+    levels = prior().schedule.ladder("snr:0.6", 5)
+    LocalLevel(ratio=ratio)(NOISY, levels, estimate, lambda x: gaussian(6))
+    assert isinstance(estimate.entry, Entry)
+    assert float(estimate.entry.damage.square().mean().sqrt()) == pytest.approx(ratio or levels[-1].ratio, rel=1e-3)
 
 
 def test_it_costs_an_evaluation() -> None:
