@@ -1,0 +1,23 @@
+"""A value that is not finite stops a run, whichever it is and wherever it lies."""
+
+import math
+
+import pytest
+import torch
+
+from dreamclean.finite import NotFinite, finite
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 17, 47])
+def test_one_bad_value_is_found(value: float, place: int) -> None:
+    x = torch.linspace(-1, 1, 48).reshape(1, 3, 4, 4)
+    assert finite(x, "nobody", "nothing") is x
+    x.view(-1)[place] = value
+    with pytest.raises(NotFinite, match="^the network gave values that are not finite; do this$"):
+        finite(x, "the network", "do this")
+
+
+def test_nothing_is_finite() -> None:
+    x = torch.zeros(0, 3, 4, 4)
+    assert finite(x, "nobody", "nothing") is x
