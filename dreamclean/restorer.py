@@ -16,6 +16,7 @@ from dreamclean.diagnosis.auto import restore_auto
 from dreamclean.diagnosis.diagnose import Diagnosis, diagnose_image
 from dreamclean.errors import DreamCleanError
 from dreamclean.finite import NotFinite, finite
+from dreamclean.given import check_shape, check_values
 from dreamclean.loop import Estimator, Step, restore
 from dreamclean.operators.base import Operator
 from dreamclean.operators.noise import with_noise
@@ -139,7 +140,7 @@ class Restorer:
         a sequence with one seed for each image.
         """
         if isinstance(image, Tensor):
-            _check(image, self.operator is None or self.operator.viewable)
+            check_values(image, self.operator is None or self.operator.viewable)
             return self._run(image, self.operator, seed, trace, on_step)
         picture = Picture.of(image)
         operator, pixels = self.operator, picture.pixels
@@ -158,10 +159,10 @@ class Restorer:
     def diagnose(self, image: Path | str | Image.Image | Tensor) -> Diagnosis:
         """What damage a path, a PIL image or a tensor (1, 3, H, W) in [0, 1] has, by the prior's own answers."""
         if isinstance(image, Tensor):
-            _check(image, True)
+            check_values(image, True)
         else:
             image = Picture.of(image).pixels
-        _check_shape(image, None)
+        check_shape(image, None)
         if self.prior.space != "pixel" or len(image) > 1:
             raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
         self._prepare()
@@ -176,7 +177,7 @@ class Restorer:
         trace: bool,
         on_step: Listener | None,
     ) -> Restoration:
-        _check_shape(y, operator)
+        check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
         self._prepare()
         if self.recipe.strength == "auto":
@@ -234,24 +235,3 @@ def _recipe(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
     return read_recipe(Path(recipe)) if isinstance(recipe, Path | str) else make_recipe(**recipe or {})
-
-
-def _check(image: Tensor, picture: bool) -> None:
-    if not image.is_floating_point():
-        raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
-    if not image.isfinite().all() or (picture and image.abs().max() > 8):
-        raise DreamCleanError("the tensor's values are not in [0, 1]; scale them (8-bit values: divide by 255)")
-
-
-def _check_shape(y: Tensor, operator: Operator | None) -> None:
-    channels = "3" if operator is None else "C"
-    if y.numel() == 0 or ((operator is None or operator.viewable) and y.ndim != 4):
-        raise DreamCleanError(f"the tensor is {tuple(y.shape)}; give (B, {channels}, H, W), one image or more")
-    if operator is None and y.shape[1] != 3:
-        raise DreamCleanError(f"the tensor is {tuple(y.shape)}; give (B, 3, H, W)")
-    if operator is not None:
-        fitting = operator.degrade(torch.zeros(operator.image_shape(y), dtype=y.dtype, device=y.device)).shape
-        if fitting != y.shape:
-            raise DreamCleanError(
-                f"the measurement is {tuple(y.shape)}, {operator.name} makes {tuple(fitting)}; give what it makes"
-            )

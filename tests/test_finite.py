@@ -14,7 +14,7 @@ def test_one_bad_value_is_found(value: float, place: int) -> None:
     x = torch.linspace(-1, 1, 48).reshape(1, 3, 4, 4)
     assert finite(x, "nobody", "nothing") is x
     x.view(-1)[place] = value
-    with pytest.raises(NotFinite, match="^the network gave values that are not finite; do this$"):
+    with pytest.raises(NotFinite, match=r"^the network gave values that are not finite; do this$"):
         finite(x, "the network", "do this")
 
 
