@@ -2,6 +2,7 @@
 
     python contrib/calibrate/uneven.py PHOTOS          # one level for the picture against local-level, both blind
     python contrib/calibrate/uneven.py PHOTOS --fit    # what CONTRAST and UNEVEN of the kernel rest on
+    python contrib/calibrate/uneven.py PHOTO --picture OUT.jpg --at 200 100   # to look at: damaged, one level, auto
 
 The same eight crops as ``recipes.py``. Noise: Poisson at three rates, from quiet at the left to loud at the right, a
 camera's (shot and read noise in linear light), and even noise, where nothing should change.
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from recipes import crops, report
 from torch import Tensor
 
-from dreamclean import Restorer
+from dreamclean import Picture, Restorer
 from dreamclean.diagnosis.treatment import treatment
 from dreamclean.initializers.local_level import ABOVE, unevenness
 
@@ -26,7 +27,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--fit", action="store_true", help="the local width of estimates against the true noise")
+    parser.add_argument("--picture", type=Path, help="of a part of one photograph, 256 x 256, noise 3 to 60")
+    parser.add_argument("--at", type=int, nargs=2, default=(0, 0), help="its left and upper edge")
     options = parser.parse_args()
+    if options.picture:
+        picture(options.photos, *options.at, options.picture)
+        return
     clean = crops(options.photos)
     restorer = Restorer(device="cpu", strength="auto")
     if options.fit:
@@ -52,15 +58,30 @@ def noisy(clean: Tensor, std: Tensor) -> Tensor:
     return (y.clamp(0, 1) * 255).round() / 255
 
 
+def picture(photo: Path, left: int, top: int, target: Path) -> None:
+    clean = Picture.open(photo).pixels[..., top : top + 256, left : left + 256]
+    damaged = noisy(clean, torch.linspace(3, 60, clean.shape[-1]).div(255).expand_as(clean))
+    strip = [damaged, *(image[0] for image in treated(Restorer(device="cpu", strength="auto"), damaged))]
+    for name, image in zip(("input", "one level", "auto"), strip, strict=True):
+        report("3 to 60", name, image, damaged, clean)
+    Picture(clean).with_pixels(torch.cat(strip, -1)).save(target, quality=92)
+
+
+def treated(restorer: Restorer, image: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """The image (1, 3, H, W) restored from one level, and as auto does, in 8 bits."""
+    found = restorer.diagnose(image)
+    for how, diagnosis in (("one level", replace(found, loudest=None)), ("auto", found)):
+        recipe = treatment(diagnosis, restorer.prior.schedule)
+        result = restorer.with_recipe(recipe)(image, seed=0).image if recipe else image
+        yield (result * 255).round() / 255, how
+
+
 def compare(restorer: Restorer, name: str, clean: Tensor, damaged: Tensor) -> None:
     report(name, "input", damaged, damaged, clean)
     results: dict[str, list[Tensor]] = {"one level": [], "auto": []}
     for image in damaged:
-        found = restorer.diagnose(image[None])
-        for how, diagnosis in (("one level", replace(found, loudest=None)), ("auto", found)):
-            recipe = treatment(diagnosis, restorer.prior.schedule)
-            result = restorer.with_recipe(recipe)(image[None], seed=0).image if recipe else image[None]
-            results[how].append((result * 255).round() / 255)
+        for result, how in treated(restorer, image[None]):
+            results[how].append(result)
     for how, images in results.items():
         report(name, how, torch.cat(images), damaged, clean)
 
