@@ -42,9 +42,9 @@ def main() -> None:
     if options.size:
         print(json.dumps(measure(pictures, *options.size)))
         return
+    sizes(options.folder)  # first: a process's peak is at least what its parent had in memory when it was started
     if not options.sizes:
         tiles(pictures[: options.limit])
-    sizes(options.folder)
 
 
 def tiles(pictures: list[Path]) -> None:

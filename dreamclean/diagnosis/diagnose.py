@@ -1,6 +1,5 @@
 """Diagnosis: which damage a picture has, and the noise level that matches it, in six evaluations."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from torch import Tensor
 from dreamclean.diagnosis.calibration import Calibration
 from dreamclean.diagnosis.rule import read
 from dreamclean.diagnosis.signs import signs
-from dreamclean.initializers.local_level import ABOVE, unevenness
+from dreamclean.initializers.local_level import telling, unevenness
 from dreamclean.levels import Level, Schedule
 from dreamclean.loop import Estimator
 from dreamclean.priors.base import Prior, pad_to_multiple
@@ -32,6 +31,7 @@ _SMALLEST = 32
 BELOW = 0.95
 """White noise starts at this share of its own level: PSNR is flat there, and LPIPS best just below."""
 _LEFT_ALONE = ("clean", "low resolution")
+_NOISY = ("white noise", "correlated noise", "mixed")
 UNEVEN = 1.5
 """Even noise looks by this factor louder in some parts (95 %) than in others (5 %), or by less."""
 
@@ -110,11 +110,10 @@ def _calibrated(calibration: Calibration, found: Tensor, prior: Prior, shared: d
 
 def _loudest(diagnosis: Diagnosis, answers: Sequence[Tensor], schedule: Schedule) -> float | None:
     """The ratio of the loudest parts of uneven noise; None for even noise and for damage that is none."""
-    if diagnosis.ratio is None or ("noise" not in diagnosis.family and diagnosis.family != "mixed"):
+    if diagnosis.ratio is None or diagnosis.family not in _NOISY:
         return None
-    asked = ABOVE * diagnosis.ratio
-    nearest = min(range(len(answers)), key=lambda k: abs(math.log(diagnosis.ratios[k] / asked)))
-    damage = unevenness(torch.cat(list(answers[nearest]), -1)[None])
+    answer = torch.cat(list(answers[telling(diagnosis.ratios, diagnosis.ratio)]), -1)[None]
+    damage = unevenness(answer)
     quiet, loud, loudest = torch.quantile(damage, torch.tensor([0.05, 0.95, 0.99]).to(damage)).tolist()
     return _known(diagnosis.ratio * loudest, schedule) if loud > UNEVEN * quiet else None
 

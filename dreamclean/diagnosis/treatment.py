@@ -22,10 +22,11 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
         return None
     detail = DETAIL.get(diagnosis.family, STRUCTURED) if detail is None else detail
     gamma, eta = detail**2, min(1.0, 2 * detail)
-    top = schedule.timestep(diagnosis.loudest or diagnosis.ratio)
-    local = f"dreamclean/local-level:ratio={diagnosis.ratio:.4g}"
+    initializer, top = "dreamclean/matched-level", schedule.timestep(diagnosis.ratio)
+    if diagnosis.loudest is not None:
+        initializer, top = f"dreamclean/local-level:ratio={diagnosis.ratio:.4g}", schedule.timestep(diagnosis.loudest)
     return make_recipe(
-        initializer=local if diagnosis.loudest else "dreamclean/matched-level",
+        initializer=initializer,
         corrector=f"dreamclean/vps:gamma={gamma:g},fused=true" if gamma else "dreamclean/none",
         sampler=f"dreamclean/dpm-solver:eta={eta:g}",
         strength=top,

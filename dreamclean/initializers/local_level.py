@@ -39,7 +39,7 @@ class LocalLevel(Initializer):
 
     def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
         ratio = self.ratio or levels[-1].ratio
-        asked = min(levels[1:], key=lambda level: abs(math.log(level.ratio / (ABOVE * ratio))))
+        asked = levels[1:][telling([level.ratio for level in levels[1:]], ratio)]
         damage = ratio * unevenness(estimate.prior(asked.a * start, asked).eps)
         estimate.entry = Entry(start, damage, noise(start))
         return estimate.entry.latent(levels[-1])
@@ -61,6 +61,11 @@ class Entry:
     def __call__(self, x: Tensor, level: Level) -> Tensor:
         """The latent ``x`` of ``level``, with the picture where it is not yet on its way."""
         return torch.where(self.damage < level.ratio, self.latent(level), x)
+
+
+def telling(ratios: Sequence[float], ratio: float) -> int:
+    """Where in ``ratios`` the level lies whose noise estimate shows best how damage of ``ratio`` is spread."""
+    return min(range(len(ratios)), key=lambda k: abs(math.log(ratios[k] / (ABOVE * ratio))))
 
 
 def unevenness(eps: Tensor, side: int = 17) -> Tensor:
