@@ -22,18 +22,22 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prior: dict[str, Any] | None = Field(None, description="The model of clean images")
-    operator: dict[str, Any] | None = Field(None, description="The known degradation; none: blind")
-    initializer: dict[str, Any] | None = Field(None, description="The way to the top noise level")
-    corrector: dict[str, Any] | None = Field(None, description="The move within each noise level")
-    sampler: dict[str, Any] | None = Field(None, description="The step to the next lower noise level")
-    strength: float | str | None = Field(None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
-    steps: int | None = Field(None, ge=1, description="Steps from the top level to the picture")
-    detail: float | None = Field(None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample")
-    samples: int | None = Field(None, ge=1, description="With auto: the mean of so many results")
-    tile: int | None = Field(None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of each image's random numbers")
-    dtype: str | None = Field(None, description="Precision of the prior's network: float32, bfloat16 or float16")
+    prior: dict[str, Any] | None = Field(default=None, description="The model of clean images")
+    operator: dict[str, Any] | None = Field(default=None, description="The known degradation; none: blind")
+    initializer: dict[str, Any] | None = Field(default=None, description="The way to the top noise level")
+    corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
+    sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
+    strength: float | str | None = Field(
+        default=None, description="Top noise level: a timestep, snr:R for s/a = R, or auto"
+    )
+    steps: int | None = Field(default=None, ge=1, description="Steps from the top level to the picture")
+    detail: float | None = Field(default=None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample")
+    samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results")
+    tile: int | None = Field(default=None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of each image's random numbers")
+    dtype: str | None = Field(
+        default=None, description="Precision of the prior's network: float32, bfloat16 or float16"
+    )
     versions: dict[str, str] = Field(default_factory=dict, description="Packages that made the picture")
 
     @field_validator(*KINDS, mode="before")

@@ -27,9 +27,11 @@ class Corrector(Component):
 class ScoreCorrector(Corrector):
     """x <- x - gamma s eps + c(gamma) s z, repeated ``steps`` times; c is what the subclasses differ in."""
 
-    gamma: float = Field(0.05, gt=0, le=1, description="Step size gamma")
-    steps: int = Field(1, ge=1, description="Repetitions M at each level")
-    projected: bool = Field(True, description="With a known operator: see the estimate after projection, not before")
+    gamma: float = Field(default=0.05, gt=0, le=1, description="Step size gamma")
+    steps: int = Field(default=1, ge=1, description="Repetitions M at each level")
+    projected: bool = Field(
+        default=True, description="With a known operator: see the estimate after projection, not before"
+    )
 
     @abstractmethod
     def noise_scale(self) -> float:

@@ -23,7 +23,9 @@ class VPS(ScoreCorrector):
     """
 
     name = "vps"
-    fused: bool = Field(False, description="Hand the corrected noise on to the sampler: no evaluation of its own there")
+    fused: bool = Field(
+        default=False, description="Hand the corrected noise on to the sampler: no evaluation of its own there"
+    )
 
     @model_validator(mode="after")
     def _fused_needs_projection(self) -> "VPS":

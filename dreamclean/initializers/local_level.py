@@ -34,7 +34,7 @@ class LocalLevel(Initializer):
 
     name = "local-level"
     ratio: float | None = Field(
-        None, gt=0, description="Root mean square of the damage, a noise-to-signal ratio; none: the strength's"
+        default=None, gt=0, description="Root mean square of the damage, a noise-to-signal ratio; none: the strength's"
     )
 
     def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:

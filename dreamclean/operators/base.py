@@ -33,8 +33,12 @@ class Operator(Component):
     viewable: ClassVar[bool] = True
     """Whether a measurement is a picture, (B, 1 or 3, h, w) near [0, 1]."""
 
-    noise: float = Field(0.0, ge=0, description="Standard deviation of Gaussian measurement noise, [0, 1] scale")
-    poisson: float = Field(0.0, ge=0, description="Rate of Poisson noise: y = P(255 rate Ax) / (255 rate); 0: none")
+    noise: float = Field(
+        default=0.0, ge=0, description="Standard deviation of Gaussian measurement noise, [0, 1] scale"
+    )
+    poisson: float = Field(
+        default=0.0, ge=0, description="Rate of Poisson noise: y = P(255 rate Ax) / (255 rate); 0: none"
+    )
 
     @abstractmethod
     def degrade(self, x: Tensor) -> Tensor:

@@ -24,15 +24,17 @@ class Blur(SeparableOperator):
     """
 
     name = "blur"
-    shape: Literal["uniform", "gaussian", "motion", "file"] = Field("uniform", description="Form of the kernel")
-    size: int = Field(9, ge=1, description="Uniform, Gaussian: side of the kernel, an odd number of pixels")
+    shape: Literal["uniform", "gaussian", "motion", "file"] = Field(default="uniform", description="Form of the kernel")
+    size: int = Field(default=9, ge=1, description="Uniform, Gaussian: side of the kernel, an odd number of pixels")
     std: FloatList = Field(
-        (3.0,), min_length=1, max_length=2, description="Gaussian: pixels; vertical/horizontal if two"
+        default=(3.0,), min_length=1, max_length=2, description="Gaussian: pixels; vertical/horizontal if two"
     )
-    length: float = Field(15.0, ge=1, description="Motion: length in pixels")
-    angle: float = Field(0.0, description="Motion: degrees anticlockwise from the horizontal")
-    file: Path | None = Field(None, description="File: a picture of the kernel, brighter is heavier")
-    boundary: Boundary = Field("reflect", description="Beyond the border: the image mirrored, black, or its other side")
+    length: float = Field(default=15.0, ge=1, description="Motion: length in pixels")
+    angle: float = Field(default=0.0, description="Motion: degrees anticlockwise from the horizontal")
+    file: Path | None = Field(default=None, description="File: a picture of the kernel, brighter is heavier")
+    boundary: Boundary = Field(
+        default="reflect", description="Beyond the border: the image mirrored, black, or its other side"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Blur":

@@ -13,7 +13,7 @@ class Colorize(LinearOperator):
 
     name = "colorize"
     weights: FloatList = Field(
-        (0.3333, 0.3334, 0.3333), min_length=3, max_length=3, description="Weights of red, green and blue"
+        default=(0.3333, 0.3334, 0.3333), min_length=3, max_length=3, description="Weights of red, green and blue"
     )
 
     def image_shape(self, y: Tensor) -> torch.Size:

@@ -16,8 +16,10 @@ class Downsample(SeparableOperator):
     """
 
     name = "downsample"
-    factor: int = Field(4, ge=1, description="Factor by which each side shrinks")
-    method: Literal["average", "bicubic"] = Field("average", description="Mean of blocks, or bicubic (a = -0.5)")
+    factor: int = Field(default=4, ge=1, description="Factor by which each side shrinks")
+    method: Literal["average", "bicubic"] = Field(
+        default="average", description="Mean of blocks, or bicubic (a = -0.5)"
+    )
 
     def full_size(self, size: int) -> int:
         return size * self.factor

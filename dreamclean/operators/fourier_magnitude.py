@@ -16,7 +16,9 @@ class FourierMagnitude(Operator):
 
     name = "fourier-magnitude"
     viewable: ClassVar[bool] = False
-    oversample: float = Field(2.0, ge=1, description="Padded side over image side (2: the image is fully determined)")
+    oversample: float = Field(
+        default=2.0, ge=1, description="Padded side over image side (2: the image is fully determined)"
+    )
 
     def _pad(self, size: int) -> int:
         """Zeros on either side of ``size`` pixels."""

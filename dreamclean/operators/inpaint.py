@@ -15,9 +15,11 @@ class Inpaint(LinearOperator):
     """Keep the pixels under a mask, set the others to 0: a mask file, or a random share."""
 
     name = "inpaint"
-    mask: Path | None = Field(None, description="Picture file: white where pixels are known, black where they are lost")
-    share: float = Field(0.5, ge=0, lt=1, description="Without a mask: share of pixels lost at random")
-    seed: int = Field(0, ge=0, description="Without a mask: seed of the random choice")
+    mask: Path | None = Field(
+        default=None, description="Picture file: white where pixels are known, black where they are lost"
+    )
+    share: float = Field(default=0.5, ge=0, lt=1, description="Without a mask: share of pixels lost at random")
+    seed: int = Field(default=0, ge=0, description="Without a mask: seed of the random choice")
 
     def image_shape(self, y: Tensor) -> torch.Size:
         return y.shape

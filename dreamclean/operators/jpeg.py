@@ -23,11 +23,11 @@ class JPEG(Operator):
     """
 
     name = "jpeg"
-    quality: IntList = Field((10,), description="Quality factor of each pass, 1 to 100", min_length=1)
+    quality: IntList = Field(default=(10,), description="Quality factor of each pass, 1 to 100", min_length=1)
     shift: IntList = Field(
-        (0,), description="Offset of each pass's grid in pixels, one for each quality or one for all"
+        default=(0,), description="Offset of each pass's grid in pixels, one for each quality or one for all"
     )
-    chroma: bool = Field(True, description="Halve the colour planes (4:2:0), as most cameras and sites do")
+    chroma: bool = Field(default=True, description="Halve the colour planes (4:2:0), as most cameras and sites do")
 
     @model_validator(mode="after")
     def _check(self) -> "JPEG":

@@ -27,15 +27,21 @@ class Denoiser(Prior):
     """
 
     name = "denoiser"
-    path: str = Field("", description="TorchScript (.pt, .ts, .jit) or ONNX (.onnx) file")
-    lowest: float = Field(1 / 255, gt=0, description="Least noise that it knows: standard deviation, [0, 1] scale")
-    highest: float = Field(50 / 255, gt=0, description="Most noise that it knows: standard deviation, [0, 1] scale")
+    path: str = Field(default="", description="TorchScript (.pt, .ts, .jit) or ONNX (.onnx) file")
+    lowest: float = Field(
+        default=1 / 255, gt=0, description="Least noise that it knows: standard deviation, [0, 1] scale"
+    )
+    highest: float = Field(
+        default=50 / 255, gt=0, description="Most noise that it knows: standard deviation, [0, 1] scale"
+    )
     sigma: Literal["channel", "map", "number", "none"] = Field(
-        "channel",
+        default="channel",
         description="How it is told sigma: as a fourth channel, as a second input (B, 1, H, W) or (B,), or not at all",
     )
-    white: float = Field(1.0, gt=0, description="Its value of a white pixel, and the unit of its sigma: 1 or 255")
-    divisor: int = Field(8, ge=1, description="What its height and width must be multiples of")
+    white: float = Field(
+        default=1.0, gt=0, description="Its value of a white pixel, and the unit of its sigma: 1 or 255"
+    )
+    divisor: int = Field(default=8, ge=1, description="What its height and width must be multiples of")
     _denoise: Denoise | None = PrivateAttr(None)
 
     @model_validator(mode="after")

@@ -88,8 +88,8 @@ class Diffusers(UNetPrior):
 
     name = "diffusers"
     path: str = Field(min_length=1, description="Local folder or hub id of a UNet2DModel with its scheduler config")
-    revision: str | None = Field(None, description="Branch, tag or commit on the hub")
-    variant: str | None = Field(None, description="Variant of the weights file, e.g. fp16")
+    revision: str | None = Field(default=None, description="Branch, tag or commit on the hub")
+    variant: str | None = Field(default=None, description="Variant of the weights file, e.g. fp16")
 
     def parts(self) -> tuple[Any, Any]:
         return load_parts(self.path, revision=self.revision, variant=self.variant)

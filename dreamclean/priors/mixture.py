@@ -23,9 +23,11 @@ class Mixture(Prior):
     """
 
     name = "mixture"
-    path: str = Field("", description="Folder of images of one size; or build it in Python with Mixture.around(images)")
-    std: float = Field(0.0, ge=0, description="Standard deviation around each image, [0, 1] scale; 0: Diracs")
-    family: Literal["ddpm", "ve", "flow"] = Field("ddpm", description="Family of noise levels")
+    path: str = Field(
+        default="", description="Folder of images of one size; or build it in Python with Mixture.around(images)"
+    )
+    std: float = Field(default=0.0, ge=0, description="Standard deviation around each image, [0, 1] scale; 0: Diracs")
+    family: Literal["ddpm", "ve", "flow"] = Field(default="ddpm", description="Family of noise levels")
     _means: Tensor | None = PrivateAttr(None)
 
     @classmethod

@@ -43,9 +43,11 @@ class Tiled(Prior):
     prior: Annotated[Prior, BeforeValidator(_made), PlainSerializer(lambda prior: prior.spec())] = Field(
         description="The prior that sees the tiles: its name, a table with name and settings, or an object"
     )
-    tile: int | None = Field(None, ge=16, description="Side in pixels; none: the prior's native size, else 768")
-    overlap: int | None = Field(None, ge=0, description="Of neighbours, in pixels; none: a quarter, at most 96")
-    batch: int | None = Field(None, ge=1, description="Tiles evaluated at once; none: as many as there are images")
+    tile: int | None = Field(default=None, ge=16, description="Side in pixels; none: the prior's native size, else 768")
+    overlap: int | None = Field(default=None, ge=0, description="Of neighbours, in pixels; none: a quarter, at most 96")
+    batch: int | None = Field(
+        default=None, ge=1, description="Tiles evaluated at once; none: as many as there are images"
+    )
     _tile: int = PrivateAttr(0)
     _batch: int | None = PrivateAttr(None)
 

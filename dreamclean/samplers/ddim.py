@@ -28,7 +28,7 @@ class DDIM(Sampler):
     """
 
     name = "ddim"
-    eta: float = Field(0.0, ge=0, le=1, description="Share of stochasticity: 0 deterministic, 1 ancestral")
+    eta: float = Field(default=0.0, ge=0, le=1, description="Share of stochasticity: 0 deterministic, 1 ancestral")
 
     def __call__(self, x: Tensor, level: Level, lower: Level, estimate: "Estimator", noise: Noise) -> Tensor:
         eps, x0 = estimate(x, level)

@@ -24,7 +24,7 @@ class DPMSolver(Sampler):
     """
 
     name = "dpm-solver"
-    eta: float = Field(0.0, ge=0, le=1, description="Share of stochasticity: 0 deterministic, 1 the SDE solver")
+    eta: float = Field(default=0.0, ge=0, le=1, description="Share of stochasticity: 0 deterministic, 1 the SDE solver")
 
     def __call__(self, x: Tensor, level: Level, lower: Level, estimate: "Estimator", noise: Noise) -> Tensor:
         x0, previous = estimate(x, level).x0, estimate.previous

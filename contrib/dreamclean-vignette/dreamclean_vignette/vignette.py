@@ -11,7 +11,9 @@ class Vignette(LinearOperator):
     """Corners darkened by a lens: natural fall-off, the cosine of the angle of view to the fourth power."""
 
     name = "vignette"
-    stops: float = Field(2.0, gt=0, le=8, description="Light lost in the corners, in stops (each halves the light)")
+    stops: float = Field(
+        default=2.0, gt=0, le=8, description="Light lost in the corners, in stops (each halves the light)"
+    )
 
     def image_shape(self, y: Tensor) -> torch.Size:
         return y.shape

@@ -21,18 +21,20 @@ class Config(BaseModel):
     channels: tuple[int, ...] = Field(min_length=1, description="Channels of each level")
     blocks: int = Field(ge=1, description="Residual blocks of a level on the way down; one more on the way up")
     attention_levels: tuple[int, ...] = Field(description="Levels with attention")
-    outputs: Literal[3, 6] = Field(3, description="Channels out; of 6 the first three are the noise")
-    classes: int | None = Field(None, ge=1, description="Rows of the class embedding")
-    scale_shift: bool = Field(False, description="The embedding scales and shifts the norm, else it is added")
-    residual_resampling: bool = Field(False, description="Residual blocks halve and double, else convolutions")
+    outputs: Literal[3, 6] = Field(default=3, description="Channels out; of 6 the first three are the noise")
+    classes: int | None = Field(default=None, ge=1, description="Rows of the class embedding")
+    scale_shift: bool = Field(default=False, description="The embedding scales and shifts the norm, else it is added")
+    residual_resampling: bool = Field(default=False, description="Residual blocks halve and double, else convolutions")
 
-    heads: int | None = Field(None, ge=1, description="Attention heads; none: by head_width")
-    head_width: int | None = Field(None, ge=1, description="Channels of an attention head")
-    attention_order: Order = Field("legacy", description="legacy: q, k, v within each head; new: heads within q, k, v")
-    betas: Betas = Field("linear", description="How the noise rises with the timestep")
-    timesteps: int = Field(1000, ge=2, description="Timesteps T that the model was trained on")
-    rescale_timesteps: bool = Field(False, description="The network is told t 1000 / T in place of t")
-    size: int | None = Field(None, ge=1, description="Side in pixels that the model was trained on")
+    heads: int | None = Field(default=None, ge=1, description="Attention heads; none: by head_width")
+    head_width: int | None = Field(default=None, ge=1, description="Channels of an attention head")
+    attention_order: Order = Field(
+        default="legacy", description="legacy: q, k, v within each head; new: heads within q, k, v"
+    )
+    betas: Betas = Field(default="linear", description="How the noise rises with the timestep")
+    timesteps: int = Field(default=1000, ge=2, description="Timesteps T that the model was trained on")
+    rescale_timesteps: bool = Field(default=False, description="The network is told t 1000 / T in place of t")
+    size: int | None = Field(default=None, ge=1, description="Side in pixels that the model was trained on")
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:

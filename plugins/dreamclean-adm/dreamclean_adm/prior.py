@@ -27,17 +27,23 @@ class ADM(Prior):
 
     name = "adm"
     path: str = Field(min_length=1, description="The .pt, .ckpt or .safetensors file, or a converted folder")
-    preset: str | None = Field(None, description="Name of the published network; none: recognised by its shapes")
-    label: int | None = Field(None, ge=0, description="Class, for a class-conditional network; none: the mean of all")
-    heads: int | None = Field(None, ge=1, description="Attention heads; none: as published, else by head_width")
-    head_width: int | None = Field(None, ge=1, description="Channels of an attention head; none: as published, else 64")
-    attention_order: Order | None = Field(None, description="Order of q, k, v; none: as published, else legacy")
-    betas: Betas | None = Field(None, description="The noise levels; none: as published, else linear")
-    timesteps: int | None = Field(None, ge=2, description="Timesteps T; none: as published, else 1000")
-    rescale_timesteps: bool | None = Field(
-        None, description="Tell the network t 1000 / T in place of t; none: as published, else false"
+    preset: str | None = Field(
+        default=None, description="Name of the published network; none: recognised by its shapes"
     )
-    size: int | None = Field(None, ge=1, description="Native side in pixels; none: as published, else any")
+    label: int | None = Field(
+        default=None, ge=0, description="Class, for a class-conditional network; none: the mean of all"
+    )
+    heads: int | None = Field(default=None, ge=1, description="Attention heads; none: as published, else by head_width")
+    head_width: int | None = Field(
+        default=None, ge=1, description="Channels of an attention head; none: as published, else 64"
+    )
+    attention_order: Order | None = Field(default=None, description="Order of q, k, v; none: as published, else legacy")
+    betas: Betas | None = Field(default=None, description="The noise levels; none: as published, else linear")
+    timesteps: int | None = Field(default=None, ge=2, description="Timesteps T; none: as published, else 1000")
+    rescale_timesteps: bool | None = Field(
+        default=None, description="Tell the network t 1000 / T in place of t; none: as published, else false"
+    )
+    size: int | None = Field(default=None, ge=1, description="Native side in pixels; none: as published, else any")
 
     _network: Any = PrivateAttr(None)
     _config: Config | None = PrivateAttr(None)

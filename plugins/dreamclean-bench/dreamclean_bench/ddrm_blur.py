@@ -18,7 +18,7 @@ class DDRMBlur(SeparableOperator):
 
     name = "ddrm-blur"
     shape: Literal["uniform", "gaussian", "anisotropic"] = Field(
-        "uniform", description="9 equal taps; 5 taps of std 10; 9 taps of std 20 down and 1 across"
+        default="uniform", description="9 equal taps; 5 taps of std 10; 9 taps of std 20 down and 1 across"
     )
 
     def taps(self, axis: int) -> Tensor:

@@ -80,7 +80,10 @@ class SpectralMethod(LinearMethod):
     """A method that works on the coefficients of a singular value decomposition."""
 
     cutoff: float = Field(
-        0.03, ge=0, lt=1, description="Singular values up to this share of the largest count as zero (3e-2 in DDRM)"
+        default=0.03,
+        ge=0,
+        lt=1,
+        description="Singular values up to this share of the largest count as zero (3e-2 in DDRM)",
     )
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:

@@ -19,7 +19,9 @@ class FBCNN(Method):
     blind: ClassVar[bool] = True
     uses_prior: ClassVar[bool] = False
     path: Path = Field(description="File of the published weights, fbcnn_color.pth")
-    quality: int | None = Field(None, ge=1, le=100, description="JPEG quality factor; none: read off the picture")
+    quality: int | None = Field(
+        default=None, ge=1, le=100, description="JPEG quality factor; none: read off the picture"
+    )
 
     def restore(self, problem: Problem) -> Tensor:
         picture = problem.shown

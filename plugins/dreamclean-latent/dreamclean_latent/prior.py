@@ -30,21 +30,27 @@ class Latent(Prior):
 
     path: str = Field(min_length=1, description="Diffusers folder, hub id, or single .safetensors file")
     config: str | None = Field(
-        None, min_length=1, description="Single file: folder or hub id of its configs and tokenizers; needed offline"
+        default=None,
+        min_length=1,
+        description="Single file: folder or hub id of its configs and tokenizers; needed offline",
     )
-    revision: str | None = Field(None, description="Branch, tag or commit on the hub")
-    variant: str | None = Field(None, description="Variant of the weights files, e.g. fp16")
-    prompt: str = Field("", description="What the picture shows")
-    negative_prompt: str | None = Field(None, description="What it does not show, for a guidance other than 1")
+    revision: str | None = Field(default=None, description="Branch, tag or commit on the hub")
+    variant: str | None = Field(default=None, description="Variant of the weights files, e.g. fp16")
+    prompt: str = Field(default="", description="What the picture shows")
+    negative_prompt: str | None = Field(default=None, description="What it does not show, for a guidance other than 1")
     guidance: float = Field(
-        1.0, ge=0, description="1: the prompt alone, at one network evaluation; 0: the negative prompt alone"
+        default=1.0, ge=0, description="1: the prompt alone, at one network evaluation; 0: the negative prompt alone"
     )
-    vae: str | None = Field(None, min_length=1, description="Folder or hub id of another autoencoder, e.g. a tiny one")
+    vae: str | None = Field(
+        default=None, min_length=1, description="Folder or hub id of another autoencoder, e.g. a tiny one"
+    )
     vae_tiling: bool = Field(
-        False, description="Encode and decode in overlapping tiles: less memory, not the same bits"
+        default=False, description="Encode and decode in overlapping tiles: less memory, not the same bits"
     )
-    vae_slicing: bool = Field(False, description="Encode and decode the pictures of a batch one by one")
-    offload: bool = Field(False, description="Weights stay on the CPU, each layer's visit the device while it computes")
+    vae_slicing: bool = Field(default=False, description="Encode and decode the pictures of a batch one by one")
+    offload: bool = Field(
+        default=False, description="Weights stay on the CPU, each layer's visit the device while it computes"
+    )
 
     _model: Model | None = PrivateAttr(None)
     _loaded: Loaded | None = PrivateAttr(None)

@@ -27,7 +27,7 @@ class BM3D(Method):
     paper: ClassVar[str] = "Image denoising by sparse 3-D transform-domain collaborative filtering (IEEE TIP 2007)"
     uses_prior: ClassVar[bool] = False
     sigma: float | None = Field(
-        None, gt=0, le=255, description="Noise standard deviation, [0, 255] scale; none: the operator's"
+        default=None, gt=0, le=255, description="Noise standard deviation, [0, 255] scale; none: the operator's"
     )
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:

@@ -27,9 +27,9 @@ class DDNM(Ladder, LinearMethod):
 
     name = "ddnm"
     paper: ClassVar[str] = _PAPER
-    eta: float = Field(0.85, ge=0, le=1, description=_ETA)
+    eta: float = Field(default=0.85, ge=0, le=1, description=_ETA)
     cutoff: float = Field(
-        0.03,
+        default=0.03,
         ge=0,
         lt=1,
         description="Singular values up to this share of the largest count as zero, where they are known",
@@ -59,9 +59,9 @@ class DDNMPlus(Ladder, SpectralMethod):
 
     name = "ddnm-plus"
     paper: ClassVar[str] = _PAPER
-    eta: float = Field(0.85, ge=0, le=1, description=_ETA)
-    travel_length: int = Field(1, ge=1, description="Time travel: levels to go back up")
-    travel_repeat: int = Field(1, ge=1, description="Time travel: passes over each stretch; 1: no travel")
+    eta: float = Field(default=0.85, ge=0, le=1, description=_ETA)
+    travel_length: int = Field(default=1, ge=1, description="Time travel: levels to go back up")
+    travel_repeat: int = Field(default=1, ge=1, description="Time travel: passes over each stretch; 1: no travel")
 
     def restore(self, problem: Problem) -> Tensor:
         linear, basis, levels = problem.linear(), self.spectrum(problem), self.levels(problem.prior)

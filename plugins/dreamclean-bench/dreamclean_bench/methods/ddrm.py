@@ -24,9 +24,11 @@ class DDRM(Ladder, SpectralMethod):
     name = "ddrm"
     paper: ClassVar[str] = "Denoising Diffusion Restoration Models (NeurIPS 2022)"
     eta: float = Field(
-        0.85, ge=0, le=1, description="eta: share of fresh noise where nothing is measured, or too noisily"
+        default=0.85, ge=0, le=1, description="eta: share of fresh noise where nothing is measured, or too noisily"
     )
-    eta_b: float = Field(1.0, ge=0, le=1, description="eta_b: weight of the measurement where it is the less noisy")
+    eta_b: float = Field(
+        default=1.0, ge=0, le=1, description="eta_b: weight of the measurement where it is the less noisy"
+    )
 
     def restore(self, problem: Problem) -> Tensor:
         prior, linear, spectrum = problem.prior, problem.linear(), self.spectrum(problem)

@@ -22,11 +22,11 @@ class DDRMJPEG(Ladder, PixelMethod):
     name = "ddrm-jpeg"
     paper: ClassVar[str] = "JPEG Artifact Correction using Denoising Diffusion Restoration Models (2022)"
     strength: Strength = Field(
-        300.0, description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest"
+        default=300.0, description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest"
     )
-    steps: int = Field(20, ge=1, description="Steps from the top noise level to the picture")
-    eta: float = Field(1.0, ge=0, le=1, description="Share of fresh noise in each step")
-    eta_b: float = Field(0.4, ge=0, le=1, description="Weight of the estimate that agrees with the measurement")
+    steps: int = Field(default=20, ge=1, description="Steps from the top noise level to the picture")
+    eta: float = Field(default=1.0, ge=0, le=1, description="Share of fresh noise in each step")
+    eta_b: float = Field(default=0.4, ge=0, le=1, description="Weight of the estimate that agrees with the measurement")
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
         return super().refuses(operator, prior) or ("" if isinstance(operator, JPEG) else "needs the JPEG operator")

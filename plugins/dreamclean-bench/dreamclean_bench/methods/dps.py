@@ -24,9 +24,9 @@ class DPS(Ancestral, PixelMethod):
 
     name = "dps"
     paper: ClassVar[str] = "Diffusion Posterior Sampling for General Noisy Inverse Problems (ICLR 2023)"
-    zeta: float = Field(1.0, ge=0, description="Step size zeta of the gradient")
+    zeta: float = Field(default=1.0, ge=0, description="Step size zeta of the gradient")
     normalized: bool = Field(
-        True,
+        default=True,
         description="Divide the squared distance's gradient by the distance; false: the likelihood of the known noise",
     )
 

@@ -25,20 +25,26 @@ class _DreamClean(Method):
 
     paper: ClassVar[str] = "DreamClean: Restore Clean Image Using Deep Diffusion Prior (ICLR 2024)"
     preset: Literal["recommended", "paper"] = Field(
-        "recommended", description="The prior's own recipe or each image's by diagnosis, or the paper's"
+        default="recommended", description="The prior's own recipe or each image's by diagnosis, or the paper's"
     )
     corrector: Literal["recommended", "none", "langevin", "vps", "gradient-ascent"] = Field(
-        "recommended", description="Move within each noise level; recommended: the preset's"
+        default="recommended", description="Move within each noise level; recommended: the preset's"
     )
-    gamma: float | None = Field(None, gt=0, le=1, description="Step size of the corrector; none: the preset's")
-    corrector_steps: int | None = Field(None, ge=1, description="Repetitions M of the corrector; none: the preset's")
-    fused: bool | None = Field(None, description="VPS: hand the corrected noise on to the sampler; none: the preset's")
-    initializer: str | None = Field(None, description="Way to the top noise level; none: the preset's")
-    sampler: str | None = Field(None, description="Step to the next noise level; none: the preset's")
-    strength: Strength = Field(None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
-    detail: float | None = Field(None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample; none: by family")
-    samples: int | None = Field(None, ge=1, description="With auto: the mean of so many results; none: one")
-    steps: int | None = Field(None, ge=1, description="Steps from the top noise level to the picture")
+    gamma: float | None = Field(default=None, gt=0, le=1, description="Step size of the corrector; none: the preset's")
+    corrector_steps: int | None = Field(
+        default=None, ge=1, description="Repetitions M of the corrector; none: the preset's"
+    )
+    fused: bool | None = Field(
+        default=None, description="VPS: hand the corrected noise on to the sampler; none: the preset's"
+    )
+    initializer: str | None = Field(default=None, description="Way to the top noise level; none: the preset's")
+    sampler: str | None = Field(default=None, description="Step to the next noise level; none: the preset's")
+    strength: Strength = Field(default=None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
+    detail: float | None = Field(
+        default=None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample; none: by family"
+    )
+    samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results; none: one")
+    steps: int | None = Field(default=None, ge=1, description="Steps from the top noise level to the picture")
 
     def restorer(self, problem: Problem, operator: Operator | None) -> Restorer:
         """The kernel's restorer with these settings, on the problem's prior and device."""

@@ -27,8 +27,10 @@ class GDP(Ancestral, PixelMethod):
 
     name = "gdp"
     paper: ClassVar[str] = "Generative Diffusion Prior for Unified Image Restoration and Enhancement (CVPR 2023)"
-    scale: float = Field(2000.0, ge=0, description="Guidance scale s, as for a 256 x 256 image (published: 2000, 4000)")
-    weighted: bool = Field(False, description="Weight the gradient by the step's variance Sigma")
+    scale: float = Field(
+        default=2000.0, ge=0, description="Guidance scale s, as for a 256 x 256 image (published: 2000, 4000)"
+    )
+    weighted: bool = Field(default=False, description="Weight the gradient by the step's variance Sigma")
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
         if why := super().refuses(operator, prior):

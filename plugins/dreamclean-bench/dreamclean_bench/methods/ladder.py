@@ -22,9 +22,10 @@ class Ladder(BaseModel):
     """Settings that say which noise levels a method visits. A mixin: ``class DPS(Ladder, PixelMethod)``."""
 
     strength: Strength = Field(
-        None, description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest that the prior knows"
+        default=None,
+        description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest that the prior knows",
     )
-    steps: int = Field(100, ge=1, description="Steps from the top noise level to the picture")
+    steps: int = Field(default=100, ge=1, description="Steps from the top noise level to the picture")
 
     def levels(self, prior: Prior) -> list[Level]:
         """``steps + 1`` ascending levels, from the picture's own (a = 1, s = 0) to the top."""

@@ -23,9 +23,9 @@ class PiGDM(Ladder, LinearMethod):
 
     name = "pigdm"
     paper: ClassVar[str] = "Pseudoinverse-Guided Diffusion Models for Inverse Problems (ICLR 2023)"
-    eta: float = Field(1.0, ge=0, le=1, description="DDIM's eta: 0 deterministic, 1 ancestral")
+    eta: float = Field(default=1.0, ge=0, le=1, description="DDIM's eta: 0 deterministic, 1 ancestral")
     weight: Literal["adaptive", "score"] = Field(
-        "adaptive", description="Guidance added to the step with adaptive weight, or to the score"
+        default="adaptive", description="Guidance added to the step with adaptive weight, or to the score"
     )
 
     def restore(self, problem: Problem) -> Tensor:

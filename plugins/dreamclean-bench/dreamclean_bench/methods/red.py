@@ -19,12 +19,16 @@ class RED(LinearMethod):
 
     name = "red"
     paper: ClassVar[str] = "The Little Engine that Could: Regularization by Denoising (SIAM J. Imaging Sci. 2017)"
-    iterations: int = Field(50, ge=1, description="Iterations, one evaluation of the prior each")
-    sigma_f: float = Field(3.25, gt=0, le=255, description="Noise level of the denoiser, [0, 255] scale")
-    lam: float = Field(0.02, gt=0, description="Weight lambda of the regularizer, for images on the [0, 255] scale")
-    solver: Literal["fixed-point", "gradient"] = Field("fixed-point", description="How the minimum is approached")
+    iterations: int = Field(default=50, ge=1, description="Iterations, one evaluation of the prior each")
+    sigma_f: float = Field(default=3.25, gt=0, le=255, description="Noise level of the denoiser, [0, 255] scale")
+    lam: float = Field(
+        default=0.02, gt=0, description="Weight lambda of the regularizer, for images on the [0, 255] scale"
+    )
+    solver: Literal["fixed-point", "gradient"] = Field(
+        default="fixed-point", description="How the minimum is approached"
+    )
     step: float = Field(
-        1.0, gt=0, le=2, description="Gradient: step in units of 1 / (1/sigma^2 + lambda) (published code: 2)"
+        default=1.0, gt=0, le=2, description="Gradient: step in units of 1 / (1/sigma^2 + lambda) (published code: 2)"
     )
 
     def restore(self, problem: Problem) -> Tensor:

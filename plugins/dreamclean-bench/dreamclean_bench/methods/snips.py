@@ -25,9 +25,13 @@ class SNIPS(Ladder, SpectralMethod):
 
     name = "snips"
     paper: ClassVar[str] = "SNIPS: Solving Noisy Inverse Problems Stochastically (NeurIPS 2021)"
-    steps: int = Field(500, ge=2, description="Noise levels, in geometric progression")
-    repeats: int = Field(5, ge=1, description="tau: Langevin steps at each level, one evaluation of the prior each")
-    c: float = Field(0.033, gt=0, lt=1, description="c: step size, in units of each coefficient's noise variance")
+    steps: int = Field(default=500, ge=2, description="Noise levels, in geometric progression")
+    repeats: int = Field(
+        default=5, ge=1, description="tau: Langevin steps at each level, one evaluation of the prior each"
+    )
+    c: float = Field(
+        default=0.033, gt=0, lt=1, description="c: step size, in units of each coefficient's noise variance"
+    )
 
     def levels(self, prior: Prior) -> list[Level]:
         """``steps`` ascending levels, their sigma in geometric progression, as near as the prior has them."""
