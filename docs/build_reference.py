@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import dreamclean
-from dreamclean import describe, hookspecs
-from dreamclean.plugins import KINDS, Entry, Host
+from dreamclean.host import describe, hookspecs
+from dreamclean.host.host import KINDS, Entry, Host
 
 FOLDER = Path(__file__).parent / "reference"
 HEAD = "<!-- Written by docs/build_reference.py; change the docstrings, then run it again. -->\n\n"

@@ -10,87 +10,95 @@ Nothing heavy is imported until it is used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dreamclean.errors import DreamCleanError
-from dreamclean.hookspecs import hookimpl
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.host.hookspecs import hookimpl
 from dreamclean.version import __version__
 
 if TYPE_CHECKING:
-    from dreamclean.component import Component, FloatList, IntList
-    from dreamclean.correctors.base import Corrector, ScoreCorrector
-    from dreamclean.correctors.gradient_ascent import GradientAscent
-    from dreamclean.correctors.langevin import Langevin
-    from dreamclean.correctors.none import NoCorrector
-    from dreamclean.correctors.vps import VPS
-    from dreamclean.diagnosis.diagnose import Diagnosis, diagnose
-    from dreamclean.discovery import Plugin
-    from dreamclean.initializers.base import Initializer
-    from dreamclean.initializers.ddim_inversion import DDIMInversion
-    from dreamclean.initializers.forward_noising import ForwardNoising
-    from dreamclean.initializers.local_level import LocalLevel
-    from dreamclean.initializers.matched_level import MatchedLevel
-    from dreamclean.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule, ascending, descending
-    from dreamclean.loop import Estimator, Step
-    from dreamclean.operators.base import LinearOperator, Operator
-    from dreamclean.operators.blur import Blur
-    from dreamclean.operators.colorize import Colorize
-    from dreamclean.operators.downsample import Downsample
-    from dreamclean.operators.fourier_magnitude import FourierMagnitude
-    from dreamclean.operators.identity import Identity
-    from dreamclean.operators.inpaint import Inpaint
-    from dreamclean.operators.jpeg import JPEG
-    from dreamclean.operators.separable import SeparableOperator
-    from dreamclean.pictures import Picture
-    from dreamclean.plugins import Host
-    from dreamclean.priors.base import Estimate, Prior
-    from dreamclean.priors.denoiser import Denoiser
-    from dreamclean.priors.diffusers import Diffusers, UNetPrior
-    from dreamclean.priors.mixture import Mixture
-    from dreamclean.priors.tiled import Tiled
-    from dreamclean.recipe import Recipe, read_recipe
-    from dreamclean.restoration import Restoration
+    from dreamclean.builtin.correctors.gradient_ascent import GradientAscent
+    from dreamclean.builtin.correctors.langevin import Langevin
+    from dreamclean.builtin.correctors.none import NoCorrector
+    from dreamclean.builtin.correctors.vps import VPS
+    from dreamclean.builtin.initializers.ddim_inversion import DDIMInversion
+    from dreamclean.builtin.initializers.forward_noising import ForwardNoising
+    from dreamclean.builtin.initializers.local_level import LocalLevel
+    from dreamclean.builtin.initializers.matched_level import MatchedLevel
+    from dreamclean.builtin.operators.blur import Blur
+    from dreamclean.builtin.operators.colorize import Colorize
+    from dreamclean.builtin.operators.downsample import Downsample
+    from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
+    from dreamclean.builtin.operators.identity import Identity
+    from dreamclean.builtin.operators.inpaint import Inpaint
+    from dreamclean.builtin.operators.jpeg import JPEG
+    from dreamclean.builtin.operators.separable import SeparableOperator
+    from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose
+    from dreamclean.builtin.priors.denoiser import Denoiser
+    from dreamclean.builtin.priors.diffusers import Diffusers, UNetPrior
+    from dreamclean.builtin.priors.mixture import Mixture
+    from dreamclean.builtin.priors.tiled import Tiled
+    from dreamclean.builtin.samplers.ddim import DDIM, ddim_step
+    from dreamclean.builtin.samplers.dpm_solver import DPMSolver
+    from dreamclean.contracts.component import Component, FloatList, IntList
+    from dreamclean.contracts.corrector import Corrector, ScoreCorrector
+    from dreamclean.contracts.initializer import Initializer
+    from dreamclean.contracts.levels import (
+        DDPMSchedule,
+        FlowSchedule,
+        Level,
+        Schedule,
+        VESchedule,
+        ascending,
+        descending,
+    )
+    from dreamclean.contracts.operator import LinearOperator, Operator
+    from dreamclean.contracts.prior import Estimate, Prior
+    from dreamclean.contracts.sampler import Sampler
+    from dreamclean.host.discovery import Plugin
+    from dreamclean.host.host import Host
+    from dreamclean.method.loop import Estimator, Step
+    from dreamclean.method.restoration import Restoration
+    from dreamclean.pictures.picture import Picture
+    from dreamclean.recipe.recipe import Recipe, read_recipe
     from dreamclean.restorer import Restorer
-    from dreamclean.samplers.base import Sampler
-    from dreamclean.samplers.ddim import DDIM, ddim_step
-    from dreamclean.samplers.dpm_solver import DPMSolver
 
 _WHERE = {
-    "component": "Component FloatList IntList",
-    "correctors.base": "Corrector ScoreCorrector",
-    "correctors.gradient_ascent": "GradientAscent",
-    "correctors.langevin": "Langevin",
-    "correctors.none": "NoCorrector",
-    "correctors.vps": "VPS",
-    "initializers.base": "Initializer",
-    "initializers.ddim_inversion": "DDIMInversion",
-    "initializers.forward_noising": "ForwardNoising",
-    "initializers.local_level": "LocalLevel",
-    "initializers.matched_level": "MatchedLevel",
-    "levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
-    "loop": "Estimator Step",
-    "operators.base": "LinearOperator Operator",
-    "operators.blur": "Blur",
-    "operators.colorize": "Colorize",
-    "operators.downsample": "Downsample",
-    "operators.fourier_magnitude": "FourierMagnitude",
-    "operators.identity": "Identity",
-    "operators.inpaint": "Inpaint",
-    "operators.jpeg": "JPEG",
-    "operators.separable": "SeparableOperator",
-    "pictures": "Picture",
-    "diagnosis.diagnose": "Diagnosis diagnose",
-    "discovery": "Plugin",
-    "plugins": "Host",
-    "priors.base": "Estimate Prior",
-    "priors.denoiser": "Denoiser",
-    "priors.diffusers": "Diffusers UNetPrior",
-    "priors.mixture": "Mixture",
-    "priors.tiled": "Tiled",
-    "recipe": "Recipe read_recipe",
-    "restoration": "Restoration",
+    "contracts.component": "Component FloatList IntList",
+    "contracts.corrector": "Corrector ScoreCorrector",
+    "builtin.correctors.gradient_ascent": "GradientAscent",
+    "builtin.correctors.langevin": "Langevin",
+    "builtin.correctors.none": "NoCorrector",
+    "builtin.correctors.vps": "VPS",
+    "contracts.initializer": "Initializer",
+    "builtin.initializers.ddim_inversion": "DDIMInversion",
+    "builtin.initializers.forward_noising": "ForwardNoising",
+    "builtin.initializers.local_level": "LocalLevel",
+    "builtin.initializers.matched_level": "MatchedLevel",
+    "contracts.levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
+    "method.loop": "Estimator Step",
+    "contracts.operator": "LinearOperator Operator",
+    "builtin.operators.blur": "Blur",
+    "builtin.operators.colorize": "Colorize",
+    "builtin.operators.downsample": "Downsample",
+    "builtin.operators.fourier_magnitude": "FourierMagnitude",
+    "builtin.operators.identity": "Identity",
+    "builtin.operators.inpaint": "Inpaint",
+    "builtin.operators.jpeg": "JPEG",
+    "builtin.operators.separable": "SeparableOperator",
+    "pictures.picture": "Picture",
+    "builtin.planners.diagnosis.diagnose": "Diagnosis diagnose",
+    "host.discovery": "Plugin",
+    "host.host": "Host",
+    "contracts.prior": "Estimate Prior",
+    "builtin.priors.denoiser": "Denoiser",
+    "builtin.priors.diffusers": "Diffusers UNetPrior",
+    "builtin.priors.mixture": "Mixture",
+    "builtin.priors.tiled": "Tiled",
+    "recipe.recipe": "Recipe read_recipe",
+    "method.restoration": "Restoration",
     "restorer": "Restorer",
-    "samplers.base": "Sampler",
-    "samplers.ddim": "DDIM ddim_step",
-    "samplers.dpm_solver": "DPMSolver",
+    "contracts.sampler": "Sampler",
+    "builtin.samplers.ddim": "DDIM ddim_step",
+    "builtin.samplers.dpm_solver": "DPMSolver",
 }
 _MODULES = {name: f"dreamclean.{module}" for module, names in _WHERE.items() for name in names.split()}
 

@@ -1,5 +1,5 @@
 """``python -m dreamclean``."""
 
-from dreamclean.cli import main
+from dreamclean.cli.main import main
 
 main()

@@ -10,22 +10,22 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamclean.component import Component, Spec
-from dreamclean.device import pick_device, pick_dtype
-from dreamclean.diagnosis.auto import restore_auto
-from dreamclean.diagnosis.diagnose import Diagnosis, diagnose_image
-from dreamclean.errors import DreamCleanError
-from dreamclean.finite import NotFinite, finite
-from dreamclean.given import check_shape, check_values
-from dreamclean.loop import Estimator, Step, restore
-from dreamclean.operators.base import Operator
-from dreamclean.operators.noise import with_noise
-from dreamclean.pictures import Picture
-from dreamclean.plugins import Host, host
-from dreamclean.priors.tiled import Tiled, tiled
-from dreamclean.recipe import KINDS, PRESETS, Recipe, filled, make_recipe, read_recipe
-from dreamclean.restoration import Restoration
-from dreamclean.seeds import seeded_noise, seeds_of
+from dreamclean.builtin.planners.diagnosis.auto import restore_auto
+from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose_image
+from dreamclean.builtin.priors.tiled import Tiled, tiled
+from dreamclean.contracts.component import Component, Spec
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.operator import Operator
+from dreamclean.host.host import Host, host
+from dreamclean.method.device import pick_device, pick_dtype
+from dreamclean.method.finite import NotFinite, finite
+from dreamclean.method.given import check_shape, check_values
+from dreamclean.method.loop import Estimator, Step, restore
+from dreamclean.method.noise import seeded_noise, seeds_of
+from dreamclean.method.restoration import Restoration
+from dreamclean.pictures.picture import Picture
+from dreamclean.recipe.noise import with_noise
+from dreamclean.recipe.recipe import KINDS, PRESETS, Recipe, filled, make_recipe, read_recipe
 from dreamclean.version import __version__
 
 EIGHT_BIT = 1 / 255 / 12**0.5

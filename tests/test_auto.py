@@ -24,8 +24,8 @@ from dreamclean import (
     VESchedule,
     diagnose,
 )
-from dreamclean.diagnosis.diagnose import Diagnosis
-from dreamclean.diagnosis.treatment import DETAIL, STEPS, STRUCTURED, treatment
+from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+from dreamclean.builtin.planners.diagnosis.treatment import DETAIL, STEPS, STRUCTURED, treatment
 
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
 SCHEDULES = {

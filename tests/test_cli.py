@@ -19,9 +19,10 @@ import pytest
 import torch
 from PIL import Image
 
-from dreamclean import Picture, __version__, plugins
-from dreamclean.cli import main
-from dreamclean.plugins import Host, Plugin, host
+from dreamclean import Picture, __version__
+from dreamclean.cli.main import main
+from dreamclean.host import host as plugins
+from dreamclean.host.host import Host, Plugin, host
 
 
 class Outcome(NamedTuple):
@@ -94,7 +95,7 @@ def pixels(path: Path | str) -> np.ndarray:
 @pytest.mark.parametrize("arguments", [["--help"], ["restore", "--help"], ["--version"]])
 def test_help_is_quick_and_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom dreamclean.cli import main\ntry: main()\nexcept SystemExit as stop: assert not stop.code\n"
+        "import sys\nfrom dreamclean.cli.main import main\ntry: main()\nexcept SystemExit as stop: assert not stop.code\n"
         "print([m for m in ('torch', 'numpy', 'diffusers', 'PIL') if m in sys.modules], file=sys.stderr)"
     )
     seconds = []

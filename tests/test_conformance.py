@@ -29,7 +29,7 @@ from dreamclean import (
     NoCorrector,
     Tiled,
 )
-from dreamclean.plugins import host
+from dreamclean.host.host import host
 from dreamclean.testing import (
     ComponentSuite,
     CorrectorSuite,

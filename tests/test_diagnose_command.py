@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from dreamclean import DreamCleanError, Picture, Restorer
-from dreamclean.cli import main
-from dreamclean.diagnosis.command import words
-from dreamclean.diagnosis.diagnose import Diagnosis
-from dreamclean.pictures import embedded_recipe
+from dreamclean.builtin.planners.diagnosis.command import words
+from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+from dreamclean.cli.main import main
+from dreamclean.pictures.picture import embedded_recipe
 
 Cli = Callable[..., tuple[int, str, str]]
 

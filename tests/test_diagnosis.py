@@ -11,10 +11,10 @@ from pydantic import PrivateAttr, ValidationError
 from torch import Tensor
 
 from dreamclean import DDPMSchedule, Denoiser, Estimate, Level, Mixture, Prior
-from dreamclean.diagnosis.calibration import FAMILIES, Calibration
-from dreamclean.diagnosis.diagnose import CROP, Diagnosis, crops, diagnose_image
-from dreamclean.diagnosis.rule import read
-from dreamclean.loop import Estimator
+from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
+from dreamclean.builtin.planners.diagnosis.diagnose import CROP, Diagnosis, crops, diagnose_image
+from dreamclean.builtin.planners.diagnosis.rule import read
+from dreamclean.method.loop import Estimator
 
 RATIOS = [0.02, 0.04, 0.08, 0.16, 0.32, 0.64]
 

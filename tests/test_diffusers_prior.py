@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dreamclean import DDPMSchedule, Diffusers, DreamCleanError, Level
-from dreamclean.priors.base import Estimate, pad_to_multiple
+from dreamclean.contracts.prior import Estimate, pad_to_multiple
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

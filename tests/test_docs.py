@@ -20,8 +20,10 @@ from typing import ClassVar, NamedTuple
 import pytest
 import typer
 
-from dreamclean import DDPMSchedule, Estimate, Level, Prior, Schedule, hookimpl, hookspecs, plugins
-from dreamclean.cli import app
+from dreamclean import DDPMSchedule, Estimate, Level, Prior, Schedule, hookimpl
+from dreamclean.cli.main import app
+from dreamclean.host import hookspecs
+from dreamclean.host import host as plugins
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dreamclean import DDIM, DPMSolver, Estimator, Level, Mixture, Sampler, VESchedule
-from dreamclean.levels import descending
-from dreamclean.priors.base import Prior
+from dreamclean.contracts.levels import descending
+from dreamclean.contracts.prior import Prior
 
 STD = 0.1
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dreamclean.finite import NotFinite, finite
+from dreamclean.method.finite import NotFinite, finite
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -133,7 +133,7 @@ def test_without_plugins_it_is_unknown(run: Run) -> None:
 
 
 def test_help_imports_no_torch(run: Run) -> None:
-    code = "import sys; sys.argv[1:] = ['--help']\nfrom dreamclean.cli import main\ntry: main()\nfinally: print(sorted(sys.modules))"
+    code = "import sys; sys.argv[1:] = ['--help']\nfrom dreamclean.cli.main import main\ntry: main()\nfinally: print(sorted(sys.modules))"
     output = run("-c", code).stdout
     assert "restore" in output
     assert "'dreamclean_vignette'" in output

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Level, Schedule, VESchedule
-from dreamclean.levels import ascending, descending
+from dreamclean.contracts.levels import ascending, descending
 
 SCHEDULES: list[Schedule] = [DDPMSchedule.linear(), VESchedule(), FlowSchedule()]
 

@@ -20,11 +20,11 @@ from dreamclean import (
     Restorer,
     Sampler,
 )
-from dreamclean.diagnosis.diagnose import UNEVEN, diagnose_image
-from dreamclean.diagnosis.treatment import STEPS, treatment
-from dreamclean.initializers.base import Noise
-from dreamclean.initializers.local_level import Entry, unevenness
-from dreamclean.loop import restore
+from dreamclean.builtin.initializers.local_level import Entry, unevenness
+from dreamclean.builtin.planners.diagnosis.diagnose import UNEVEN, diagnose_image
+from dreamclean.builtin.planners.diagnosis.treatment import STEPS, treatment
+from dreamclean.contracts.initializer import Noise
+from dreamclean.method.loop import restore
 
 SIDE, WIDTH = 96, 0.3
 QUIET, LOUD = 0.15, 0.6

@@ -27,8 +27,8 @@ from dreamclean import (
     LinearOperator,
     Operator,
 )
-from dreamclean.operators import kernels
-from dreamclean.operators.cg import least_squares
+from dreamclean.builtin.operators import kernels
+from dreamclean.contracts.least_squares import least_squares
 
 BOUNDARIES = ("reflect", "zero", "circular")
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from dreamclean import DreamCleanError, Picture, Restorer
-from dreamclean.pictures import check_target, is_picture, save
+from dreamclean.pictures.picture import check_target, is_picture, save
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 Transpose = Image.Transpose

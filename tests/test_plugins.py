@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from dreamclean import Blur, DreamCleanError, Mixture, Restorer
-from dreamclean.plugins import Host, discover
+from dreamclean.host.host import Host, discover
 from dreamclean.testing import pictures
 
 HEAD = """

@@ -33,9 +33,9 @@ from dreamclean import (
     Step,
     hookimpl,
 )
-from dreamclean.cli import main
-from dreamclean.pictures import save
-from dreamclean.plugins import Host, Plugin
+from dreamclean.cli.main import main
+from dreamclean.host.host import Host, Plugin
+from dreamclean.pictures.picture import save
 
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
 QUICK: dict[str, Any] = {"strength": 300, "steps": 3, **CPU}

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamclean.diagnosis.signs import NAMES, signs
+from dreamclean.builtin.planners.diagnosis.signs import NAMES, signs
 
 LAGS = ("1", "2", "4", "8", "the diagonal")
 

@@ -34,11 +34,11 @@ from dreamclean import (
     Restorer,
     Schedule,
 )
-from dreamclean.levels import ascending, descending
-from dreamclean.loop import restore
-from dreamclean.plugins import Host
-from dreamclean.priors.diffusers import UNetPrior
-from dreamclean.samplers.ddim import ddim_step
+from dreamclean.builtin.priors.diffusers import UNetPrior
+from dreamclean.builtin.samplers.ddim import ddim_step
+from dreamclean.contracts.levels import ascending, descending
+from dreamclean.host.host import Host
+from dreamclean.method.loop import restore
 
 FAMILIES = ("ddpm", "ve", "flow")
 STRENGTH = "snr:1.24"  # that of t = 300 under linear beta

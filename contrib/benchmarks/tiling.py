@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from dreamclean import Picture, Restorer
-from dreamclean.pictures import is_picture
-from dreamclean.priors.tiled import snug, spans
+from dreamclean.builtin.priors.tiled import snug, spans
+from dreamclean.pictures.picture import is_picture
 
 RECIPE: dict[str, Any] = {
     "initializer": "matched-level",

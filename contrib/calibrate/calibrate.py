@@ -22,12 +22,12 @@ from dreamclean_bench.metrics import lpips, psnr
 from torch import Tensor
 
 from dreamclean import Diagnosis, Level, Picture, Prior, Restorer
-from dreamclean.device import pick_dtype
-from dreamclean.diagnosis.calibration import FAMILIES, Calibration, with_squares
-from dreamclean.diagnosis.signs import signs
-from dreamclean.diagnosis.treatment import treatment
-from dreamclean.pictures import is_picture
-from dreamclean.plugins import host
+from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration, with_squares
+from dreamclean.builtin.planners.diagnosis.signs import signs
+from dreamclean.builtin.planners.diagnosis.treatment import treatment
+from dreamclean.host.host import host
+from dreamclean.method.device import pick_dtype
+from dreamclean.pictures.picture import is_picture
 
 RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 SHARES = (2, 3, 2, 2, 2, 2)

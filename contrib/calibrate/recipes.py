@@ -33,11 +33,11 @@ from dreamclean import (
     Prior,
     Sampler,
 )
-from dreamclean.device import pick_dtype
-from dreamclean.loop import Estimator, restore
-from dreamclean.pictures import is_picture
-from dreamclean.plugins import host
-from dreamclean.seeds import seeded_noise
+from dreamclean.host.host import host
+from dreamclean.method.device import pick_dtype
+from dreamclean.method.loop import Estimator, restore
+from dreamclean.method.noise import seeded_noise
+from dreamclean.pictures.picture import is_picture
 
 SIDE, COUNT = 160, 8
 RATIOS = {

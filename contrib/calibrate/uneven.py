@@ -19,8 +19,8 @@ from recipes import crops, report
 from torch import Tensor
 
 from dreamclean import Picture, Restorer
-from dreamclean.diagnosis.treatment import treatment
-from dreamclean.initializers.local_level import ABOVE, unevenness
+from dreamclean.builtin.initializers.local_level import ABOVE, unevenness
+from dreamclean.builtin.planners.diagnosis.treatment import treatment
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from dreamclean import JPEG, Downsample, Identity, Operator, Picture, Restorer
-from dreamclean.pictures import save
+from dreamclean.pictures.picture import save
 
 PHOTO = Path(__file__).with_name("coffee.png")
 CASES: list[tuple[str, Operator, bool]] = [

@@ -20,7 +20,7 @@ import with_deepinv
 from shared import Case, Network, Pair, Run
 
 from dreamclean import Inpaint, Mixture, Picture, Prior
-from dreamclean.plugins import host
+from dreamclean.host.host import host
 
 PAIRS = [*with_azula.PAIRS, *with_deepinv.PAIRS]
 PICTURE = Path(__file__).parent.parent / "demo" / "coffee.png"

@@ -15,8 +15,8 @@ from shared import Case, Network, Pair, Run, Tape, played
 from torch import Tensor
 
 from dreamclean import DDIM, VPS, Estimator, ForwardNoising, Level, NoCorrector
-from dreamclean.loop import restore
-from dreamclean.samplers.base import Sampler as OurSampler
+from dreamclean.contracts.sampler import Sampler as OurSampler
+from dreamclean.method.loop import restore
 
 GAMMA, ETA, ZETA, LAMBDA = 0.05, 0.5, 0.5, 8.0
 

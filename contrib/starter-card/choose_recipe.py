@@ -18,7 +18,7 @@ from dreamclean_bench.suites import find_suite
 from dreamclean_bench.tasks import find_task, shown
 
 from dreamclean import Restorer
-from dreamclean.plugins import host
+from dreamclean.host.host import host
 
 BLIND_TASKS = ("sr4-noisy", "jpeg-cascade", "denoise")
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor
 
-from dreamclean.component import Component, parse_spec, validated
-from dreamclean.plugins import host
-from dreamclean.recipe import make_recipe
+from dreamclean.contracts.component import Component, parse_spec, validated
+from dreamclean.host.host import host
+from dreamclean.recipe.recipe import make_recipe
 
 Size = tuple[int, int]
 

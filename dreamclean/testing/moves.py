@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamclean.levels import Level
-from dreamclean.loop import Estimator
-from dreamclean.operators.identity import Identity
-from dreamclean.priors.mixture import Mixture
+from dreamclean.builtin.operators.identity import Identity
+from dreamclean.builtin.priors.mixture import Mixture
+from dreamclean.contracts.levels import Level
+from dreamclean.method.loop import Estimator
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
 
 Family = Literal["ddpm", "ve", "flow"]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamclean.loop import Estimator
-from dreamclean.priors.mixture import Mixture
+from dreamclean.builtin.priors.mixture import Mixture
+from dreamclean.method.loop import Estimator
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
 
 

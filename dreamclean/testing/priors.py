@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamclean.levels import Level
+from dreamclean.contracts.levels import Level
 from dreamclean.restorer import Restorer
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
 

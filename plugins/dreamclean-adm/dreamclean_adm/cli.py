@@ -22,7 +22,7 @@ def convert(
     ] = "",
 ) -> None:
     """Write a checkpoint as safetensors with a config, a folder that the prior's path may name."""
-    from dreamclean.component import parse_spec, validated
+    from dreamclean.contracts.component import parse_spec, validated
     from dreamclean_adm.files import check_free, write
     from dreamclean_adm.prior import ADM
 

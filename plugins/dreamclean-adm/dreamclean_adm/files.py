@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dreamclean import DreamCleanError
-from dreamclean.component import validated
+from dreamclean.contracts.component import validated
 from dreamclean_adm.config import Config
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dreamclean import DreamCleanError
-from dreamclean.component import validated
+from dreamclean.contracts.component import validated
 from dreamclean_adm.config import SHAPED, Config
 from dreamclean_adm.ddpm import DDPMUNet
 from dreamclean_adm.files import read

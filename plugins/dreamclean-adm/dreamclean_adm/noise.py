@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from dreamclean.levels import DDPMSchedule
+from dreamclean.contracts.levels import DDPMSchedule
 from dreamclean_adm.config import Betas
 
 

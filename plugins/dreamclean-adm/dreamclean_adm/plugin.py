@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dreamclean import hookimpl
-from dreamclean.hookspecs import Register
+from dreamclean.host.hookspecs import Register
 
 if TYPE_CHECKING:
     import typer

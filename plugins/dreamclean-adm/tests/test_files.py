@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from dreamclean import DreamCleanError
-from dreamclean.cli import app
+from dreamclean.cli.main import app
 
 
 def refusal(path: Path, **settings: object) -> str:

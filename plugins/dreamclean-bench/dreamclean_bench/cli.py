@@ -26,7 +26,7 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there 
 @bench.command("list")
 def list_all() -> None:
     """List suites, tasks and methods."""
-    from dreamclean.plugins import host
+    from dreamclean.host.host import host
     from dreamclean_bench.suites import SUITES
     from dreamclean_bench.tasks import TASKS
 
@@ -62,8 +62,8 @@ def run(
     """Run a suite on a folder of clean pictures. Start it again and it goes on where it was."""
     import os
 
-    from dreamclean.jobs import progress_bar
-    from dreamclean.plugins import host
+    from dreamclean.cli.jobs import progress_bar
+    from dreamclean.host.host import host
     from dreamclean_bench.runner import Setting, pictures_of, plan
     from dreamclean_bench.runner import run as run_cells
     from dreamclean_bench.store import Store

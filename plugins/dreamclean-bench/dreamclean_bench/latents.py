@@ -17,9 +17,9 @@ from pydantic import PrivateAttr
 from torch import Tensor
 
 from dreamclean import VPS, Corrector, DreamCleanError, Estimator, Level, NoCorrector, Restorer
-from dreamclean.component import Spec
-from dreamclean.initializers.base import Noise
-from dreamclean.pictures import write_atomically
+from dreamclean.contracts.component import Spec
+from dreamclean.contracts.initializer import Noise
+from dreamclean.pictures.picture import write_atomically
 from dreamclean_bench.tasks import Task, find_task, shown
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dreamclean import Component, DreamCleanError, Estimator, LinearOperator, Operator, Prior
-from dreamclean.seeds import seeded_noise
+from dreamclean.method.noise import seeded_noise
 
 
 @dataclass

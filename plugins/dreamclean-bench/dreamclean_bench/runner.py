@@ -17,9 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean import DreamCleanError, Picture, Prior, __version__
-from dreamclean.device import pick_device, pick_dtype
-from dreamclean.pictures import is_picture
-from dreamclean.plugins import host
+from dreamclean.host.host import host
+from dreamclean.method.device import pick_device, pick_dtype
+from dreamclean.pictures.picture import is_picture
 from dreamclean_bench.memory import peak_memory, reset_peak_memory
 from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.metrics import metrics

@@ -19,7 +19,7 @@ from dreamclean import (
     Prior,
     SeparableOperator,
 )
-from dreamclean.operators.kernels import rank_one
+from dreamclean.builtin.operators.kernels import rank_one
 from dreamclean_bench.method import LinearMethod, Problem
 
 

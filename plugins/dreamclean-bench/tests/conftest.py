@@ -11,8 +11,9 @@ from dreamclean_bench.method import Method, Problem
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import Mixture, hookimpl, plugins
-from dreamclean.discovery import Plugin, discover
+from dreamclean import Mixture, hookimpl
+from dreamclean.host import host as plugins
+from dreamclean.host.discovery import Plugin, discover
 
 
 class Raises(Method):

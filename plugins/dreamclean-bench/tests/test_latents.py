@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean import VPS, DreamCleanError, Level, Mixture
-from dreamclean.loop import Estimator
+from dreamclean.method.loop import Estimator
 
 LEVELS = [Level(300, 0.628, 0.778), Level(100, 0.946, 0.324), Level(10, 0.999, 0.045)]
 SHAPE = (4, 3, 64, 64)

@@ -24,7 +24,7 @@ from dreamclean import (
     Operator,
     Restorer,
 )
-from dreamclean.plugins import host
+from dreamclean.host.host import host
 
 SIDE = 16
 ROUNDING = 2e-5

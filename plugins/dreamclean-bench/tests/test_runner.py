@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean import DreamCleanError
-from dreamclean.plugins import Host
+from dreamclean.host.host import Host
 
 
 def planned(
@@ -201,7 +201,7 @@ def test_a_killed_run_loses_at_most_one_cell(photos: Path, mixture: str, tmp_pat
     script = f"""
 import os
 from pathlib import Path
-from dreamclean.plugins import Host
+from dreamclean.host.host import Host
 from dreamclean_bench import runner
 from dreamclean_bench.store import Store
 from dreamclean_bench.tasks import find_task

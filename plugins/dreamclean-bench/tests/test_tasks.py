@@ -10,7 +10,7 @@ from dreamclean_bench.suites import SUITES
 from dreamclean_bench.tasks import TASKS, Task, settled, shown
 
 from dreamclean import Host, Picture
-from dreamclean.operators.base import Operator
+from dreamclean.contracts.operator import Operator
 from dreamclean.testing import LinearOperatorSuite
 
 PICTURES = Path(__file__).with_name("lpips")

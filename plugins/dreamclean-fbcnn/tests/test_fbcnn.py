@@ -14,7 +14,7 @@ from dreamclean_fbcnn.network import Network
 from torch import Tensor
 
 from dreamclean import DreamCleanError, Mixture, hookimpl
-from dreamclean.plugins import Host, Plugin
+from dreamclean.host.host import Host, Plugin
 
 State = dict[str, Tensor]
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from dreamclean.levels import FlowSchedule, Schedule
+from dreamclean.contracts.levels import FlowSchedule, Schedule
 from dreamclean_latent.guidance import Conditions, Texts
 from dreamclean_latent.prediction import diffusion_levels
 

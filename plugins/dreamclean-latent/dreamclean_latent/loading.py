@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dreamclean.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError
 
 
 @contextmanager

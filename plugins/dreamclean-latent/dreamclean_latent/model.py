@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from dreamclean.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.family import Family
 from dreamclean_latent.flux import Flux
 from dreamclean_latent.guidance import Texts

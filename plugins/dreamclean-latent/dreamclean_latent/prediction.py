@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from dreamclean.errors import DreamCleanError
-from dreamclean.levels import DDPMSchedule, Level
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.levels import DDPMSchedule, Level
 
 
 def noise(kind: str, output: Tensor, x: Tensor, level: Level) -> Tensor:

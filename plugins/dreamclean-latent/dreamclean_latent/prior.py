@@ -6,9 +6,9 @@ import torch
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
-from dreamclean.errors import DreamCleanError
-from dreamclean.levels import Level, Schedule
-from dreamclean.priors.base import Estimate, Prior, pad_to_multiple
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.levels import Level, Schedule
+from dreamclean.contracts.prior import Estimate, Prior, pad_to_multiple
 from dreamclean_latent.guidance import Conditions, guided
 from dreamclean_latent.model import Loaded, Model
 from dreamclean_latent.prediction import noise

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dreamclean.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.family import FlowFamily
 from dreamclean_latent.guidance import Conditions, Texts
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dreamclean.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.loading import fast_loading, from_single_file, one_line, pretrained
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"

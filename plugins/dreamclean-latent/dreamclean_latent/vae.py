@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dreamclean.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.loading import one_line, pretrained
 from dreamclean_latent.source import Source, check_place
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from dreamclean import DreamCleanError, Restorer
-from dreamclean.plugins import host
+from dreamclean.host.host import host
 from dreamclean.testing.component import pictures
 
 

@@ -6,8 +6,8 @@ from dreamclean_latent.prior import Latent
 from torch import Tensor
 
 from dreamclean import Restorer
-from dreamclean.loop import Estimator
-from dreamclean.plugins import host
+from dreamclean.host.host import host
+from dreamclean.method.loop import Estimator
 from dreamclean.testing.component import distance, pictures
 
 

@@ -1,7 +1,7 @@
 """What the package registers. Keep it thin: the command line imports this file for its help."""
 
 from dreamclean import hookimpl
-from dreamclean.hookspecs import Register
+from dreamclean.host.hookspecs import Register
 
 
 @hookimpl

@@ -4,8 +4,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dreamclean.diagnosis.calibration import Calibration
-from dreamclean.priors.diffusers import UNetPrior, load_parts
+from dreamclean.builtin.planners.diagnosis.calibration import Calibration
+from dreamclean.builtin.priors.diffusers import UNetPrior, load_parts
 
 MODEL = Path(__file__).with_name("model")
 """The model as a diffusers folder: ``DDPMPipeline.from_pretrained(MODEL)`` loads it too."""

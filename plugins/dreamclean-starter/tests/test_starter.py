@@ -10,7 +10,7 @@ import torch
 from dreamclean_starter.prior import BLIND, KNOWN, MODEL, Starter
 
 from dreamclean import Picture, Restorer
-from dreamclean.plugins import host
+from dreamclean.host.host import host
 from dreamclean.testing import PriorSuite
 
 CARD = (Path(__file__).parents[1] / "README.md").read_text()

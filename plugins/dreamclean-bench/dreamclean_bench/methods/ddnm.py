@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean.levels import Level, descending
+from dreamclean.contracts.levels import Level, descending
 from dreamclean_bench.method import LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
 from dreamclean_bench.methods.sampling import first_latent, transition

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean.levels import descending
+from dreamclean.contracts.levels import descending
 from dreamclean_bench.method import Problem
 from dreamclean_bench.methods.ladder import Ladder
 from dreamclean_bench.spectral import SpectralMethod

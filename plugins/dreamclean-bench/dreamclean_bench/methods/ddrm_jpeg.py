@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean import JPEG, Operator, Prior
-from dreamclean.levels import descending
+from dreamclean.contracts.levels import descending
 from dreamclean_bench.method import PixelMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder, Strength
 

@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean import VPS, Corrector, GradientAscent, Langevin, NoCorrector, Operator, Restorer
-from dreamclean.component import validated
+from dreamclean.contracts.component import validated
 from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.methods.ladder import Strength
 

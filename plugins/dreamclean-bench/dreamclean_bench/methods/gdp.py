@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean import Operator, Prior
-from dreamclean.levels import descending
+from dreamclean.contracts.levels import descending
 from dreamclean_bench.method import PixelMethod, Problem
 from dreamclean_bench.methods.sampling import Ancestral, ancestral, differentiable, first_latent
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean import DDIM, Estimate, Level
-from dreamclean.levels import descending
+from dreamclean.contracts.levels import descending
 from dreamclean_bench.method import Linear, LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
 from dreamclean_bench.methods.sampling import first_latent

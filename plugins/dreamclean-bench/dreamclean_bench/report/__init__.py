@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dreamclean import DreamCleanError
-from dreamclean.pictures import write_atomically
+from dreamclean.pictures.picture import write_atomically
 from dreamclean_bench.report.tables import Table, tabulate
 from dreamclean_bench.store import Row, Store
 

@@ -1,0 +1,79 @@
+"""Local-level start: every part of the picture at the level that its own damage matches."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from dreamclean.contracts.initializer import Initializer, Noise
+from dreamclean.contracts.levels import Level
+
+if TYPE_CHECKING:
+    from dreamclean.method.loop import Estimator
+
+ABOVE = 1.25
+"""The picture is asked at this multiple of its mean level: there the estimate's width tells most of the damage's."""
+CONTRAST = 1.3
+"""Power of the local width: an estimate is drawn towards the level asked (contrib/calibrate/uneven.py)."""
+
+
+class LocalLevel(Initializer):
+    """Start each element at its own level: x = a (y + sqrt(r^2 - d^2) z), with d the noise-to-signal ratio there.
+
+    Where the damage d equals the level's ratio r = s / a this is ``matched-level``. Where it is less, what
+    is missing is added, so that the latent is of one level everywhere; and such elements follow the sampler only
+    from their own level down, above it they are the picture with less and less of the same noise z (the update
+    of DDRM with eta_b = 1, Kawar et al. 2022, Eq. 8, element by element). d comes from the local width of one
+    noise estimate. Costs one evaluation. The strength is the level of the loudest parts.
+    """
+
+    name = "local-level"
+    ratio: float | None = Field(
+        default=None, gt=0, description="Root mean square of the damage, a noise-to-signal ratio; none: the strength's"
+    )
+
+    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
+        ratio = self.ratio or levels[-1].ratio
+        asked = levels[1:][telling([level.ratio for level in levels[1:]], ratio)]
+        damage = ratio * unevenness(estimate.prior(asked.a * start, asked).eps)
+        estimate.entry = Entry(start, damage, noise(start))
+        return estimate.entry.latent(levels[-1])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What of a picture is not yet on its way: elements whose ``damage`` is less than a level's ratio."""
+
+    start: Tensor
+    damage: Tensor
+    noise: Tensor
+
+    def latent(self, level: Level) -> Tensor:
+        """The picture with the noise that it lacks at ``level``."""
+        lacking = (level.ratio**2 - self.damage.square()).clamp(min=0).sqrt()
+        return level.a * torch.addcmul(self.start, lacking, self.noise)
+
+    def __call__(self, x: Tensor, level: Level) -> Tensor:
+        """The latent ``x`` of ``level``, with the picture where it is not yet on its way."""
+        return torch.where(self.damage < level.ratio, self.latent(level), x)
+
+
+def telling(ratios: Sequence[float], ratio: float) -> int:
+    """Where in ``ratios`` the level lies whose noise estimate shows best how damage of ``ratio`` is spread."""
+    return min(range(len(ratios)), key=lambda k: abs(math.log(ratios[k] / (ABOVE * ratio))))
+
+
+def unevenness(eps: Tensor, side: int = 17) -> Tensor:
+    """How loud the damage is (B, 1, H, W), of root mean square 1, from a noise estimate (B, C, H, W).
+
+    The width within ``side`` x ``side`` elements.
+    """
+    power = eps.float().square().mean(1, keepdim=True)
+    power = F.avg_pool2d(power, side, stride=1, padding=side // 2, count_include_pad=False)
+    width = power.clamp(min=1e-12) ** (CONTRAST / 2)
+    return width / width.square().mean((1, 2, 3), keepdim=True).sqrt()

@@ -1,0 +1,25 @@
+"""Matched-level start: the damage itself is the noise."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from dreamclean.contracts.initializer import Initializer, Noise
+from dreamclean.contracts.levels import Level
+
+if TYPE_CHECKING:
+    from dreamclean.method.loop import Estimator
+
+
+class MatchedLevel(Initializer):
+    """Take the picture, scaled by the level's signal, as the latent of the top level: x = a y.
+
+    Right when the strength matches the damage: white noise of standard deviation d (in [-1, 1]) is
+    exactly the level with s / a = d, since a y = a x0 + a d eps. Costs no evaluation.
+    """
+
+    name = "matched-level"
+
+    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
+        return levels[-1].a * start

@@ -1,0 +1,108 @@
+"""Blur: uniform, Gaussian, motion, or any kernel."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from dreamclean.builtin.operators import kernels
+from dreamclean.builtin.operators.separable import SeparableOperator
+from dreamclean.contracts.component import FloatList
+from dreamclean.contracts.operator import LinearOperator
+
+Boundary = Literal["reflect", "zero", "circular"]
+
+
+class Blur(SeparableOperator):
+    """Convolution with a kernel: uniform, Gaussian, motion or a file's.
+
+    A kernel that is a column times a row is inverted in closed form, any other by conjugate gradients.
+    """
+
+    name = "blur"
+    shape: Literal["uniform", "gaussian", "motion", "file"] = Field(default="uniform", description="Form of the kernel")
+    size: int = Field(default=9, ge=1, description="Uniform, Gaussian: side of the kernel, an odd number of pixels")
+    std: FloatList = Field(
+        default=(3.0,), min_length=1, max_length=2, description="Gaussian: pixels; vertical/horizontal if two"
+    )
+    length: float = Field(default=15.0, ge=1, description="Motion: length in pixels")
+    angle: float = Field(default=0.0, description="Motion: degrees anticlockwise from the horizontal")
+    file: Path | None = Field(default=None, description="File: a picture of the kernel, brighter is heavier")
+    boundary: Boundary = Field(
+        default="reflect", description="Beyond the border: the image mirrored, black, or its other side"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Blur":
+        if self.size % 2 == 0:
+            raise ValueError(f"size must be odd, so that the blur does not move the image (got {self.size})")
+        if min(self.std) <= 0:
+            raise ValueError("std must be above 0")
+        if (self.shape == "file") != (self.file is not None):
+            raise ValueError("shape=file goes with file=KERNEL.png")
+        return self
+
+    def kernel(self) -> Tensor:
+        """The kernel, float64, odd sides, sum 1."""
+        return _kernel(self)[0]
+
+    def full_size(self, size: int) -> int:
+        return size
+
+    def matrix(self, size: int, axis: int) -> Tensor:
+        column_and_row = _kernel(self)[1]
+        assert column_and_row is not None
+        taps = column_and_row[axis]
+        index, outside = _neighbours(size, len(taps) // 2, self.boundary)
+        picked = F.one_hot(index, size).to(taps)
+        picked[outside] = 0
+        return picked.unfold(0, len(taps), 1) @ taps.flip(0)
+
+    def degrade(self, x: Tensor) -> Tensor:
+        kernel, separable = _kernel(self)
+        if separable:
+            return super().degrade(x)
+        for axis in (2, 3):
+            index, outside = _neighbours(x.shape[axis], kernel.shape[axis - 2] // 2, self.boundary)
+            kept = (~outside).to(x).view(-1, *[1] * (3 - axis))
+            x = x.index_select(axis, index.to(x.device)) * kept
+        weight = kernel.flip(0, 1).to(x).expand(x.shape[1], 1, *kernel.shape)
+        return F.conv2d(x, weight, groups=x.shape[1])
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return super().adjoint(y) if _kernel(self)[1] else LinearOperator.adjoint(self, y)
+
+    def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
+        if _kernel(self)[1]:
+            return super().solve(v, gain, variance)
+        exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
+        return LinearOperator.solve(self, exact, gain, variance).to(v)
+
+
+@lru_cache(maxsize=8)
+def _kernel(blur: Blur) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    """The kernel, and its column and row where it has rank one."""
+    if blur.shape == "uniform":
+        kernel = kernels.uniform(blur.size)
+    elif blur.shape == "gaussian":
+        kernel = kernels.gaussian(blur.size, blur.std)
+    elif blur.shape == "motion":
+        kernel = kernels.motion(blur.length, blur.angle)
+    else:
+        assert blur.file is not None
+        kernel = kernels.from_file(blur.file)
+    return kernel, kernels.rank_one(kernel)
+
+
+def _neighbours(size: int, reach: int, boundary: Boundary) -> tuple[Tensor, Tensor]:
+    """For positions -reach ... size + reach - 1 the pixel that stands there, and whether it is black."""
+    position = torch.arange(-reach, size + reach)
+    if boundary == "circular":
+        return position % size, torch.zeros_like(position, dtype=torch.bool)
+    folded = position % (2 * size)
+    mirrored = torch.where(folded < size, folded, 2 * size - 1 - folded)
+    return mirrored, ((position < 0) | (position >= size)) & (boundary == "zero")

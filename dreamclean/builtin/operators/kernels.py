@@ -1,0 +1,58 @@
+"""Blur kernels, as float64 tensors of odd sides with sum 1."""
+
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dreamclean.contracts.errors import DreamCleanError
+
+
+def uniform(size: int) -> Tensor:
+    """A box of ``size`` x ``size``."""
+    return torch.full((size, size), 1 / size**2, dtype=torch.float64)
+
+
+def gaussian(size: int, std: tuple[float, ...]) -> Tensor:
+    """A Gaussian of ``size`` x ``size``; ``std`` in pixels, vertical and horizontal (or one for both)."""
+    offset = torch.arange(size, dtype=torch.float64) - size // 2
+    column, row = (torch.exp(-0.5 * (offset / s) ** 2) for s in (std[0], std[-1]))
+    kernel = column[:, None] * row[None, :]
+    return kernel / kernel.sum()
+
+
+def motion(length: float, angle: float) -> Tensor:
+    """A straight line of ``length`` pixels, ``angle`` degrees anticlockwise from the horizontal."""
+    reach = math.ceil(length / 2)
+    kernel = torch.zeros(2 * reach + 1, 2 * reach + 1, dtype=torch.float64)
+    radians = math.radians(angle)
+    for step in range(-4 * reach, 4 * reach + 1):
+        along = step / (8 * reach) * (length - 1)
+        y, x = reach - along * math.sin(radians), reach + along * math.cos(radians)
+        top, left = math.floor(y), math.floor(x)
+        for row, column in ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)):
+            weight = max(0.0, 1 - abs(y - row)) * max(0.0, 1 - abs(x - column))
+            if weight:
+                kernel[row, column] += weight
+    return kernel / kernel.sum()
+
+
+def from_file(path: Path) -> Tensor:
+    """A picture of a kernel, brighter is heavier; an even side is padded to the next odd one."""
+    from dreamclean.pictures.picture import Picture
+
+    kernel = Picture.open(path).pixels[0].mean(0).double()
+    if not kernel.sum() > 0:
+        raise DreamCleanError(f"{path} is black, so no blur kernel; give a picture with bright pixels")
+    return F.pad(kernel / kernel.sum(), (0, 1 - kernel.shape[1] % 2, 0, 1 - kernel.shape[0] % 2))
+
+
+def rank_one(kernel: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The column and row whose outer product the kernel is, or None if there are none."""
+    u, s, v = torch.linalg.svd(kernel)
+    if len(s) > 1 and s[1] > 1e-9 * s[0]:
+        return None
+    column, row = u[:, 0] * s[0].sqrt(), v[0] * s[0].sqrt()
+    return column / column.sum(), row / row.sum()

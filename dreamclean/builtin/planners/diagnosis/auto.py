@@ -1,0 +1,56 @@
+"""``strength="auto"``: every image is diagnosed, and treated as it needs."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
+from dreamclean.builtin.planners.diagnosis.treatment import treatment
+from dreamclean.method.loop import Estimator
+from dreamclean.method.restoration import Restoration
+
+if TYPE_CHECKING:
+    from dreamclean.restorer import Listener, Restorer
+
+
+def restore_auto(
+    restorer: "Restorer", images: Tensor, seeds: Sequence[int], trace: bool, on_step: "Listener | None"
+) -> Restoration:
+    """Each of ``images`` (B, 3, H, W) by a recipe of its own; ``nfe`` is that of the image that took most."""
+    parts = [_one(restorer, image[None], seed, trace, on_step) for image, seed in zip(images, seeds, strict=True)]
+    if len(parts) == 1:
+        return parts[0]
+    return Restoration(
+        torch.cat([part.image for part in parts]),
+        max(part.nfe for part in parts),
+        sum(part.seconds for part in parts),
+        sum(part.prior_seconds for part in parts),
+        restorer.recipe.model_copy(update={"seed": seeds[0]}),
+        [step for part in parts for step in part.trace],
+        [diagnosis for part in parts for diagnosis in part.diagnoses],
+    )
+
+
+def _one(restorer: "Restorer", image: Tensor, seed: int, trace: bool, on_step: "Listener | None") -> Restoration:
+    began, estimate = time.perf_counter(), Estimator(restorer.prior)
+    diagnosis = diagnose_image(image, restorer.prior, estimate)
+    seconds = time.perf_counter() - began
+    recipe = treatment(diagnosis, restorer.prior.schedule, restorer.recipe.detail)
+    if recipe is None:
+        recipe = restorer.recipe.model_copy(update={"seed": seed})
+        return Restoration(image, estimate.nfe, seconds, estimate.seconds, recipe, [], [diagnosis])
+    treated, count = restorer.with_recipe(recipe), restorer.recipe.samples or 1
+    results = [treated(image, seed=(seed + k) % 2**63, trace=trace, on_step=on_step) for k in range(count)]
+    return replace(
+        results[0],
+        image=results[0].image if count == 1 else torch.stack([result.image for result in results]).mean(0),
+        nfe=sum(result.nfe for result in results) + estimate.nfe,
+        seconds=sum(result.seconds for result in results) + seconds,
+        prior_seconds=sum(result.prior_seconds for result in results) + estimate.seconds,
+        recipe=results[0].recipe if count == 1 else restorer.recipe.model_copy(update={"seed": seed}),
+        diagnoses=[diagnosis],
+    )

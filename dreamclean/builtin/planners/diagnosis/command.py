@@ -1,0 +1,62 @@
+"""``dreamclean diagnose``. Heavy imports wait inside, so that ``--help`` is quick."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+
+
+def diagnose(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
+    prior: Annotated[str | None, typer.Option(help="The model of clean images, name:key=value,...")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg file.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+) -> None:
+    """Say what damage a picture has, and where its restoration would start."""
+    from dreamclean.cli.jobs import pictures_in
+    from dreamclean.contracts.errors import DreamCleanError
+    from dreamclean.restorer import Restorer
+
+    if not source.exists():
+        raise DreamCleanError(f"there is no file {source}")
+    sources = pictures_in(source) if source.is_dir() else [source]
+    if figure:
+        from dreamclean.builtin.planners.diagnosis.figure import check
+
+        check(figure)
+    restorer, found, failures = Restorer(prior, device=device), {}, []
+    for path in sources:
+        try:
+            found[path] = restorer.diagnose(path)
+        except DreamCleanError as error:
+            failures.append(error)
+            continue
+        line = {"input": str(path), **found[path].spec()}
+        print(json.dumps(line) if as_json else f"{path}: {words(found[path])}", flush=True)
+    if figure and found:
+        from dreamclean.builtin.planners.diagnosis.figure import draw
+
+        draw({path.name: diagnosis for path, diagnosis in found.items()}, figure)
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    raise typer.Exit(2 if failures else 0)
+
+
+def words(diagnosis: "Diagnosis") -> str:
+    """A diagnosis in a line."""
+    said = diagnosis.family
+    if diagnosis.sure is not None:
+        said += f" ({diagnosis.sure:.0%} sure)"
+    if diagnosis.noise is not None:
+        said += f", standard deviation {diagnosis.noise * 255:.1f} of 255"
+    if diagnosis.ratio is None:
+        return said + ", better left as it is"
+    if diagnosis.loudest is None:
+        return said + f"; start at snr:{diagnosis.ratio:.3g}"
+    return said + f", uneven; start at snr:{diagnosis.ratio:.3g}, its loudest parts at snr:{diagnosis.loudest:.3g}"

@@ -1,0 +1,159 @@
+"""Diagnosis: which damage a picture has, and the noise level that matches it, in six evaluations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from dreamclean.builtin.initializers.local_level import telling, unevenness
+from dreamclean.builtin.planners.diagnosis.calibration import Calibration
+from dreamclean.builtin.planners.diagnosis.rule import read
+from dreamclean.builtin.planners.diagnosis.signs import signs
+from dreamclean.contracts.levels import Level, Schedule
+from dreamclean.contracts.prior import Prior, pad_to_multiple
+from dreamclean.method.loop import Estimator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL import Image
+
+    from dreamclean.contracts.component import Spec
+
+RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+"""Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
+CROP = 256
+"""Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
+_SMALLEST = 32
+"""Side in pixels that the signs need; a smaller picture's answers are padded."""
+BELOW = 0.95
+"""White noise starts at this share of its own level: PSNR is flat there, and LPIPS best just below."""
+_LEFT_ALONE = ("clean", "low resolution")
+_NOISY = ("white noise", "correlated noise", "mixed")
+UNEVEN = 1.5
+"""Even noise looks by this factor louder in some parts (95 %) than in others (5 %), or by less."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found. Ratios are noise-to-signal ratios s/a of the prior's levels."""
+
+    family: str
+    """clean, white noise, correlated noise, blocking, low resolution or mixed."""
+    sure: float | None
+    """Probability of the family, by the prior's calibration; None where it has none."""
+    probabilities: dict[str, float]
+    noise: float | None
+    """Standard deviation of the noise on the [0, 1] scale, if it is white."""
+    ratio: float | None
+    """Where to start (``strength="snr:..."``), a level that the prior has; None: better left as it is."""
+    ratios: list[float]
+    """The levels asked,"""
+    rms: list[float]
+    """the width of the noise estimate at each,"""
+    correlation: list[float]
+    """and its correlation with itself a pixel further."""
+    nfe: int
+    """Evaluations of the prior, per image, of the whole picture or of its crops."""
+    loudest: float | None = None
+    """The ratio of the loudest parts, where noise is so uneven that each part should start at a level of its own."""
+
+    def spec(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return {name: _short(value) for name, value in vars(self).items()}
+
+
+def diagnose(
+    image: "Path | str | Image.Image | Tensor", prior: "Spec | None" = None, *, device: str = "auto"
+) -> Diagnosis:
+    """What damage a picture has: a path, a PIL image or a tensor (1, 3, H, W) in [0, 1], by a pixel-space ``prior``.
+
+    A ``Restorer`` has a method of this name, for many pictures.
+    """
+    from dreamclean.restorer import Restorer
+
+    return Restorer(prior, device=device).diagnose(image)
+
+
+def diagnose_image(image: Tensor, prior: Prior, estimate: Estimator) -> Diagnosis:
+    """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] on its prior's device."""
+    calibration = prior.calibration
+    levels = _levels(prior.schedule, calibration.ratios if calibration else RATIOS)
+    x = prior.encode(crops(image, min(CROP, prior.native_size or CROP)))
+    before = estimate.nfe
+    answers = [estimate.prior(level.a * x, level).eps for level in levels]
+    found = torch.stack([signs(_large(eps)).mean(0) for eps in answers]).cpu()
+    ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
+    shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": estimate.nfe - before}
+    if calibration is None or len(levels) != len(calibration.ratios):
+        family, ratio = read(ratios, rms, correlation)
+        noise = ratio * prior.pixel_scale if ratio and family == "white noise" else None
+        diagnosis = Diagnosis(family, None, {}, noise, _known(ratio, prior.schedule), **shared)
+    else:
+        diagnosis = _calibrated(calibration, found, prior, shared)
+    return replace(diagnosis, loudest=_loudest(diagnosis, answers, prior.schedule))
+
+
+def _calibrated(calibration: Calibration, found: Tensor, prior: Prior, shared: dict[str, Any]) -> Diagnosis:
+    probabilities = calibration.probabilities(found)
+    family = max(probabilities, key=probabilities.__getitem__)
+    noise, ratio = None, None
+    if family == "white noise":
+        noise = calibration.noise_std(found)
+        ratio = BELOW * noise / prior.pixel_scale
+    elif family not in _LEFT_ALONE:
+        ratio = calibration.best_ratio(found, family)
+    return Diagnosis(family, probabilities[family], probabilities, noise, _known(ratio, prior.schedule), **shared)
+
+
+def _loudest(diagnosis: Diagnosis, answers: Sequence[Tensor], schedule: Schedule) -> float | None:
+    """The ratio of the loudest parts of uneven noise; None for even noise and for damage that is none."""
+    if diagnosis.ratio is None or diagnosis.family not in _NOISY:
+        return None
+    answer = torch.cat(list(answers[telling(diagnosis.ratios, diagnosis.ratio)]), -1)[None]
+    damage = unevenness(answer)
+    quiet, loud, loudest = torch.quantile(damage, torch.tensor([0.05, 0.95, 0.99]).to(damage)).tolist()
+    return _known(diagnosis.ratio * loudest, schedule) if loud > UNEVEN * quiet else None
+
+
+def crops(image: Tensor, side: int = CROP) -> Tensor:
+    """The picture (1, 3, H, W) itself, or up to four crops (N, 3, side, side) of a larger one, spread evenly."""
+    height, width = image.shape[-2:]
+    tops, lefts = _starts(height, side), _starts(width, side)
+    return torch.cat([image[..., top : top + side, left : left + side] for top in tops for left in lefts])
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where one crop starts, in the middle, or two, each half way from there to the edge."""
+    if length <= side:
+        return [0]
+    return [round((length - side) * share) for share in ((0.5,) if length < 1.5 * side else (0.25, 0.75))]
+
+
+def _large(eps: Tensor) -> Tensor:
+    """``eps``, padded where a side is too small for the signs."""
+    return pad_to_multiple(eps, _SMALLEST) if min(eps.shape[-2:]) < _SMALLEST else eps
+
+
+def _known(ratio: float | None, schedule: Schedule) -> float | None:
+    """``ratio`` or the highest that the prior has; None for one that is no louder than its quietest level."""
+    quietest, loudest = (schedule.at(t).ratio for t in (schedule.lowest, schedule.highest))
+    return min(ratio, loudest) if ratio and ratio > quietest else None
+
+
+def _levels(schedule: Schedule, ratios: Sequence[float]) -> list[Level]:
+    """The levels nearest to ``ratios``; the prior's highest one in the place of those above it."""
+    limit = schedule.at(schedule.highest).ratio
+    found = [schedule.at(schedule.timestep(min(ratio, limit))) for ratio in ratios]
+    return list(dict.fromkeys(level for level in found if level.s > 0))
+
+
+def _short(value: Any) -> Any:
+    """Numbers to four digits."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    return {key: _short(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -1,0 +1,59 @@
+"""The built-in components, registered by the same hooks as everybody's."""
+
+from dreamclean.host.hookspecs import Register, hookimpl
+
+
+@hookimpl
+def register_priors(register: Register) -> None:
+    from dreamclean.builtin.priors.denoiser import Denoiser
+    from dreamclean.builtin.priors.diffusers import Diffusers
+    from dreamclean.builtin.priors.mixture import Mixture
+    from dreamclean.builtin.priors.tiled import Tiled
+
+    for cls in (Diffusers, Denoiser, Mixture, Tiled):
+        register(cls)
+
+
+@hookimpl
+def register_initializers(register: Register) -> None:
+    from dreamclean.builtin.initializers.ddim_inversion import DDIMInversion
+    from dreamclean.builtin.initializers.forward_noising import ForwardNoising
+    from dreamclean.builtin.initializers.local_level import LocalLevel
+    from dreamclean.builtin.initializers.matched_level import MatchedLevel
+
+    for cls in (DDIMInversion, ForwardNoising, MatchedLevel, LocalLevel):
+        register(cls)
+
+
+@hookimpl
+def register_correctors(register: Register) -> None:
+    from dreamclean.builtin.correctors.gradient_ascent import GradientAscent
+    from dreamclean.builtin.correctors.langevin import Langevin
+    from dreamclean.builtin.correctors.none import NoCorrector
+    from dreamclean.builtin.correctors.vps import VPS
+
+    for cls in (VPS, Langevin, GradientAscent, NoCorrector):
+        register(cls)
+
+
+@hookimpl
+def register_samplers(register: Register) -> None:
+    from dreamclean.builtin.samplers.ddim import DDIM
+    from dreamclean.builtin.samplers.dpm_solver import DPMSolver
+
+    for cls in (DDIM, DPMSolver):
+        register(cls)
+
+
+@hookimpl
+def register_operators(register: Register) -> None:
+    from dreamclean.builtin.operators.blur import Blur
+    from dreamclean.builtin.operators.colorize import Colorize
+    from dreamclean.builtin.operators.downsample import Downsample
+    from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
+    from dreamclean.builtin.operators.identity import Identity
+    from dreamclean.builtin.operators.inpaint import Inpaint
+    from dreamclean.builtin.operators.jpeg import JPEG
+
+    for cls in (Downsample, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity):
+        register(cls)

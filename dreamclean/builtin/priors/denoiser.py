@@ -1,0 +1,141 @@
+"""A Gaussian denoiser as a prior: DRUNet, FFDNet and their like, from a file or from Python."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, PrivateAttr, model_validator
+from torch import Tensor
+
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.levels import Level, Schedule, VESchedule
+from dreamclean.contracts.prior import Estimate, Prior, pad_to_multiple
+
+Denoise = Callable[[Tensor, float], Tensor]
+"""D(y, sigma): noisy images (B, 3, H, W) and the noise's standard deviation, both for pixels in [0, 1], to clean ones."""
+
+_SUFFIXES = {".pt": "TorchScript", ".ts": "TorchScript", ".jit": "TorchScript", ".onnx": "ONNX"}
+
+
+class Denoiser(Prior):
+    """A denoiser D(y, sigma) of white Gaussian noise, TorchScript or ONNX; Denoiser.of wraps a function.
+
+    The mean of the clean image given a noisy one is what such a denoiser returns, so by Tweedie's formula its
+    noise estimate is eps = (x - D(x, sigma)) / sigma (Efron 2011). Its levels explode the variance: a = 1, and
+    the timestep is s = 2 sigma, the noise's standard deviation for pixels in [-1, 1]. It always runs in float32.
+    """
+
+    name = "denoiser"
+    path: str = Field(default="", description="TorchScript (.pt, .ts, .jit) or ONNX (.onnx) file")
+    lowest: float = Field(
+        default=1 / 255, gt=0, description="Least noise that it knows: standard deviation, [0, 1] scale"
+    )
+    highest: float = Field(
+        default=50 / 255, gt=0, description="Most noise that it knows: standard deviation, [0, 1] scale"
+    )
+    sigma: Literal["channel", "map", "number", "none"] = Field(
+        default="channel",
+        description="How it is told sigma: as a fourth channel, as a second input (B, 1, H, W) or (B,), or not at all",
+    )
+    white: float = Field(
+        default=1.0, gt=0, description="Its value of a white pixel, and the unit of its sigma: 1 or 255"
+    )
+    divisor: int = Field(default=8, ge=1, description="What its height and width must be multiples of")
+    _denoise: Denoise | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _range(self) -> "Denoiser":
+        if self.lowest >= self.highest:
+            raise ValueError("lowest must be less than highest")
+        return self
+
+    @classmethod
+    def of(cls, denoise: Denoise, **settings: Any) -> "Denoiser":
+        """A prior of the function ``denoise(y, sigma)``; ``settings``: ``lowest``, ``highest``, ``divisor``."""
+        prior = cls(**settings)
+        prior._denoise = denoise
+        return prior
+
+    @property
+    def schedule(self) -> Schedule:
+        return VESchedule(2 * self.lowest, 2 * self.highest)
+
+    @property
+    def multiple(self) -> int:
+        return self.divisor
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        if self._denoise is None:
+            self._denoise = self._told(_load(self.path, device))
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        self.prepare(x.device, torch.float32)
+        assert self._denoise is not None
+        own = self.schedule.noisy(level)
+        height, width = x.shape[-2:]
+        y = pad_to_multiple(self.decode(x), self.divisor)
+        x0 = self.encode(self._denoise(y, own.s / 2)[..., :height, :width].to(x))
+        return Estimate.from_eps(x, level, (x - x0) / own.s)
+
+    def recommended(self, known_operator: bool) -> dict[str, Any]:
+        limit = self.highest * 2
+        corrector = f"dreamclean/vps:gamma={0.9 if known_operator else 0.05},fused=true"
+        start = "forward-noising" if known_operator else "matched-level"
+        strength = f"snr:{min(0.5 if known_operator else 0.2, limit):g}"
+        return {
+            "initializer": f"dreamclean/{start}",
+            "corrector": corrector,
+            "sampler": "dreamclean/ddim",
+            "strength": strength,
+            "steps": 12 if known_operator else 4,
+        }
+
+    def _told(self, network: Callable[..., Tensor]) -> Denoise:
+        """``network`` as D(y, sigma), told sigma in its own way and on its own scale."""
+
+        def denoise(y: Tensor, sigma: float) -> Tensor:
+            y, level = y * self.white, sigma * self.white
+            batch, _, height, width = y.shape
+            if self.sigma == "none":
+                return network(y) / self.white
+            if self.sigma == "number":
+                return network(y, torch.full((batch,), level, device=y.device)) / self.white
+            plane = torch.full((batch, 1, height, width), level, device=y.device)
+            inputs = [torch.cat([y, plane], 1)] if self.sigma == "channel" else [y, plane]
+            return network(*inputs) / self.white
+
+        return denoise
+
+
+def _load(path: str, device: torch.device) -> Callable[..., Tensor]:
+    """The network in a file, in float32; DreamCleanError where there is none."""
+    kind = _SUFFIXES.get(Path(path).suffix.lower())
+    if kind is None:
+        raise DreamCleanError(f"'{path}' is no denoiser; give denoiser:path=FILE with a .pt, .ts, .jit or .onnx file")
+    if not Path(path).is_file():
+        raise DreamCleanError(f"there is no file '{path}'")
+    try:
+        return _onnx(path) if kind == "ONNX" else _torchscript(path, device)
+    except ImportError:
+        raise DreamCleanError('onnxruntime is not there; install it with pip install "dreamclean[onnx]"') from None
+    except Exception as error:  # each runtime has errors of its own
+        raise DreamCleanError(f"'{path}' holds no {kind} model ({str(error).strip().splitlines()[0][:150]})") from error
+
+
+def _torchscript(path: str, device: torch.device) -> Callable[..., Tensor]:
+    network: torch.nn.Module = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+    return network.eval().float()
+
+
+def _onnx(path: str) -> Callable[..., Tensor]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
+    names = [value.name for value in session.get_inputs()]
+
+    def network(*inputs: Tensor) -> Tensor:
+        arrays = {name: value.float().cpu().numpy() for name, value in zip(names, inputs, strict=True)}
+        return torch.from_numpy(session.run(None, arrays)[0]).to(inputs[0].device)
+
+    return network

@@ -1,0 +1,125 @@
+"""Pixel-space UNets in diffusers' format."""
+
+import re
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, PrivateAttr
+from torch import Tensor
+
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
+from dreamclean.contracts.prior import Estimate, Prior, pad_to_multiple
+
+_HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
+
+
+class UNetPrior(Prior):
+    """A pixel-space ``UNet2DModel`` with the scheduler config that it was trained with; say where they are.
+
+    epsilon-, v- and x0-prediction are read from the scheduler's config; of a network that also learns
+    its variance (twice the channels out) the first half is used.
+    """
+
+    _unet: Any = PrivateAttr(None)
+    _kind: str = PrivateAttr("")
+    _schedule: Schedule | None = PrivateAttr(None)
+
+    @abstractmethod
+    def parts(self) -> tuple[Any, Any]:
+        """The network (``diffusers.UNet2DModel``) and the scheduler (``diffusers.DDPMScheduler``), loaded."""
+
+    @property
+    def unet(self) -> Any:
+        """The network, a ``diffusers.UNet2DModel``, loaded when first asked for."""
+        if self._unet is None:
+            unet, scheduler = self.parts()
+            self._kind = scheduler.config.prediction_type
+            if self._kind not in ("epsilon", "v_prediction", "sample"):
+                raise DreamCleanError(
+                    f"the prior predicts '{self._kind}'; supported are epsilon, v_prediction and sample"
+                )
+            self._unet = unet.eval().requires_grad_(False)
+            self._schedule = DDPMSchedule(scheduler.alphas_cumprod)
+        return self._unet
+
+    @property
+    def schedule(self) -> Schedule:
+        assert self.unet is not None and self._schedule is not None
+        return self._schedule
+
+    @property
+    def multiple(self) -> int:
+        return int(2 ** (len(self.unet.config.block_out_channels) - 1))
+
+    @property
+    def native_size(self) -> int | None:
+        size = self.unet.config.sample_size
+        return int(np.max(size)) if size else None
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        options: dict[str, Any] = dict(device=device, dtype=dtype, memory_format=torch.channels_last)
+        torch.nn.Module.to(self.unet, **options)
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        network_input = pad_to_multiple(x, self.multiple).to(self.unet.dtype, memory_format=torch.channels_last)
+        output = self.unet(network_input, round(level.t)).sample
+        output = output[:, : x.shape[1], : x.shape[2], : x.shape[3]].to(x.dtype)
+        return Estimate.from_eps(x, level, self._noise(output, x, self.schedule.noisy(level)))
+
+    def _noise(self, output: Tensor, x: Tensor, own: Level) -> Tensor:
+        """The network's output as noise, at the network's own level of this timestep (s > 0)."""
+        if self._kind == "v_prediction":
+            return own.a * output + own.s * x
+        if self._kind == "sample":
+            return (x - own.a * output) / own.s
+        return output
+
+
+class Diffusers(UNetPrior):
+    """Any pixel-space diffusion UNet in diffusers' format, from a local folder or a hub id.
+
+    Nothing is run from the repository: weights come from safetensors, or from a pickle read with
+    ``weights_only``.
+    """
+
+    name = "diffusers"
+    path: str = Field(min_length=1, description="Local folder or hub id of a UNet2DModel with its scheduler config")
+    revision: str | None = Field(default=None, description="Branch, tag or commit on the hub")
+    variant: str | None = Field(default=None, description="Variant of the weights file, e.g. fp16")
+
+    def parts(self) -> tuple[Any, Any]:
+        return load_parts(self.path, revision=self.revision, variant=self.variant)
+
+
+def load_parts(path: str | Path, revision: str | None = None, variant: str | None = None) -> tuple[Any, Any]:
+    """Network and scheduler of a diffusers folder or hub id; DreamCleanError where there are none."""
+    from diffusers import DDPMScheduler, UNet2DModel
+
+    if not Path(path).is_dir() and not re.fullmatch(_HUB_ID, str(path)):
+        raise DreamCleanError(f"there is no folder '{path}'")
+
+    def load(method: Any, subfolder: str, **options: Any) -> Any:
+        """From the pipeline's subfolder, else from the root (as in the first DDPM repositories)."""
+        try:
+            return method(path, subfolder=subfolder, revision=revision, **options)
+        except OSError:
+            return method(path, revision=revision, **options)
+
+    try:
+        options = dict(torch_dtype=torch.float32, low_cpu_mem_usage=False, output_loading_info=True)
+        unet, report = load(UNet2DModel.from_pretrained, "unet", variant=variant, **options)
+        if report["missing_keys"]:
+            raise ValueError("its weights are another network's")
+        config = load(DDPMScheduler.load_config, "scheduler")
+        if not config.keys() & {"beta_schedule", "trained_betas"}:
+            raise ValueError(f"its scheduler, {config.get('_class_name', 'nameless')}, has no betas")
+        return unet, DDPMScheduler.from_config(config)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DreamCleanError(
+            f"'{path}' holds no pixel-space UNet2DModel and scheduler config in diffusers' format ({reason})"
+        ) from error

@@ -1,0 +1,77 @@
+"""A mixture of Gaussians or Diracs around given images, with its exact score."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field, PrivateAttr
+from torch import Tensor
+
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule
+from dreamclean.contracts.prior import Estimate, Prior
+
+_SCHEDULES: dict[str, Schedule] = {"ddpm": DDPMSchedule.linear(), "ve": VESchedule(), "flow": FlowSchedule()}
+
+
+class Mixture(Prior):
+    """Equal mixture of isotropic Gaussians (or Diracs) around given images, with its exact score.
+
+    For p(x0) = (1/K) sum_k N(m_k, w^2 I) the posterior mean at x_t = a x0 + s eps is
+    E[x0|x_t] = sum_k p_k (m_k + a w^2 / v (x_t - a m_k)), v = a^2 w^2 + s^2,
+    p_k proportional to exp(-|x_t - a m_k|^2 / 2v). For tests and teaching.
+    """
+
+    name = "mixture"
+    path: str = Field(
+        default="", description="Folder of images of one size; or build it in Python with Mixture.around(images)"
+    )
+    std: float = Field(default=0.0, ge=0, description="Standard deviation around each image, [0, 1] scale; 0: Diracs")
+    family: Literal["ddpm", "ve", "flow"] = Field(default="ddpm", description="Family of noise levels")
+    _means: Tensor | None = PrivateAttr(None)
+
+    @classmethod
+    def around(cls, images: Tensor, std: float = 0.0, family: Literal["ddpm", "ve", "flow"] = "ddpm") -> "Mixture":
+        """A mixture around ``images`` (K, 3, H, W) in [0, 1]."""
+        prior = cls(std=std, family=family)
+        prior._means = prior.encode(images)
+        return prior
+
+    @property
+    def schedule(self) -> Schedule:
+        return _SCHEDULES[self.family]
+
+    @property
+    def means(self) -> Tensor:
+        """The mixture's centres, shape (K, 3, H, W), in [-1, 1]."""
+        if self._means is None:
+            self._means = self.encode(_read_folder(self.path))
+        return self._means
+
+    def predict(self, x: Tensor, level: Level) -> Estimate:
+        own = self.schedule.noisy(level)
+        latent = x if level.s > 0 else own.a * x  # the picture itself, as a latent of the quietest level
+        means = self.means.to(x)
+        if means.shape[1:] != x.shape[1:]:
+            raise DreamCleanError(
+                f"the mixture's images are {tuple(means.shape[1:])}, this one is {tuple(x.shape[1:])}; give images of one size"
+            )
+        w2 = (2 * self.std) ** 2
+        v = own.a**2 * w2 + own.s**2
+        offset = latent[:, None] - own.a * means[None]
+        weights = torch.softmax(-offset.square().flatten(2).sum(-1) / (2 * v), dim=1)
+        x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + own.a * w2 / v * offset)
+        eps = Estimate.from_x0(latent, own, x0).eps
+        return Estimate(eps, x0 if level.s > 0 else x)
+
+
+def _read_folder(path: str) -> Tensor:
+    from dreamclean.pictures.picture import Picture, is_picture
+
+    files = sorted(p for p in Path(path).glob("*") if is_picture(p)) if path else []
+    if not files:
+        raise DreamCleanError(f"no images in '{path}'; give mixture:path=FOLDER")
+    images = [Picture.open(p).pixels for p in files]
+    if len({i.shape for i in images}) > 1:
+        raise DreamCleanError(f"the images in '{path}' differ in size; the mixture needs one size")
+    return torch.cat(images)

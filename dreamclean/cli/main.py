@@ -1,0 +1,234 @@
+"""The command line. Heavy imports wait inside the commands, so that ``--help`` is quick."""
+
+import io
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dreamclean.builtin.planners.diagnosis.command import diagnose
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.version import __version__
+
+if TYPE_CHECKING:
+    from dreamclean.cli.jobs import Job
+
+
+class _Commands(TyperGroup):
+    """The built-in commands, and the plugins' once they are asked for."""
+
+    _with_plugins = False
+
+    def _add_plugins(self) -> None:
+        if not self._with_plugins:
+            from dreamclean.host.host import host
+
+            extra = typer.Typer()
+            host().add_commands(extra)
+            if extra.registered_commands or extra.registered_groups:
+                self.commands = {**typer.main.get_group(extra).commands, **self.commands}
+            self._with_plugins = True
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        self._add_plugins()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands:
+            self._add_plugins()
+        return super().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None)
+
+Input = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where the result goes; for a folder, a folder.")]
+OperatorOption = Annotated[
+    str | None, typer.Option("--operator", help="The known degradation, e.g. downsample:factor=4.")
+]
+NoiseOption = Annotated[
+    str | None, typer.Option("--noise", help="Measurement noise: standard deviation on [0, 1], or poisson:RATE.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"dreamclean {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def dreamclean(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")] = False,
+) -> None:
+    """Restore degraded pictures with a diffusion prior, blind or with a known degradation."""
+
+
+app.command()(diagnose)
+
+
+@app.command()
+def restore(
+    source: Input,
+    output: Output = None,
+    prior: Annotated[str | None, typer.Option(help="The model of clean images, name:key=value,...")] = None,
+    initializer: Annotated[str | None, typer.Option(help="The way to the top noise level.")] = None,
+    corrector: Annotated[str | None, typer.Option(help="The move within a level, e.g. vps:gamma=0.05.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="The step to the next level.")] = None,
+    operator: OperatorOption = None,
+    noise: NoiseOption = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps from the top level to the picture.")] = None,
+    strength: Annotated[
+        str | None, typer.Option(help="Top noise level: a timestep, snr:R for s/a = R, or auto.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Named settings: paper.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A .toml or .json recipe, or a PNG that carries one.")] = None,
+    detail: Annotated[float | None, typer.Option(min=0, max=1, help="With auto: 0 faithful, 1 lively.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="With auto: the mean of so many results.")] = None,
+    tile: Annotated[int | None, typer.Option(min=0, help="Side of a large picture's tiles; 0: never cut.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; 0 unless said.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
+    dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Restore a picture, or every picture of a folder.
+
+    What is not said comes from the recipe, then the preset, then the prior's own recommendation. Where nothing
+    is said at all, each picture is diagnosed, treated as it needs, and left as it is where it needs nothing.
+    """
+    from dreamclean.cli.jobs import plan, restored, run, said
+    from dreamclean.restorer import Restorer
+
+    jobs, done = plan(source, output, "restored", overwrite)
+    restorer = Restorer(
+        prior,
+        operator=operator,
+        initializer=initializer,
+        corrector=corrector,
+        sampler=sampler,
+        noise=noise,
+        strength=strength,
+        steps=steps,
+        detail=detail,
+        samples=samples,
+        tile=tile,
+        seed=seed,
+        preset=preset,
+        recipe=recipe,
+        device=device,
+        dtype=dtype,
+    )
+
+    done_well = run(jobs, done, lambda job: restored(restorer, job, jobs), as_json, said)
+    raise typer.Exit(0 if done_well else 2)
+
+
+@app.command()
+def degrade(
+    source: Input,
+    output: Output = None,
+    operator: OperatorOption = None,
+    noise: NoiseOption = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the measurement noise.")] = 0,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a degraded picture, to try things on."""
+    import torch
+
+    from dreamclean.cli.jobs import plan, run
+    from dreamclean.host.host import host
+    from dreamclean.pictures.picture import Picture, save
+    from dreamclean.recipe.noise import with_noise
+
+    degradation = with_noise(host().make("operator", operator or "identity"), noise)
+    if not degradation.viewable:
+        raise DreamCleanError(f"a measurement of {degradation.name} is no picture; make it from Python")
+    jobs, done = plan(source, output, "degraded", overwrite)
+
+    def one(job: "Job") -> dict[str, Any]:
+        picture = Picture.open(job.source)
+        measured = degradation.measure(picture.pixels, torch.Generator().manual_seed(seed))
+        save(picture.with_pixels(measured), job.target)
+        return {"operator": degradation.spec(), "seed": seed}
+
+    raise typer.Exit(0 if run(jobs, done, one, as_json, lambda r: degradation.name) else 2)
+
+
+@app.command()
+def plugins(as_json: AsJson = False) -> None:
+    """List every component and where it comes from, and the plugins that failed to load."""
+    from dreamclean.host.host import host
+
+    entries = [e._asdict() for e in host().collect()]
+    for entry in entries:
+        entry["summary"] = entry.pop("component").summary()
+    failures = [{"plugin": key, "error": error} for key, error in host().failures.items()]
+    if as_json:
+        print(json.dumps({"components": entries, "failures": failures}))
+        return
+    rows = [[e["kind"], e["name"], f"{e['package']} {e['version']}", e["summary"]] for e in entries]
+    _table(["KIND", "NAME", "PACKAGE", "SUMMARY"], rows)
+    for failure in failures:
+        print(f"\nfailed: {failure['plugin']}: {failure['error']}")
+
+
+@app.command()
+def describe(
+    component: Annotated[str, typer.Argument(metavar="KIND/NAME", help="For example corrector/vps.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON schema of the settings.")] = False,
+) -> None:
+    """Describe a component and its settings: types, bounds, defaults and units."""
+    from dreamclean.host.describe import describe_text
+    from dreamclean.host.host import host
+
+    kind, slash, name = component.partition("/")
+    if not slash:
+        raise DreamCleanError(f"'{component}' has no kind; write KIND/NAME such as corrector/vps")
+    entry = host().find(kind, name)
+    print(json.dumps(entry.component.model_json_schema()) if as_json else describe_text(entry))
+
+
+def _table(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    for row in [head, *rows]:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
+
+
+class _Terminated(BaseException):
+    """SIGTERM. Not SystemExit, which a plugin that fails to load may raise as well."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
+def main() -> None:
+    """Run the command line: one line and status 2 for bad input, nothing half written when stopped."""
+    signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
+    try:
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except _Terminated:
+        status = 143
+    except (DreamCleanError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # a usage error of the command line
+            raise
+        print(f"error: {error.format_message()} (see dreamclean --help)", file=sys.stderr)
+        status = 2
+    if status in (130, 143):
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+    sys.exit(status or 0)

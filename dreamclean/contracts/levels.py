@@ -1,0 +1,157 @@
+"""Noise levels: every diffusion or flow model seen as a family ``x_t = a x_0 + s eps``, eps ~ N(0, I).
+
+The first level of every ladder is the picture itself (a = 1, s = 0), in both directions, so that an
+inversion and the sampling that follows meet at the same end.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+
+from dreamclean.contracts.errors import DreamCleanError
+
+
+class Level(NamedTuple):
+    """A noise level: the model's timestep ``t``, signal scale ``a`` and noise scale ``s``."""
+
+    t: float
+    a: float
+    s: float
+
+    @property
+    def ratio(self) -> float:
+        """Noise-to-signal ratio s / a (infinite where nothing of the signal is left)."""
+        return self.s / self.a if self.a > 0 else float("inf")
+
+    def latent(self, x0: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
+        """a x0 + s eps."""
+        return (self.a * x0).add_(eps, alpha=self.s)
+
+
+class Schedule(ABC):
+    """The noise levels that a model knows, by timestep."""
+
+    lowest: float
+    highest: float
+
+    @abstractmethod
+    def at(self, t: float) -> Level:
+        """The level of timestep ``t``, ``lowest <= t <= highest``."""
+
+    @abstractmethod
+    def timestep(self, ratio: float) -> float:
+        """The timestep whose noise-to-signal ratio is nearest to ``ratio``."""
+
+    @abstractmethod
+    def spaced(self, top: float, steps: int) -> Sequence[float]:
+        """``steps + 1`` ascending timesteps from the lowest to ``top``."""
+
+    @property
+    def clean(self) -> Level:
+        """The picture's own level; a network is asked there at its lowest timestep."""
+        return Level(self.lowest, 1.0, 0.0)
+
+    def noisy(self, level: Level) -> Level:
+        """``level``, or the quietest level with noise where ``level`` has none (there eps = (x - a x0) / s)."""
+        return level if level.s > 0 else self.at(self.lowest)
+
+    def resolve(self, strength: float | str) -> float:
+        """The timestep of a strength: a timestep, or ``"snr:R"`` with the noise-to-signal ratio R = s/a.
+
+        Raises DreamCleanError for a strength that the model does not know.
+        """
+        if isinstance(strength, str):
+            ratio, limit = float(strength.removeprefix("snr:")), self.at(self.highest).ratio
+            if not 0 < ratio <= limit:
+                raise DreamCleanError(
+                    f"strength {strength} is outside what the prior knows; choose snr up to {limit:.4g}"
+                )
+            return self.timestep(ratio)
+        if not self.lowest < strength <= self.highest:
+            raise DreamCleanError(
+                f"strength {strength:g} is outside what the prior knows; choose more than {self.lowest:g} "
+                f"and at most {self.highest:g}"
+            )
+        return strength
+
+    def ladder(self, strength: float | str, steps: int) -> list[Level]:
+        """``steps + 1`` ascending levels, from the picture's own to ``strength``."""
+        top = self.resolve(strength)
+        timesteps = self.spaced(top, steps)
+        if len(set(timesteps)) <= steps:
+            raise DreamCleanError(
+                f"{steps} steps do not fit between the timesteps {self.lowest:g} and {top:g}; "
+                "ask for fewer steps or a greater strength"
+            )
+        return [self.clean, *(self.at(t) for t in timesteps[1:])]
+
+
+class DDPMSchedule(Schedule):
+    """Variance-preserving levels, a = sqrt(abar_t), s = sqrt(1 - abar_t), t = 0 ... T - 1 (Ho et al. 2020)."""
+
+    def __init__(self, alphas_cumprod: Sequence[float] | torch.Tensor) -> None:
+        values = torch.as_tensor(alphas_cumprod, dtype=torch.float64).tolist()
+        known = enumerate(value for value in values if value > 1e-8)  # a zero-terminal-SNR schedule ends at a = 0
+        self.levels = [Level(t, value**0.5, (1 - value) ** 0.5) for t, value in known]
+        self.lowest, self.highest = 0, len(self.levels) - 1
+
+    @classmethod
+    def linear(cls, steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> "DDPMSchedule":
+        """Linear beta, the paper's own: 1e-4 ... 0.02 over T = 1000."""
+        betas = torch.linspace(first, last, steps, dtype=torch.float64)
+        return cls(torch.cumprod(1 - betas, 0))
+
+    def at(self, t: float) -> Level:
+        return self.levels[round(t)]
+
+    def timestep(self, ratio: float) -> float:
+        return min(self.levels[1:], key=lambda level: abs(level.ratio - ratio)).t
+
+    def spaced(self, top: float, steps: int) -> Sequence[float]:
+        return [round(top * k / steps) for k in range(steps + 1)]
+
+
+class VESchedule(Schedule):
+    """Variance-exploding levels, a = 1, s = sigma = t, spaced as in Karras et al. 2022 (eq. 5)."""
+
+    def __init__(self, lowest: float = 0.002, highest: float = 80.0, rho: float = 7.0) -> None:
+        self.lowest, self.highest, self.rho = lowest, highest, rho
+
+    def at(self, t: float) -> Level:
+        return Level(t, 1.0, t)
+
+    def timestep(self, ratio: float) -> float:
+        return max(ratio, self.lowest)
+
+    def spaced(self, top: float, steps: int) -> Sequence[float]:
+        low, high = self.lowest ** (1 / self.rho), top ** (1 / self.rho)
+        return [*((low + (high - low) * k / steps) ** self.rho for k in range(steps)), top]
+
+
+class FlowSchedule(Schedule):
+    """Flow-matching levels, a = 1 - t, s = t, 0 < t < 1 (Lipman et al. 2023; rectified flow)."""
+
+    def __init__(self, lowest: float = 1e-3, highest: float = 0.999) -> None:
+        self.lowest, self.highest = lowest, highest
+
+    def at(self, t: float) -> Level:
+        return Level(t, 1.0 - t, t)
+
+    def timestep(self, ratio: float) -> float:
+        return max(ratio / (1 + ratio), self.lowest)
+
+    def spaced(self, top: float, steps: int) -> Sequence[float]:
+        return [self.lowest + (top - self.lowest) * k / steps for k in range(steps + 1)]
+
+
+def ascending(levels: Sequence[Level]) -> Iterator[tuple[Level, Level]]:
+    """Pairs of neighbouring levels, from the picture upwards."""
+    return pairwise(levels)
+
+
+def descending(levels: Sequence[Level]) -> Iterator[tuple[Level, Level]]:
+    """Pairs of neighbouring levels, from the top down to the picture."""
+    return ascending(list(reversed(levels)))

@@ -1,0 +1,68 @@
+"""A component's settings, for people: used by ``dreamclean describe`` and the component reference."""
+
+import inspect
+from typing import Any, NamedTuple
+
+from pydantic.fields import FieldInfo
+
+from dreamclean.host.host import Entry
+
+
+class Setting(NamedTuple):
+    """A setting as people read it."""
+
+    name: str
+    type: str
+    default: str
+    bounds: str
+    description: str
+
+
+def settings(component: type[Any]) -> list[Setting]:
+    """The settings of a component, in the order of its fields."""
+    schema = component.model_json_schema()["properties"] if component.model_fields else {}
+    return [
+        Setting(name, _type(schema[name]), _default(field), _bounds(schema[name]), field.description or "")
+        for name, field in component.model_fields.items()
+    ]
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if "anyOf" in schema:
+        return " | ".join(_type(part) for part in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"{schema['items']['type']}s, a/b/..."
+    kind = str(schema.get("format") or schema.get("type", "any"))
+    return "none" if kind == "null" else kind
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "(needed)"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value) or "''"
+
+
+_LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "exclusiveMaximum": "< {}"}
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    parts = [text.format(f"{schema[key]:g}") for key, text in _LIMITS.items() if key in schema]
+    return ", ".join(parts)
+
+
+def describe_text(entry: Entry) -> str:
+    """What ``dreamclean describe`` prints."""
+    lines = [f"{entry.kind} {entry.name} ({entry.package} {entry.version})", "", inspect.getdoc(entry.component) or ""]
+    rows = settings(entry.component)
+    if rows:
+        lines += ["", "settings:"]
+    for row in rows:
+        bounds = f", {row.bounds}" if row.bounds else ""
+        lines.append(f"  {row.name} = {row.default}  ({row.type}{bounds})")
+        lines.append(f"      {row.description}")
+    return "\n".join(lines)

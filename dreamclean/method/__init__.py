@@ -1,0 +1,1 @@
+"""The method: the loop and what wraps it."""

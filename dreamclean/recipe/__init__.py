@@ -1,0 +1,1 @@
+"""Recipes: settings, presets, files."""

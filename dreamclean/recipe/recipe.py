@@ -1,0 +1,157 @@
+"""What is run: components and settings. Fields left out are filled in from the prior's recommendation."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from dreamclean.contracts.component import Component, parse_spec, validated
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.levels import DDPMSchedule, Schedule
+
+if TYPE_CHECKING:
+    from dreamclean.contracts.prior import Prior
+
+KINDS = ("prior", "operator", "initializer", "corrector", "sampler")
+
+
+class Recipe(BaseModel):
+    """A recipe. Components are config dicts, ``{"name": "vps", "gamma": 0.05}``; strings are accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prior: dict[str, Any] | None = Field(default=None, description="The model of clean images")
+    operator: dict[str, Any] | None = Field(default=None, description="The known degradation; none: blind")
+    initializer: dict[str, Any] | None = Field(default=None, description="The way to the top noise level")
+    corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
+    sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
+    strength: float | str | None = Field(
+        default=None, description="Top noise level: a timestep, snr:R for s/a = R, or auto"
+    )
+    steps: int | None = Field(default=None, ge=1, description="Steps from the top level to the picture")
+    detail: float | None = Field(default=None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample")
+    samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results")
+    tile: int | None = Field(default=None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of each image's random numbers")
+    dtype: str | None = Field(
+        default=None, description="Precision of the prior's network: float32, bfloat16 or float16"
+    )
+    versions: dict[str, str] = Field(default_factory=dict, description="Packages that made the picture")
+
+    @field_validator(*KINDS, mode="before")
+    @classmethod
+    def _component(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, Component):
+            return value.spec()
+        if not isinstance(value, str | dict):
+            raise ValueError("a component is a string, a table with a name, or a component object")
+        name, settings = parse_spec(value)
+        return {"name": name, **settings}
+
+    @field_validator("strength")
+    @classmethod
+    def _strength(cls, value: float | str | None) -> float | str | None:
+        if not isinstance(value, str):
+            return value
+        if value == "auto":
+            return value
+        number = value.removeprefix("snr:")
+        try:
+            return value if value.startswith("snr:") and float(number) > 0 else float(number)
+        except ValueError:
+            raise ValueError(
+                "a strength is a timestep such as 300, snr:R with the noise-to-signal ratio R, or auto"
+            ) from None
+
+    def over(self, other: "Recipe") -> "Recipe":
+        """This recipe, with ``other`` where this one says nothing."""
+        said = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        return other.model_copy(update=said)
+
+    def without_versions(self) -> "Recipe":
+        return self.model_copy(update={"versions": {}})
+
+    def to_json(self) -> str:
+        return self.model_dump_json(exclude_none=True)
+
+
+def make_recipe(**fields: Any) -> Recipe:
+    """A recipe from loose fields; those that are None say nothing. DreamCleanError for a bad one."""
+    return validated(Recipe, "recipe", {k: v for k, v in fields.items() if v is not None})
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from a TOML or JSON file, or from a picture that DreamClean wrote."""
+    try:
+        if path.suffix.lower() == ".toml":
+            data = tomllib.loads(path.read_text())
+        elif path.suffix.lower() == ".json":
+            data = json.loads(path.read_text())
+        else:
+            from dreamclean.pictures.picture import embedded_recipe
+
+            data = json.loads(embedded_recipe(path))
+        if not isinstance(data, dict):
+            raise ValueError("it holds no table of settings")
+    except (OSError, ValueError, RecursionError) as error:
+        raise DreamCleanError(f"no recipe could be read from {path}: {error}") from error
+    return validated(Recipe, f"recipe {path.name}", data)
+
+
+def paper(known_operator: bool, schedule: Schedule) -> Recipe:
+    """The paper's settings: strength 300 of T = 1000 in steps of 10, gamma = 0.05, M = 1.
+
+    90 evaluations blind, 60 with a known operator. A model without a thousand timesteps starts at the same
+    noise-to-signal ratio.
+    """
+    thousand = isinstance(schedule, DDPMSchedule) and 900 < schedule.highest < 1000
+    return make_recipe(
+        initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
+        corrector="dreamclean/vps:gamma=0.05,steps=1",
+        sampler="dreamclean/ddim",
+        strength=300 if thousand else f"snr:{DDPMSchedule.linear().at(300).ratio:.4f}",
+        steps=30,
+    )
+
+
+MATCHED = make_recipe(
+    initializer="dreamclean/matched-level",
+    corrector="dreamclean/vps:gamma=0.05,fused=true",
+    sampler="dreamclean/dpm-solver",
+    steps=4,
+)
+"""What a strength of the user's own is combined with where the prior would leave the rest to a diagnosis."""
+
+
+def filled(said: Recipe, preset: str | None, prior: "Prior", known_operator: bool) -> Recipe:
+    """``said``, with what it leaves open: from the preset, then the prior's recommendation, then the paper.
+
+    Where nothing is said of how to restore, blind and in pixel space, and the prior recommends nothing, the
+    strength is ``"auto"``. Where the prior recommends that and the user gives a strength, it is a matched start's.
+    DreamCleanError where auto, ``detail`` or ``samples`` do not fit.
+    """
+    if preset is not None:
+        said = said.over(PRESETS[preset](known_operator, prior.schedule))
+    silent = not any(getattr(said, name) for name in (*KINDS[2:], "strength", "steps"))
+    recommended = make_recipe(**prior.recommended(known_operator))
+    if silent and recommended == Recipe() and not known_operator and prior.space == "pixel":
+        recommended = Recipe(strength="auto")
+    if recommended.strength == "auto" and said.strength not in (None, "auto"):
+        recommended = MATCHED
+    said = said.over(recommended)
+    if said.strength != "auto":
+        for name in ("detail", "samples"):
+            if getattr(said, name) is not None:
+                raise DreamCleanError(f"{name} belongs to strength=auto; leave one of them away")
+        return said.over(paper(known_operator, prior.schedule))
+    if known_operator or prior.space != "pixel":
+        raise DreamCleanError("strength=auto is for blind restoration in pixel space; give a strength")
+    return said
+
+
+PRESETS = {"paper": paper}
+"""Named presets, functions of whether the operator is known and of the prior's noise levels."""
