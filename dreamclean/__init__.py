@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from dreamclean.builtin.correctors.gradient_ascent import GradientAscent
     from dreamclean.builtin.correctors.langevin import Langevin
     from dreamclean.builtin.correctors.none import NoCorrector
+    from dreamclean.builtin.correctors.score import ScoreCorrector
     from dreamclean.builtin.correctors.vps import VPS
+    from dreamclean.builtin.guidance.diffpir import DiffPIR
+    from dreamclean.builtin.guidance.dps import DPS
+    from dreamclean.builtin.guidance.pigdm import PiGDM
+    from dreamclean.builtin.guidance.projection import Projection
     from dreamclean.builtin.initializers.ddim_inversion import DDIMInversion
     from dreamclean.builtin.initializers.forward_noising import ForwardNoising
     from dreamclean.builtin.initializers.local_level import LocalLevel
@@ -39,8 +44,11 @@ if TYPE_CHECKING:
     from dreamclean.builtin.samplers.ddim import DDIM, ddim_step
     from dreamclean.builtin.samplers.dpm_solver import DPMSolver
     from dreamclean.contracts.component import Component, FloatList, IntList
-    from dreamclean.contracts.corrector import Corrector, ScoreCorrector
+    from dreamclean.contracts.corrector import Corrector
+    from dreamclean.contracts.estimate import Denoise, Estimate
+    from dreamclean.contracts.guidance import Guidance
     from dreamclean.contracts.initializer import Initializer
+    from dreamclean.contracts.latent import Latent, Past
     from dreamclean.contracts.levels import (
         DDPMSchedule,
         FlowSchedule,
@@ -51,11 +59,12 @@ if TYPE_CHECKING:
         descending,
     )
     from dreamclean.contracts.operator import LinearOperator, Operator
-    from dreamclean.contracts.prior import Estimate, Prior
+    from dreamclean.contracts.prior import Prior
     from dreamclean.contracts.sampler import Sampler
+    from dreamclean.contracts.step import Step
     from dreamclean.host.discovery import Plugin
     from dreamclean.host.host import Host
-    from dreamclean.method.loop import Estimator, Step
+    from dreamclean.method.evaluator import Evaluator
     from dreamclean.method.restoration import Restoration
     from dreamclean.pictures.picture import Picture
     from dreamclean.recipe.recipe import Recipe, read_recipe
@@ -63,7 +72,16 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "contracts.component": "Component FloatList IntList",
-    "contracts.corrector": "Corrector ScoreCorrector",
+    "builtin.correctors.score": "ScoreCorrector",
+    "contracts.corrector": "Corrector",
+    "contracts.estimate": "Denoise Estimate",
+    "contracts.guidance": "Guidance",
+    "contracts.latent": "Latent Past",
+    "contracts.step": "Step",
+    "builtin.guidance.projection": "Projection",
+    "builtin.guidance.dps": "DPS",
+    "builtin.guidance.pigdm": "PiGDM",
+    "builtin.guidance.diffpir": "DiffPIR",
     "builtin.correctors.gradient_ascent": "GradientAscent",
     "builtin.correctors.langevin": "Langevin",
     "builtin.correctors.none": "NoCorrector",
@@ -74,7 +92,7 @@ _WHERE = {
     "builtin.initializers.local_level": "LocalLevel",
     "builtin.initializers.matched_level": "MatchedLevel",
     "contracts.levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
-    "method.loop": "Estimator Step",
+    "method.evaluator": "Evaluator",
     "contracts.operator": "LinearOperator Operator",
     "builtin.operators.blur": "Blur",
     "builtin.operators.colorize": "Colorize",
@@ -88,7 +106,7 @@ _WHERE = {
     "builtin.planners.diagnosis.diagnose": "Diagnosis diagnose",
     "host.discovery": "Plugin",
     "host.host": "Host",
-    "contracts.prior": "Estimate Prior",
+    "contracts.prior": "Prior",
     "builtin.priors.denoiser": "Denoiser",
     "builtin.priors.diffusers": "Diffusers UNetPrior",
     "builtin.priors.mixture": "Mixture",

@@ -15,12 +15,16 @@ from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose_i
 from dreamclean.builtin.priors.tiled import Tiled, tiled
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.operator import Operator
+from dreamclean.contracts.step import Step
 from dreamclean.host.host import Host, host
+from dreamclean.method.checks import checked
 from dreamclean.method.device import pick_device, pick_dtype
+from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.finite import NotFinite, finite
 from dreamclean.method.given import check_shape, check_values
-from dreamclean.method.loop import Estimator, Step, restore
+from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise, seeds_of
 from dreamclean.method.restoration import Restoration
 from dreamclean.pictures.picture import Picture
@@ -44,7 +48,7 @@ class Restorer:
     all is said and the degradation is unknown, from a diagnosis of the image.
 
     Args:
-        prior, operator, initializer, corrector, sampler: the components; no operator: blind.
+        prior, operator, guidance, initializer, corrector, sampler: the components; no operator: blind.
         recipe: a ``Recipe``, its fields as a dict, or a file: .toml, .json, or a PNG that carries one.
         noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
             ``"poisson:RATE"``.
@@ -66,6 +70,7 @@ class Restorer:
         prior: Spec | None = None,
         *,
         operator: Spec | None = None,
+        guidance: Spec | None = None,
         initializer: Spec | None = None,
         corrector: Spec | None = None,
         sampler: Spec | None = None,
@@ -83,7 +88,8 @@ class Restorer:
         plugins: Host | None = None,
     ) -> None:
         self._host = plugins or host()
-        given = dict(prior=prior, operator=operator, initializer=initializer, corrector=corrector, sampler=sampler)
+        given = dict(prior=prior, operator=operator, guidance=guidance)
+        given |= dict(initializer=initializer, corrector=corrector, sampler=sampler)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
         said = said.over(make_recipe(detail=detail, samples=samples, tile=tile))
         said = said.over(_recipe(recipe).without_versions())
@@ -103,7 +109,12 @@ class Restorer:
         if preset is not None and preset not in PRESETS:
             raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
         self._said = said = filled(said, preset, self.prior, known)
-        self.initializer, self.corrector, self.sampler = map(component, KINDS[2:])
+        self.guidance: Guidance | None = component("guidance")
+        if self.guidance and not known:
+            raise DreamCleanError("guidance belongs to a known operator; give one too")
+        if self.operator and self.guidance and (why := self.guidance.refuses(self.operator)):
+            raise DreamCleanError(f"guidance {self.guidance.name} cannot serve {self.operator.name}: {why}")
+        self.initializer, self.corrector, self.sampler = map(component, KINDS[3:])
         auto = said.strength == "auto"
         self.levels = [] if auto else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
         self._any_size = self.prior if said.tile == 0 else tiled(self.prior, said.tile)
@@ -166,7 +177,7 @@ class Restorer:
         if self.prior.space != "pixel" or len(image) > 1:
             raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
         self._prepare()
-        return diagnose_image(image.to(self.device), self.prior, Estimator(self.prior))
+        return diagnose_image(image.to(self.device), self.prior, Evaluator(self.prior))
 
     @torch.no_grad()
     def _run(
@@ -195,25 +206,27 @@ class Restorer:
             self._host.tell(step)
 
         began = time.perf_counter()
-        y = y.to(self.device)
-        estimate = Estimator(self._any_size, operator, y)
+        y, total = y.to(self.device), len(self.levels) - 1
+        evaluator = Evaluator(self._any_size, self.guidance, operator, y)
         try:
-            x = restore(  # holds the only reference to the start, so that its memory comes free
+            latents = resample(  # holds the only reference to the start, so that its memory comes free
                 finite(self.prior.encode(operator.start(y) if operator else y), *_CODER),
                 self.levels,
-                estimate,
-                self.initializer,
-                self.corrector,
-                self.sampler,
+                self.levels[-2::-1],
+                evaluator.denoise,
+                checked(self.initializer, self.initializer),
+                checked(self.corrector, self.corrector),
+                checked(self.sampler, self.sampler),
                 seeded_noise(seeds),
-                listen,
             )
+            for index, latent in enumerate(latents):
+                listen(Step(index, total, latent.level, latent.x, evaluator.nfe))
         except NotFinite as error:
-            raise DreamCleanError(f"step {done} of {len(self.levels) - 1}: {error}") from error
-        image = finite(self.prior.decode(x), *_CODER).clamp(0, 1)
+            raise DreamCleanError(f"step {done} of {total}: {error}") from error
+        image = finite(self.prior.decode(latent.x), *_CODER).clamp(0, 1)
         seconds = time.perf_counter() - began
         recipe = self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile})
-        return Restoration(image, estimate.nfe, seconds, estimate.seconds, recipe, steps)
+        return Restoration(image, evaluator.nfe, seconds, evaluator.seconds, recipe, steps)
 
     def with_recipe(self, recipe: Recipe) -> "Restorer":
         """This restorer, with ``recipe`` in the place of ``strength="auto"``; what else was said stays."""

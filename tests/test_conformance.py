@@ -8,12 +8,14 @@ from PIL import Image
 
 from dreamclean import (
     DDIM,
+    DPS,
     JPEG,
     VPS,
     Blur,
     Colorize,
     DDIMInversion,
     Denoiser,
+    DiffPIR,
     Diffusers,
     Downsample,
     DPMSolver,
@@ -27,12 +29,15 @@ from dreamclean import (
     MatchedLevel,
     Mixture,
     NoCorrector,
+    PiGDM,
+    Projection,
     Tiled,
 )
 from dreamclean.host.host import host
 from dreamclean.testing import (
     ComponentSuite,
     CorrectorSuite,
+    GuidanceSuite,
     InitializerSuite,
     LinearOperatorSuite,
     OperatorSuite,
@@ -214,6 +219,22 @@ class TestVelocityPredictingUNet(DiffusersSuite):
 
 class TestImagePredictingUNet(DiffusersSuite):
     prediction = "sample"
+
+
+class TestProjection(GuidanceSuite):
+    component = Projection()
+
+
+class TestDPS(GuidanceSuite):
+    component = DPS()
+
+
+class TestPiGDM(GuidanceSuite):
+    component = PiGDM()
+
+
+class TestDiffPIR(GuidanceSuite):
+    component = DiffPIR(clip=False)
 
 
 def test_every_built_in_has_a_suite() -> None:

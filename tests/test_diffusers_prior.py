@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dreamclean import DDPMSchedule, Diffusers, DreamCleanError, Level
-from dreamclean.contracts.prior import Estimate, pad_to_multiple
+from dreamclean.contracts.estimate import Estimate
+from dreamclean.contracts.prior import pad_to_multiple
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

@@ -5,8 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from dreamclean import DDIM, DPMSolver, Estimator, Level, Mixture, Sampler, VESchedule
-from dreamclean.contracts.levels import descending
+from dreamclean import DDIM, DPMSolver, Evaluator, Latent, Level, Mixture, Sampler, VESchedule
 from dreamclean.contracts.prior import Prior
 
 STD = 0.1
@@ -20,11 +19,11 @@ def flow_error(prior: Prior, sampler: Sampler, levels: list[Level]) -> float:
     mean = prior.means[:1]  # type: ignore[attr-defined]
     width = [(level.a**2 * (2 * STD) ** 2 + level.s**2) ** 0.5 for level in levels]
     offset = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0), dtype=mean.dtype)
-    x, estimate = levels[-1].a * mean + width[-1] * offset, Estimator(prior)
-    for level, lower in descending(levels):
-        x = sampler(x, level, lower, estimate, torch.randn_like)
+    latent = Latent(levels[-1].a * mean + width[-1] * offset, levels[-1])
+    for lower in levels[-2::-1]:
+        latent = sampler(latent, lower, Evaluator(prior).denoise, torch.randn_like)
     exact = levels[0].a * mean + width[0] * offset
-    return float((x - exact).norm() / exact.norm())
+    return float((latent.x - exact).norm() / exact.norm())
 
 
 def ladder(prior: Prior, steps: int) -> list[Level]:
@@ -55,8 +54,9 @@ def test_its_stochastic_form_starts_as_ancestral_sampling_does() -> None:
     prior = Mixture.around(torch.rand(1, 3, 16, 16), STD, "ddpm")
     level, lower = prior.schedule.at(300), prior.schedule.at(200)
     x, z = torch.randn(2, 1, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    latent, denoise = Latent(x, level), Evaluator(prior).denoise
     ours, ancestral = (
-        sampler(x, level, lower, Estimator(prior), lambda x: z.clone()) for sampler in (DPMSolver(eta=1), DDIM(eta=1))
+        sampler(latent, lower, denoise, lambda x: z.clone()).x for sampler in (DPMSolver(eta=1), DDIM(eta=1))
     )
     assert torch.allclose(ours, ancestral, atol=1e-5)
-    assert not torch.allclose(ours, DPMSolver()(x, level, lower, Estimator(prior), torch.randn_like), atol=1e-2)
+    assert not torch.allclose(ours, DPMSolver()(latent, lower, denoise, torch.randn_like).x, atol=1e-2)

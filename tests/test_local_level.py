@@ -9,9 +9,11 @@ from torch import Tensor
 
 from dreamclean import (
     DDIM,
+    Denoise,
     DPMSolver,
-    Estimator,
+    Evaluator,
     Initializer,
+    Latent,
     Level,
     LocalLevel,
     MatchedLevel,
@@ -20,11 +22,11 @@ from dreamclean import (
     Restorer,
     Sampler,
 )
-from dreamclean.builtin.initializers.local_level import Entry, unevenness
+from dreamclean.builtin.initializers.local_level import LaterEntry, unevenness
 from dreamclean.builtin.planners.diagnosis.diagnose import UNEVEN, diagnose_image
 from dreamclean.builtin.planners.diagnosis.treatment import STEPS, treatment
-from dreamclean.contracts.initializer import Noise
-from dreamclean.method.loop import restore
+from dreamclean.contracts.latent import Noise
+from dreamclean.method.loop import resample
 
 SIDE, WIDTH = 96, 0.3
 QUIET, LOUD = 0.15, 0.6
@@ -59,16 +61,18 @@ class Told(Initializer):
 
     name = "told"
 
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: Estimator, noise: Noise) -> Tensor:
-        estimate.entry = Entry(start, DAMAGE, noise(start))
-        return estimate.entry.latent(levels[-1])
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
+        entry = LaterEntry(start, DAMAGE, noise(start))
+        return Latent(entry.latent(levels[-1]), levels[-1], entry=entry)
 
 
 def landed(initializer: Initializer, sampler: Sampler) -> Tensor:
     model = prior()
     levels = model.schedule.ladder(f"snr:{LOUD}", 40)
     noise: Noise = lambda x: gaussian(6)  # noqa: E731
-    return restore(NOISY, levels, Estimator(model), initializer, NoCorrector(), sampler, noise, lambda step: None)
+    parts = initializer, NoCorrector(), sampler, noise
+    *_, last = resample(NOISY, levels, levels[-2::-1], Evaluator(model).denoise, *parts)
+    return last.x
 
 
 @pytest.mark.parametrize("sampler", [DDIM(), DPMSolver()])
@@ -89,14 +93,14 @@ def test_the_quiet_part_is_kept_better() -> None:
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.6, 1.0])
 def test_above_its_own_level_a_part_has_the_levels_noise(ratio: float) -> None:
     level = prior().schedule.at(prior().schedule.timestep(ratio))
-    left, right = halves(Entry(NOISY, DAMAGE, gaussian(6)).latent(level) / level.a - CLEAN)
+    left, right = halves(LaterEntry(NOISY, DAMAGE, gaussian(6)).latent(level) / level.a - CLEAN)
     assert left == pytest.approx(max(QUIET, level.ratio), rel=0.03)
     assert right == pytest.approx(max(LOUD, level.ratio), rel=0.03)
 
 
 def test_below_its_own_level_a_part_is_the_samplers() -> None:
     schedule, x = prior().schedule, torch.zeros_like(NOISY)
-    entry = Entry(NOISY, DAMAGE, gaussian(6))
+    entry = LaterEntry(NOISY, DAMAGE, gaussian(6))
     for ratio, left, right in ((1.0, False, False), (0.3, False, True), (0.1, True, True)):
         level = schedule.at(schedule.timestep(ratio))
         found = [bool((half == 0).all()) for half in entry(x, level).chunk(2, -1)]
@@ -118,11 +122,10 @@ def test_unevenness_is_the_local_width() -> None:
 
 @pytest.mark.parametrize("ratio", [0.2, None])
 def test_the_damage_is_as_loud_as_said(ratio: float | None) -> None:
-    estimate = Estimator(prior())
     levels = prior().schedule.ladder("snr:0.6", 5)
-    LocalLevel(ratio=ratio)(NOISY, levels, estimate, lambda x: gaussian(6))
-    assert isinstance(estimate.entry, Entry)
-    assert float(estimate.entry.damage.square().mean().sqrt()) == pytest.approx(ratio or levels[-1].ratio, rel=1e-3)
+    latent = LocalLevel(ratio=ratio)(NOISY, levels, Evaluator(prior()).denoise, lambda x: gaussian(6))
+    assert isinstance(latent.entry, LaterEntry)
+    assert float(latent.entry.damage.square().mean().sqrt()) == pytest.approx(ratio or levels[-1].ratio, rel=1e-3)
 
 
 def test_it_costs_an_evaluation() -> None:
@@ -138,7 +141,7 @@ def test_it_costs_an_evaluation() -> None:
 def diagnosed(picture: Tensor) -> Any:
     """By a model that knows the picture, so that its noise estimate is the damage itself."""
     model = Mixture.around((MEAN + 1) / 2, std=0.02)
-    return diagnose_image(picture, model, Estimator(model)), model.schedule
+    return diagnose_image(picture, model, Evaluator(model)), model.schedule
 
 
 def test_uneven_noise_is_found_and_treated_part_by_part() -> None:

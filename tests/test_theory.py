@@ -19,18 +19,21 @@ from dreamclean import (
     Colorize,
     DDIMInversion,
     DDPMSchedule,
+    Denoise,
     Downsample,
     Estimate,
-    Estimator,
+    Evaluator,
     GradientAscent,
     Identity,
     Inpaint,
     Langevin,
+    Latent,
     Level,
     LinearOperator,
     Mixture,
     NoCorrector,
     Prior,
+    Projection,
     Restorer,
     Schedule,
 )
@@ -38,7 +41,7 @@ from dreamclean.builtin.priors.diffusers import UNetPrior
 from dreamclean.builtin.samplers.ddim import ddim_step
 from dreamclean.contracts.levels import ascending, descending
 from dreamclean.host.host import Host
-from dreamclean.method.loop import restore
+from dreamclean.method.loop import resample
 
 FAMILIES = ("ddpm", "ve", "flow")
 STRENGTH = "snr:1.24"  # that of t = 300 under linear beta
@@ -107,6 +110,12 @@ def test_mixture_score_check_can_fail() -> None:
 # ------------------------------------------------- (a) inversion and sampling undo each other (A1, A3)
 
 
+def restore(x: Tensor, levels: Sequence[Level], denoise: Denoise, *parts: Any) -> Tensor:
+    """The end of the loop: initializer, corrector, sampler and noise are ``parts``."""
+    *_, last = resample(x, levels, levels[-2::-1], denoise, *parts)
+    return last.x
+
+
 class ConstantNoise(Mixture):
     """A model that sees the same noise everywhere. It notes where it is asked."""
 
@@ -121,8 +130,8 @@ def check_round_trip(initializer: DDIMInversion, sampler: DDIM, family: str) -> 
     """With a constant eps, up and down again is the identity; each step asks at the level where it starts."""
     prior = ConstantNoise(family=family)
     levels = prior.schedule.ladder(STRENGTH, 10)
-    x, estimate = prior.encode(images(2)), Estimator(prior)
-    back = restore(x, levels, estimate, initializer, NoCorrector(), sampler, seeded(), ignore)
+    x, denoise = prior.encode(images(2)), Evaluator(prior).denoise
+    back = restore(x, levels, denoise, initializer, NoCorrector(), sampler, seeded())
     assert (back - x).abs().max() < 1e-6
     scales = [level.s for level in levels]
     assert prior._asked == [*scales[:-1], *scales[:0:-1]]
@@ -131,25 +140,25 @@ def check_round_trip(initializer: DDIMInversion, sampler: DDIM, family: str) -> 
 class AskingAtTheTarget(DDIMInversion):
     """Broken: the network is asked at the level where the step ends."""
 
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: Estimator, noise: Any) -> Tensor:
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Any) -> Latent:
         for level, higher in ascending(levels):
-            eps = estimate.prior(start, higher).eps
+            eps = denoise.prior(start, higher).eps
             start = ddim_step(Estimate.from_eps(start, level, eps), higher)
-        return start
+        return Latent(start, levels[-1])
 
 
 class OtherEnd(DDIMInversion):
     """Broken: takes the picture for a latent at t = 0, while sampling ends at the picture."""
 
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: Estimator, noise: Any) -> Tensor:
-        return super().__call__(start, [DDPMSchedule.linear().at(0), *levels[1:]], estimate, noise)
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Any) -> Latent:
+        return super().__call__(start, [DDPMSchedule.linear().at(0), *levels[1:]], denoise, noise)
 
 
 class AskingBelow(DDIM):
     """Broken: the estimate is that of the next lower level."""
 
-    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: Estimator, noise: Any) -> Tensor:
-        return ddim_step(estimate(x, lower), lower)
+    def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Any) -> Latent:
+        return latent.moved(ddim_step(denoise(latent.x, lower), lower), lower)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -196,9 +205,10 @@ def check_stationary(corrector: Any) -> None:
     """Of x = a m + s eps, eps ~ N(0, I), the mean and the variance are kept, to four standard errors."""
     prior = Mixture.around(images(1, 128))
     level = prior.schedule.at(300)
-    estimate, noise = Estimator(prior), seeded(2)
+    noise = seeded(2)
     signal = level.a * prior.means
-    moved = (corrector(signal + level.s * noise(signal), level, estimate, noise) - signal) / level.s
+    latent = Latent(signal + level.s * noise(signal), level)
+    moved = (corrector(latent, Evaluator(prior).denoise, noise).x - signal) / level.s
     assert abs(moved.mean()) < 4 / math.sqrt(moved.numel())
     assert abs(moved.var() - 1) < 4 * math.sqrt(2 / moved.numel())
 
@@ -256,11 +266,11 @@ def check_typical(corrector: Any) -> None:
     """
     prior = Mixture.around(images(5))
     levels = prior.schedule.ladder(300, 30)
-    estimate = Estimator(prior)
-    x = DDIMInversion()(prior.encode(degraded(images(5)[1:2])), levels, estimate, seeded())
-    width = 4 * 0.5 * math.sqrt(2 / x.numel())
-    assert typicality(prior, x, levels[-1]) > 10 * width
-    assert typicality(prior, corrector(x, levels[-1], estimate, seeded(4)), levels[-1]) < width
+    denoise = Evaluator(prior).denoise
+    latent = DDIMInversion()(prior.encode(degraded(images(5)[1:2])), levels, denoise, seeded())
+    width = 4 * 0.5 * math.sqrt(2 / latent.x.numel())
+    assert typicality(prior, latent.x, levels[-1]) > 10 * width
+    assert typicality(prior, corrector(latent, denoise, seeded(4)).x, levels[-1]) < width
 
 
 @pytest.mark.parametrize("fused", [False, True])
@@ -371,7 +381,7 @@ def test_guided_estimate_is_consistent() -> None:
     clean = images(3)[:1]
     x = level.a * prior.encode(clean) + level.s * seeded()(prior.means[:1])
     y = operator.degrade(clean)
-    eps, x0 = Estimator(prior, operator, y)(x, level)
+    eps, x0 = Evaluator(prior, Projection(), operator, y).denoise(x, level)
     assert (level.a * x0 + level.s * eps - x).abs().max() < 1e-10
     assert (operator.degrade(prior.decode(x0)) - y).abs().max() < 1e-10
 
@@ -445,9 +455,9 @@ def test_evaluations(name: str, case: str) -> None:
 class AskingTwice(DDIM):
     """Broken: evaluates a second time for nothing."""
 
-    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: Estimator, noise: Any) -> Tensor:
-        estimate(x, level)
-        return super().__call__(x, level, lower, estimate, noise)
+    def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Any) -> Latent:
+        denoise(latent.x, latent.level)
+        return super().__call__(latent, lower, denoise, noise)
 
 
 def test_evaluations_check_can_fail() -> None:
@@ -469,19 +479,20 @@ def check_ancestral(sampler: DDIM) -> None:
     beta = 1 - alpha
     mean = (math.sqrt(abar_j) * beta * x0 + math.sqrt(alpha) * (1 - abar_j) * x) / (1 - abar_i)
     variance = (1 - abar_j) / (1 - abar_i) * beta
-    silent = sampler(x, level, lower, Estimator(prior), torch.zeros_like)
+    latent, denoise = Latent(x, level), Evaluator(prior).denoise
+    silent = sampler(latent, lower, denoise, torch.zeros_like).x
     assert (silent - mean).abs().max() < 1e-10
-    drawn = sampler(x, level, lower, Estimator(prior), seeded(2)) - silent
+    drawn = sampler(latent, lower, denoise, seeded(2)).x - silent
     assert abs(drawn.var() / variance - 1) < 4 * math.sqrt(2 / drawn.numel())
 
 
 class FullNoise(DDIM):
     """Broken: draws the step's whole beta anew."""
 
-    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: Estimator, noise: Any) -> Tensor:
-        beta = 1 - (level.a / lower.a) ** 2
-        still = super().__call__(x, level, lower, estimate, torch.zeros_like)
-        return still + math.sqrt(beta) * noise(x)
+    def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Any) -> Latent:
+        beta = 1 - (latent.level.a / lower.a) ** 2
+        still = super().__call__(latent, lower, denoise, torch.zeros_like)
+        return still.corrected(still.x + math.sqrt(beta) * noise(latent.x))
 
 
 def test_eta_one_is_ancestral_sampling() -> None:
@@ -496,11 +507,11 @@ def test_ancestral_check_can_fail(sampler: DDIM) -> None:
 
 def steps_down(sampler: DDIM, seed: int) -> Tensor:
     prior = Mixture.around(images(3), std=0.1)
-    estimate, noise = Estimator(prior), seeded(seed)
-    x = prior.means
-    for level, lower in descending(prior.schedule.ladder(300, 10)):
-        x = sampler(x, level, lower, estimate, noise)
-    return x
+    levels, noise = prior.schedule.ladder(300, 10), seeded(seed)
+    latent = Latent(prior.means, levels[-1])
+    for lower in levels[-2::-1]:
+        latent = sampler(latent, lower, Evaluator(prior).denoise, noise)
+    return latent.x
 
 
 def test_only_eta_zero_is_deterministic() -> None:
@@ -512,12 +523,12 @@ def test_only_eta_zero_is_deterministic() -> None:
 def test_sampling_gives_the_prior(eta: float) -> None:
     """From x_T ~ N(0, I), many steps down a Gaussian prior end in its mean and standard deviation."""
     prior = Mixture.around(images(1, 64), std=0.25)
-    estimate, noise = Estimator(prior), seeded(8)
+    noise = seeded(8)
     levels = prior.schedule.ladder(999, 200)
-    x = levels[-1].a * prior.means + levels[-1].s * noise(prior.means)
-    for level, lower in descending(levels):
-        x = DDIM(eta=eta)(x, level, lower, estimate, noise)
-    offset = x - prior.means
+    latent = Latent(levels[-1].a * prior.means + levels[-1].s * noise(prior.means), levels[-1])
+    for lower in levels[-2::-1]:
+        latent = DDIM(eta=eta)(latent, lower, Evaluator(prior).denoise, noise)
+    offset = latent.x - prior.means
     assert abs(offset.mean()) < 4 * 0.5 / math.sqrt(offset.numel())
     assert offset.std() == pytest.approx(0.5, rel=0.05)
 
@@ -529,7 +540,7 @@ def errors(initializer: DDIMInversion, family: str) -> list[float]:
     lost = []
     for steps in (10, 40, 160):
         levels = prior.schedule.ladder(STRENGTH, steps)
-        back = restore(x, levels, Estimator(prior), initializer, NoCorrector(), DDIM(), seeded(), ignore)
+        back = restore(x, levels, Evaluator(prior).denoise, initializer, NoCorrector(), DDIM(), seeded())
         lost.append(float((back - x).square().mean().sqrt()))
     return lost
 
@@ -548,10 +559,10 @@ def test_inversion_error_falls_with_the_steps(family: str) -> None:
 class OneLevelOff(DDIMInversion):
     """Broken: every step's arithmetic is that of the next step."""
 
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: Estimator, noise: Any) -> Tensor:
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Any) -> Latent:
         for _, higher in ascending(levels):
-            start = ddim_step(estimate.prior(start, higher), higher)
-        return start
+            start = ddim_step(denoise.prior(start, higher), higher)
+        return Latent(start, levels[-1])
 
 
 def test_convergence_check_can_fail() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dreamclean import DDPMSchedule, DreamCleanError, Estimate, Level, Mixture, Prior, Restorer, Schedule, Tiled
 from dreamclean.builtin.priors.tiled import snug, spans
+from dreamclean.contracts.latent import Latent
 from dreamclean.host.host import host
 from dreamclean.pictures.picture import save
 from dreamclean.testing import PriorSuite
@@ -215,8 +216,8 @@ def test_values_that_are_not_finite_stop_the_image(how: float, settings: dict[st
 @pytest.mark.parametrize(
     ("part", "spec", "said"),
     [
-        ("corrector", "corrector", "step 1 of 2: corrector lossy"),
-        ("sampler", "sampler", "step 1 of 2: sampler lossy"),
+        ("corrector", "corrector", r"step 1 of 2: corrector lossy \(t = 50\)"),
+        ("sampler", "sampler", r"step 1 of 2: sampler lossy \(t = 50\)"),
         ("operator", "operator", "step 1 of 2: operator lossy"),
     ],
 )
@@ -226,14 +227,14 @@ def test_who_gave_them_is_named(part: str, spec: str, said: str) -> None:
     class LossyCorrector(Corrector):
         name = "lossy"
 
-        def __call__(self, x: Tensor, *_: Any) -> Tensor:  # type: ignore[override]
-            return x * float("nan")
+        def __call__(self, latent: Latent, *_: Any) -> Latent:
+            return latent.corrected(latent.x * float("nan"))
 
     class LossySampler(Sampler):
         name = "lossy"
 
-        def __call__(self, x: Tensor, *_: Any) -> Tensor:  # type: ignore[override]
-            return x / 0
+        def __call__(self, latent: Latent, lower: Level, *_: Any) -> Latent:
+            return latent.moved(latent.x / 0, lower)
 
     class LossyOperator(Identity):
         name = "lossy"

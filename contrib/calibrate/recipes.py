@@ -33,9 +33,11 @@ from dreamclean import (
     Prior,
     Sampler,
 )
+from dreamclean.builtin.guidance.projection import Projection
 from dreamclean.host.host import host
 from dreamclean.method.device import pick_dtype
-from dreamclean.method.loop import Estimator, restore
+from dreamclean.method.evaluator import Evaluator
+from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise
 from dreamclean.pictures.picture import is_picture
 
@@ -118,11 +120,11 @@ def run(
 ) -> Tensor:
     """A matched start at ``ratio``; ``kept``: the operator whose measurement of y is held on to."""
     corrector: Corrector = VPS(gamma=gamma, fused=True) if gamma else NoCorrector()
-    estimate = Estimator(prior, kept, kept.degrade(y)) if kept else Estimator(prior)
+    evaluator = Evaluator(prior, Projection(), kept, kept.degrade(y)) if kept else Evaluator(prior)
     levels = prior.schedule.ladder(f"snr:{ratio}", steps)
-    parts: tuple[Any, ...] = (MatchedLevel(), corrector, sampler, seeded_noise(range(len(y))), lambda step: None)
-    x = restore(prior.encode(y), levels, estimate, *parts)
-    return (prior.decode(x).clamp(0, 1) * 255).round() / 255
+    parts: tuple[Any, ...] = (MatchedLevel(), corrector, sampler, seeded_noise(range(len(y))))
+    *_, last = resample(prior.encode(y), levels, levels[-2::-1], evaluator.denoise, *parts)
+    return (prior.decode(last.x).clamp(0, 1) * 255).round() / 255
 
 
 def report(task: str, how: str, result: Tensor, damaged: Tensor, clean: Tensor) -> None:

@@ -14,9 +14,9 @@ from dreamclean_bench.methods.pigdm import PiGDM
 from shared import Case, Network, Pair, Run, Tape, played
 from torch import Tensor
 
-from dreamclean import DDIM, VPS, Estimator, ForwardNoising, Level, NoCorrector
+from dreamclean import DDIM, VPS, Evaluator, ForwardNoising, Level, NoCorrector
 from dreamclean.contracts.sampler import Sampler as OurSampler
-from dreamclean.method.loop import restore
+from dreamclean.method.loop import resample
 
 GAMMA, ETA, ZETA, LAMBDA = 0.05, 0.5, 0.5, 8.0
 
@@ -64,8 +64,9 @@ def _loop(case: Case, corrector: Any, sampler: OurSampler, make: Callable[..., S
     """The kernel's loop, blind, from the measurement with the noise of t = 300, beside an azula sampler."""
     levels = case.network.schedule.ladder(300, case.steps)
     start = case.network.encode(case.y)
-    parts = (Estimator(case.network), ForwardNoising(), corrector, sampler, Tape(case.seed))
-    ours = case.network.watched(lambda: case.network.moves(restore(start, levels, *parts, on_step=lambda step: None)))
+    path, denoise = levels[-2::-1], Evaluator(case.network).denoise
+    parts = (path, denoise, ForwardNoising(), corrector, sampler, Tape(case.seed))
+    ours = case.network.watched(lambda: case.network.moves([*resample(start, levels, *parts)][-1].x))
     return ours, _azula(case, levels, start, make)
 
 

@@ -57,3 +57,14 @@ def register_operators(register: Register) -> None:
 
     for cls in (Downsample, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity):
         register(cls)
+
+
+@hookimpl
+def register_guidances(register: Register) -> None:
+    from dreamclean.builtin.guidance.diffpir import DiffPIR
+    from dreamclean.builtin.guidance.dps import DPS
+    from dreamclean.builtin.guidance.pigdm import PiGDM
+    from dreamclean.builtin.guidance.projection import Projection
+
+    for cls in (Projection, DPS, PiGDM, DiffPIR):
+        register(cls)

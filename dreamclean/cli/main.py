@@ -82,6 +82,9 @@ def restore(
     corrector: Annotated[str | None, typer.Option(help="The move within a level, e.g. vps:gamma=0.05.")] = None,
     sampler: Annotated[str | None, typer.Option(help="The step to the next level.")] = None,
     operator: OperatorOption = None,
+    guidance: Annotated[
+        str | None, typer.Option(help="How estimates are brought into agreement with the measurement, e.g. projection.")
+    ] = None,
     noise: NoiseOption = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps from the top level to the picture.")] = None,
     strength: Annotated[
@@ -110,6 +113,7 @@ def restore(
     restorer = Restorer(
         prior,
         operator=operator,
+        guidance=guidance,
         initializer=initializer,
         corrector=corrector,
         sampler=sampler,

@@ -1,19 +1,15 @@
 """The contract of an initializer."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from dreamclean.contracts.component import Component
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
-
-Noise = Callable[[Tensor], Tensor]
-"""Fresh standard normal noise shaped as its argument, each image of the batch from its own generator."""
 
 
 class Initializer(Component):
@@ -22,7 +18,7 @@ class Initializer(Component):
     kind: ClassVar[str] = "initializer"
 
     @abstractmethod
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
         """``start``: the picture in model space, or what the operator makes of the measurement (B, C, H, W).
 
         ``levels`` ascend from the picture's own; the result is a latent at ``levels[-1]``.

@@ -16,10 +16,6 @@ from torch import Tensor
 from dreamclean.contracts.component import Component
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.least_squares import least_squares
-from dreamclean.contracts.levels import Level
-from dreamclean.contracts.prior import Estimate, Prior
-
-Predict = Callable[[Tensor, Level], Estimate]
 
 
 class Operator(Component):
@@ -96,16 +92,6 @@ class Operator(Component):
         Without noise, and for operators that keep constants, it is the pseudo-inverse's A^+ y.
         """
         return self.project(torch.full(self.image_shape(y), 0.5, dtype=y.dtype, device=y.device), y, 0.5)
-
-    def guide(self, predict: Predict, x: Tensor, level: Level, y: Tensor, prior: Prior) -> Estimate:
-        """The estimate at ``x``, brought into agreement with ``y`` (paper, section 3.5, A.6).
-
-        The prior's x0 is taken to have the standard deviation s/a; eps is derived anew from the new x0.
-        Override it for guidance that differentiates through ``predict``.
-        """
-        image = prior.decode(predict(x, level).x0)
-        image = self.project(image, y, level.ratio * prior.pixel_scale)
-        return Estimate.from_x0(x, prior.schedule.noisy(level), prior.encode(image))
 
     def from_picture(self, pixels: Tensor) -> Tensor:
         """The measurement that a picture file (B, 3, h, w) in [0, 1] shows."""

@@ -1,39 +1,18 @@
 """The contract of a prior."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean.contracts.component import Component
+from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import Level, Schedule
 
 if TYPE_CHECKING:
     from dreamclean.builtin.planners.diagnosis.calibration import Calibration
-
-
-class Estimate(NamedTuple):
-    """What is believed of ``x_t``: its noise ``eps`` and its clean image ``x0``, both shaped as x_t."""
-
-    eps: Tensor
-    x0: Tensor
-
-    @classmethod
-    def from_eps(cls, x: Tensor, level: Level, eps: Tensor) -> "Estimate":
-        """x0 = (x - s eps) / a (paper, Eq. 10)."""
-        return cls(eps, torch.sub(x, eps, alpha=level.s).div_(level.a))
-
-    @classmethod
-    def from_x0(cls, x: Tensor, level: Level, x0: Tensor) -> "Estimate":
-        """eps = (x - a x0) / s."""
-        return cls(torch.sub(x, x0, alpha=level.a).div_(level.s), x0)
-
-
-Ask = Callable[[Tensor, Level], Estimate]
-"""One evaluation of a prior: ``Prior.predict`` or ``Prior.invert``."""
 
 
 class Prior(Component):

@@ -1,16 +1,12 @@
 """The contract of a sampler."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
-
-from torch import Tensor
+from typing import ClassVar
 
 from dreamclean.contracts.component import Component
-from dreamclean.contracts.initializer import Noise
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
 
 
 class Sampler(Component):
@@ -19,5 +15,9 @@ class Sampler(Component):
     kind: ClassVar[str] = "sampler"
 
     @abstractmethod
-    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: "Estimator", noise: Noise) -> Tensor:
-        """``x`` (B, C, H, W) at ``level`` to a latent at ``lower``; ``estimate`` may be asked more than once."""
+    def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
+        """A latent at ``lower``: ``latent.moved(x, lower)``, with the history that the next step needs.
+
+        The first estimate is ``latent.estimated(denoise)``, which may be known; ``denoise`` may be asked again
+        elsewhere.
+        """

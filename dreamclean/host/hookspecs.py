@@ -8,7 +8,7 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from dreamclean.method.loop import Step
+    from dreamclean.contracts.step import Step
 
 hookspec = pluggy.HookspecMarker("dreamclean")
 hookimpl = pluggy.HookimplMarker("dreamclean")
@@ -49,6 +49,11 @@ def register_samplers(register: Register) -> None:
 @hookspec
 def register_operators(register: Register) -> None:
     """Register degradations: subclasses of ``dreamclean.Operator`` or ``dreamclean.LinearOperator``."""
+
+
+@hookspec
+def register_guidances(register: Register) -> None:
+    """Register ways to bring an estimate into agreement with a measurement: subclasses of ``dreamclean.Guidance``."""
 
 
 @hookspec

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import typer
 
     from dreamclean.contracts.component import Component, Spec
-    from dreamclean.method.loop import Step
+    from dreamclean.contracts.step import Step
 
 KINDS = {  # the kernel's kinds and their contracts, which are imported when components are first asked for
     "prior": "dreamclean.contracts.prior:Prior",
@@ -31,6 +31,7 @@ KINDS = {  # the kernel's kinds and their contracts, which are imported when com
     "corrector": "dreamclean.contracts.corrector:Corrector",
     "sampler": "dreamclean.contracts.sampler:Sampler",
     "operator": "dreamclean.contracts.operator:Operator",
+    "guidance": "dreamclean.contracts.guidance:Guidance",
 }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
-from dreamclean.method.loop import Step
+from dreamclean.contracts.step import Step
 from dreamclean.recipe.recipe import Recipe
 
 

@@ -14,7 +14,7 @@ from dreamclean.contracts.levels import DDPMSchedule, Schedule
 if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
 
-KINDS = ("prior", "operator", "initializer", "corrector", "sampler")
+KINDS = ("prior", "operator", "guidance", "initializer", "corrector", "sampler")
 
 
 class Recipe(BaseModel):
@@ -24,6 +24,9 @@ class Recipe(BaseModel):
 
     prior: dict[str, Any] | None = Field(default=None, description="The model of clean images")
     operator: dict[str, Any] | None = Field(default=None, description="The known degradation; none: blind")
+    guidance: dict[str, Any] | None = Field(
+        default=None, description="How estimates are brought into agreement with the measurement"
+    )
     initializer: dict[str, Any] | None = Field(default=None, description="The way to the top noise level")
     corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
     sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
@@ -110,6 +113,7 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
     """
     thousand = isinstance(schedule, DDPMSchedule) and 900 < schedule.highest < 1000
     return make_recipe(
+        guidance="dreamclean/projection" if known_operator else None,
         initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
         corrector="dreamclean/vps:gamma=0.05,steps=1",
         sampler="dreamclean/ddim",
@@ -136,7 +140,7 @@ def filled(said: Recipe, preset: str | None, prior: "Prior", known_operator: boo
     """
     if preset is not None:
         said = said.over(PRESETS[preset](known_operator, prior.schedule))
-    silent = not any(getattr(said, name) for name in (*KINDS[2:], "strength", "steps"))
+    silent = not any(getattr(said, name) for name in (*KINDS[3:], "strength", "steps"))
     recommended = make_recipe(**prior.recommended(known_operator))
     if silent and recommended == Recipe() and not known_operator and prior.space == "pixel":
         recommended = Recipe(strength="auto")

@@ -10,9 +10,12 @@
 
 import pytest
 
-pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in ("component", "moves", "operators", "priors")))
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{part}" for part in ("component", "guidance", "moves", "operators", "priors"))
+)
 
 from dreamclean.testing.component import ComponentSuite, Noise, pictures  # noqa: E402
+from dreamclean.testing.guidance import GuidanceSuite  # noqa: E402
 from dreamclean.testing.moves import CorrectorSuite, InitializerSuite, SamplerSuite  # noqa: E402
 from dreamclean.testing.operators import LinearOperatorSuite, OperatorSuite  # noqa: E402
 from dreamclean.testing.priors import PriorSuite  # noqa: E402
@@ -20,6 +23,7 @@ from dreamclean.testing.priors import PriorSuite  # noqa: E402
 __all__ = [
     "ComponentSuite",
     "CorrectorSuite",
+    "GuidanceSuite",
     "InitializerSuite",
     "LinearOperatorSuite",
     "Noise",

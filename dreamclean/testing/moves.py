@@ -10,10 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from dreamclean.builtin.guidance.projection import Projection
 from dreamclean.builtin.operators.identity import Identity
 from dreamclean.builtin.priors.mixture import Mixture
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.latent import Latent, Past
 from dreamclean.contracts.levels import Level
-from dreamclean.method.loop import Estimator
+from dreamclean.method.evaluator import Evaluator
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
 
 Family = Literal["ddpm", "ve", "flow"]
@@ -47,12 +50,12 @@ class MoveSuite(ComponentSuite):
         """Two latents to be moved."""
         return scene.latents(scene.levels[-1])
 
-    def move(self, component: Any, x: Tensor, scene: Scene, estimate: Estimator, noise: Noise) -> Tensor:
+    def move(self, component: Any, x: Tensor, scene: Scene, denoise: Denoise, noise: Noise) -> Tensor:
         """The component called on ``x``."""
         raise NotImplementedError
 
     def run(self, component: Any, x: Tensor, scene: Scene, seeds: tuple[int, ...] = (0, 1)) -> Tensor:
-        return self.move(component, x, scene, Estimator(scene.prior), Noise(*seeds))
+        return self.move(component, x, scene, Evaluator(scene.prior).denoise, Noise(*seeds))
 
     @pytest.fixture
     def scene(self) -> Scene:
@@ -94,8 +97,8 @@ class MoveSuite(ComponentSuite):
 
     def test_known_operator(self, subject: Any, scene: Scene) -> None:
         x, y = self.given(scene), pictures(self.size)
-        estimate = Estimator(scene.prior, Identity(noise=0.1), y)
-        assert self.move(subject, x, scene, estimate, Noise(0, 1)).isfinite().all()
+        denoise = Evaluator(scene.prior, Projection(), Identity(noise=0.1), y).denoise
+        assert self.move(subject, x, scene, denoise, Noise(0, 1)).isfinite().all()
 
 
 class InitializerSuite(MoveSuite):
@@ -104,9 +107,10 @@ class InitializerSuite(MoveSuite):
     def given(self, scene: Scene) -> Tensor:
         return scene.mean.repeat(2, 1, 1, 1)
 
-    def move(self, component: Any, x: Tensor, scene: Scene, estimate: Estimator, noise: Noise) -> Tensor:
-        latents: Tensor = component(x, scene.levels, estimate, noise)
-        return latents
+    def move(self, component: Any, x: Tensor, scene: Scene, denoise: Denoise, noise: Noise) -> Tensor:
+        latent: Latent = component(x, scene.levels, denoise, noise)
+        assert latent.level == scene.levels[-1], "return Latent(x, levels[-1])"
+        return latent.x
 
     @FAMILIES
     def test_result_is_at_the_top_level(self, subject: Any, family: Family) -> None:
@@ -127,9 +131,10 @@ class CorrectorSuite(MoveSuite):
 
     drift: ClassVar[float] = 0.1
 
-    def move(self, component: Any, x: Tensor, scene: Scene, estimate: Estimator, noise: Noise) -> Tensor:
-        latents: Tensor = component(x, scene.levels[-1], estimate, noise)
-        return latents
+    def move(self, component: Any, x: Tensor, scene: Scene, denoise: Denoise, noise: Noise) -> Tensor:
+        latent: Latent = component(Latent(x, scene.levels[-1]), denoise, noise)
+        assert latent.level == scene.levels[-1], "a corrector keeps the level: return latent.corrected(x)"
+        return latent.x
 
     @FAMILIES
     def test_level_is_kept(self, subject: Any, family: Family) -> None:
@@ -140,13 +145,21 @@ class CorrectorSuite(MoveSuite):
         assert abs(float(eps.mean())) < 0.05
         assert abs(float(eps.std()) - 1) < self.drift
 
+    def test_history_and_later_entry_are_kept(self, subject: Any, scene: Scene) -> None:
+        x, level = self.given(scene), scene.levels[-1]
+        latent = Latent(x, level, history=(Past(level, x),), entry=lambda x, level: x)
+        corrected = subject(latent, Evaluator(scene.prior).denoise, Noise(0, 1))
+        assert corrected.entry is latent.entry, "return latent.corrected(x), not a Latent of your own"
+        assert corrected.history is latent.history, "return latent.corrected(x), not a Latent of your own"
+
 
 class SamplerSuite(MoveSuite):
     """A sampler brings latents to the next lower level."""
 
-    def move(self, component: Any, x: Tensor, scene: Scene, estimate: Estimator, noise: Noise) -> Tensor:
-        latents: Tensor = component(x, scene.levels[-1], scene.levels[-2], estimate, noise)
-        return latents
+    def move(self, component: Any, x: Tensor, scene: Scene, denoise: Denoise, noise: Noise) -> Tensor:
+        latent: Latent = component(Latent(x, scene.levels[-1]), scene.levels[-2], denoise, noise)
+        assert latent.level == scene.levels[-2], "return latent.moved(x, lower)"
+        return latent.x
 
     @FAMILIES
     def test_result_is_at_the_lower_level(self, subject: Any, family: Family) -> None:
@@ -154,11 +167,20 @@ class SamplerSuite(MoveSuite):
         scene = Scene(pictures(self.size)[:1], family=family)
         x, (lower, level) = self.given(scene), scene.levels[-2:]
         noise = Noise(0, 1)
-        eps = scene.noise_of(self.move(subject, x, scene, Estimator(scene.prior), noise), lower)
+        eps = scene.noise_of(self.move(subject, x, scene, Evaluator(scene.prior).denoise, noise), lower)
         assert abs(float(eps.std()) - 1) < 0.05
         assert noise.calls or distance(eps, scene.noise_of(x, level)) < 1e-3
 
     def test_last_step_is_the_picture(self, subject: Any, point: Scene) -> None:
         clean, level = point.levels[:2]
-        picture = subject(point.latents(level), level, clean, Estimator(point.prior), Noise(0, 1))
+        latent = Latent(point.latents(level), level)
+        picture = subject(latent, clean, Evaluator(point.prior).denoise, Noise(0, 1)).x
         assert distance(picture, point.mean.expand_as(picture)) < 1e-4
+
+    def test_later_entry_is_kept(self, subject: Any, scene: Scene) -> None:
+        lower, level = scene.levels[-2:]
+        x = self.given(scene)
+        latent = Latent(x, level, entry=lambda x, level: torch.full_like(x, level.s))
+        moved = subject(latent, lower, Evaluator(scene.prior).denoise, Noise(0, 1))
+        assert moved.entry is latent.entry, "return latent.moved(x, lower), not a Latent of your own"
+        assert torch.equal(moved.x, torch.full_like(x, lower.s))

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from dreamclean.builtin.guidance.projection import Projection
 from dreamclean.builtin.priors.mixture import Mixture
-from dreamclean.method.loop import Estimator
+from dreamclean.method.evaluator import Evaluator
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
 
 
@@ -92,7 +93,7 @@ class OperatorSuite(ComponentSuite):
         prior = Mixture.around(x, std=0.1)
         level = prior.schedule.at(300)
         latent = level.a * prior.encode(x) + level.s * Noise(0, 1)(x)
-        eps, x0 = Estimator(prior, exact, exact.degrade(x))(latent, level)
+        eps, x0 = Evaluator(prior, Projection(), exact, exact.degrade(x)).denoise(latent, level)
         assert distance(level.a * x0 + level.s * eps, latent) < 1e-4
 
     def test_viewable_measurement_is_a_picture(self, exact: Any, x: Tensor) -> None:

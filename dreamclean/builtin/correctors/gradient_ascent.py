@@ -1,6 +1,6 @@
 """Gradient ascent on the log-density as a corrector (DreamClean, section 3.6)."""
 
-from dreamclean.contracts.corrector import ScoreCorrector
+from dreamclean.builtin.correctors.score import ScoreCorrector
 
 
 class GradientAscent(ScoreCorrector):

@@ -2,7 +2,7 @@
 
 import math
 
-from dreamclean.contracts.corrector import ScoreCorrector
+from dreamclean.builtin.correctors.score import ScoreCorrector
 
 
 class Langevin(ScoreCorrector):

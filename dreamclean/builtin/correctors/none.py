@@ -1,15 +1,8 @@
 """No corrector: inversion and sampling alone."""
 
-from typing import TYPE_CHECKING
-
-from torch import Tensor
-
 from dreamclean.contracts.corrector import Corrector
-from dreamclean.contracts.initializer import Noise
-from dreamclean.contracts.levels import Level
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.latent import Latent, Noise
 
 
 class NoCorrector(Corrector):
@@ -17,5 +10,5 @@ class NoCorrector(Corrector):
 
     name = "none"
 
-    def __call__(self, x: Tensor, level: Level, estimate: "Estimator", noise: Noise) -> Tensor:
-        return x
+    def __call__(self, latent: Latent, denoise: Denoise, noise: Noise) -> Latent:
+        return latent

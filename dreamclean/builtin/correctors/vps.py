@@ -1,18 +1,12 @@
 """Variance Preservation Sampling (DreamClean, Eq. 8, 9 and Algorithm A2)."""
 
 import math
-from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
-from torch import Tensor
 
-from dreamclean.contracts.corrector import ScoreCorrector
-from dreamclean.contracts.initializer import Noise
-from dreamclean.contracts.levels import Level
-from dreamclean.contracts.prior import Estimate
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
+from dreamclean.builtin.correctors.score import ScoreCorrector
+from dreamclean.contracts.estimate import Denoise, Estimate
+from dreamclean.contracts.latent import Latent, Noise
 
 
 class VPS(ScoreCorrector):
@@ -36,12 +30,11 @@ class VPS(ScoreCorrector):
     def noise_scale(self) -> float:
         return math.sqrt(self.gamma * (2 - self.gamma))
 
-    def __call__(self, x: Tensor, level: Level, estimate: "Estimator", noise: Noise) -> Tensor:
+    def __call__(self, latent: Latent, denoise: Denoise, noise: Noise) -> Latent:
         if not self.fused:
-            return super().__call__(x, level, estimate, noise)
+            return super().__call__(latent, denoise, noise)
         for _ in range(self.steps):
-            eps, x0 = estimate(x, level)
-            eps = noise(x).mul_(self.noise_scale()).add_(eps, alpha=1 - self.gamma)
-            x = level.latent(x0, eps)
-        estimate.remember(x, level, Estimate(eps, x0))
-        return x
+            eps, x0 = latent.estimated(denoise)
+            eps = noise(latent.x).mul_(self.noise_scale()).add_(eps, alpha=1 - self.gamma)
+            latent = latent.corrected(latent.level.latent(x0, eps))
+        return latent.corrected(latent.x, Estimate(eps, x0))

@@ -1,16 +1,14 @@
 """DDIM inversion (Song et al. 2021; DreamClean, Eq. 7 and Algorithm A1)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from dreamclean.builtin.samplers.ddim import ddim_step
-from dreamclean.contracts.initializer import Initializer, Noise
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.initializer import Initializer
+from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level, ascending
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
 
 
 class DDIMInversion(Initializer):
@@ -21,8 +19,8 @@ class DDIMInversion(Initializer):
 
     name = "ddim-inversion"
 
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
         x = start
         for level, higher in ascending(levels):
-            x = ddim_step(estimate.invert(x, level), higher)
-        return x
+            x = ddim_step(denoise.invert(x, level), higher)
+        return Latent(x, levels[-1])

@@ -1,15 +1,13 @@
 """Forward noising (DreamClean, Eq. 2 and section 3.5)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from dreamclean.contracts.initializer import Initializer, Noise
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.initializer import Initializer
+from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
 
 
 class ForwardNoising(Initializer):
@@ -17,5 +15,5 @@ class ForwardNoising(Initializer):
 
     name = "forward-noising"
 
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
-        return levels[-1].latent(start, noise(start))
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
+        return Latent(levels[-1].latent(start, noise(start)), levels[-1])

@@ -3,18 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean.contracts.initializer import Initializer, Noise
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.initializer import Initializer
+from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
 
 ABOVE = 1.25
 """The picture is asked at this multiple of its mean level: there the estimate's width tells most of the damage's."""
@@ -37,17 +35,17 @@ class LocalLevel(Initializer):
         default=None, gt=0, description="Root mean square of the damage, a noise-to-signal ratio; none: the strength's"
     )
 
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
         ratio = self.ratio or levels[-1].ratio
         asked = levels[1:][telling([level.ratio for level in levels[1:]], ratio)]
-        damage = ratio * unevenness(estimate.prior(asked.a * start, asked).eps)
-        estimate.entry = Entry(start, damage, noise(start))
-        return estimate.entry.latent(levels[-1])
+        damage = ratio * unevenness(denoise.prior(asked.a * start, asked).eps)
+        entry = LaterEntry(start, damage, noise(start))
+        return Latent(entry.latent(levels[-1]), levels[-1], entry=entry)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What of a picture is not yet on its way: elements whose ``damage`` is less than a level's ratio."""
+class LaterEntry:
+    """Regions whose start level has not been reached: elements whose ``damage`` is less than a level's ratio."""
 
     start: Tensor
     damage: Tensor
@@ -59,7 +57,7 @@ class Entry:
         return level.a * torch.addcmul(self.start, lacking, self.noise)
 
     def __call__(self, x: Tensor, level: Level) -> Tensor:
-        """The latent ``x`` of ``level``, with the picture where it is not yet on its way."""
+        """The latent ``x`` of ``level``, with the picture where the start level has not been reached."""
         return torch.where(self.damage < level.ratio, self.latent(level), x)
 
 

@@ -1,15 +1,13 @@
 """Matched-level start: the damage itself is the noise."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from dreamclean.contracts.initializer import Initializer, Noise
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.initializer import Initializer
+from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
 
 
 class MatchedLevel(Initializer):
@@ -21,5 +19,5 @@ class MatchedLevel(Initializer):
 
     name = "matched-level"
 
-    def __call__(self, start: Tensor, levels: Sequence[Level], estimate: "Estimator", noise: Noise) -> Tensor:
-        return levels[-1].a * start
+    def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
+        return Latent(levels[-1].a * start, levels[-1])

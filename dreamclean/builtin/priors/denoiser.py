@@ -9,8 +9,9 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import Level, Schedule, VESchedule
-from dreamclean.contracts.prior import Estimate, Prior, pad_to_multiple
+from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 Denoise = Callable[[Tensor, float], Tensor]
 """D(y, sigma): noisy images (B, 3, H, W) and the noise's standard deviation, both for pixels in [0, 1], to clean ones."""

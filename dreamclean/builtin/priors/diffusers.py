@@ -11,8 +11,9 @@ from pydantic import Field, PrivateAttr
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
-from dreamclean.contracts.prior import Estimate, Prior, pad_to_multiple
+from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
 

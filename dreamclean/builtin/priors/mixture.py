@@ -8,8 +8,9 @@ from pydantic import Field, PrivateAttr
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule
-from dreamclean.contracts.prior import Estimate, Prior
+from dreamclean.contracts.prior import Prior
 
 _SCHEDULES: dict[str, Schedule] = {"ddpm": DDPMSchedule.linear(), "ve": VESchedule(), "flow": FlowSchedule()}
 

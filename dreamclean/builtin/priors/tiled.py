@@ -11,8 +11,9 @@ from torch import Tensor
 
 from dreamclean.contracts.component import validated
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.estimate import Estimate, Predict
 from dreamclean.contracts.levels import Level, Schedule
-from dreamclean.contracts.prior import Ask, Estimate, Prior, pad_to_multiple
+from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 if TYPE_CHECKING:
     from dreamclean.builtin.planners.diagnosis.calibration import Calibration
@@ -102,7 +103,7 @@ class Tiled(Prior):
     def invert(self, x: Tensor, level: Level) -> Estimate:
         return self._fitting(self.prior.invert, x, level)
 
-    def _fitting(self, ask: Ask, x: Tensor, level: Level) -> Estimate:
+    def _fitting(self, ask: Predict, x: Tensor, level: Level) -> Estimate:
         """``ask`` about all of x, in pieces that fit into memory."""
         while True:
             try:
@@ -112,7 +113,7 @@ class Tiled(Prior):
                     raise
                 self._shrink(x)
 
-    def _blended(self, ask: Ask, x: Tensor, level: Level) -> Estimate:
+    def _blended(self, ask: Predict, x: Tensor, level: Level) -> Estimate:
         batch, (height, width) = self._batch or len(x), x.shape[-2:]
         side = self._elements
         if max(height, width) <= side and batch >= len(x):

@@ -1,18 +1,14 @@
 """DDIM (Song, Meng & Ermon 2021, Eq. 12 and 16; DreamClean, Algorithm A3)."""
 
 import math
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean.contracts.initializer import Noise
+from dreamclean.contracts.estimate import Denoise, Estimate
+from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
-from dreamclean.contracts.prior import Estimate
 from dreamclean.contracts.sampler import Sampler
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
 
 
 def ddim_step(estimate: Estimate, to: Level) -> Tensor:
@@ -30,10 +26,10 @@ class DDIM(Sampler):
     name = "ddim"
     eta: float = Field(default=0.0, ge=0, le=1, description="Share of stochasticity: 0 deterministic, 1 ancestral")
 
-    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: "Estimator", noise: Noise) -> Tensor:
-        eps, x0 = estimate(x, level)
+    def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
+        level, (eps, x0) = latent.level, latent.estimated(denoise)
         variance = (self.eta * lower.s) ** 2 * (1 - (level.a * lower.s / (lower.a * level.s)) ** 2)
         if variance <= 0:
-            return ddim_step(Estimate(eps, x0), lower)
+            return latent.moved(ddim_step(Estimate(eps, x0), lower), lower)
         kept = math.sqrt(lower.s**2 - variance)
-        return lower.a * x0 + kept * eps + math.sqrt(variance) * noise(x)
+        return latent.moved(lower.a * x0 + kept * eps + math.sqrt(variance) * noise(latent.x), lower)

@@ -1,18 +1,14 @@
 """DPM-Solver++ (2M) and SDE-DPM-Solver++ (2M) (Lu, Zhou, Bao, Chen, Li & Zhu 2022, Algorithm 2 and Eq. 18)."""
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
-from dreamclean.contracts.initializer import Noise
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.latent import Latent, Noise, Past
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.sampler import Sampler
-
-if TYPE_CHECKING:
-    from dreamclean.method.loop import Estimator
 
 
 class DPMSolver(Sampler):
@@ -26,19 +22,20 @@ class DPMSolver(Sampler):
     name = "dpm-solver"
     eta: float = Field(default=0.0, ge=0, le=1, description="Share of stochasticity: 0 deterministic, 1 the SDE solver")
 
-    def __call__(self, x: Tensor, level: Level, lower: Level, estimate: "Estimator", noise: Noise) -> Tensor:
-        x0, previous = estimate(x, level).x0, estimate.previous
-        estimate.previous = level, x0
+    def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
+        level, x0 = latent.level, latent.estimated(denoise).x0
+        known = (Past(level, x0),)
         if lower.s == 0:
-            return lower.a * x0
+            return latent.moved(lower.a * x0, lower, known)
         step = _log_snr(lower) - _log_snr(level)
-        if previous is not None:
-            last = _log_snr(level) - _log_snr(previous[0])
-            x0 = torch.lerp(previous[1], x0, 1 + step / (2 * last))
+        if latent.history:
+            before = latent.history[0]
+            last = _log_snr(level) - _log_snr(before.level)
+            x0 = torch.lerp(before.x0, x0, 1 + step / (2 * last))
         keep = math.exp(-self.eta * step) * lower.s / level.s
-        x = (keep * x).add_(x0, alpha=lower.a - keep * level.a)
+        x = (keep * latent.x).add_(x0, alpha=lower.a - keep * level.a)
         drawn = lower.s * math.sqrt(-math.expm1(-2 * self.eta * step))
-        return x.add_(noise(x), alpha=drawn) if drawn else x
+        return latent.moved(x.add_(noise(x), alpha=drawn) if drawn else x, lower, known)
 
 
 def _log_snr(level: Level) -> float:

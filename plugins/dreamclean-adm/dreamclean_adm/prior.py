@@ -8,8 +8,9 @@ from pydantic import Field, PrivateAttr
 from torch import Tensor
 
 from dreamclean import DreamCleanError
+from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
-from dreamclean.contracts.prior import Estimate, Prior, pad_to_multiple
+from dreamclean.contracts.prior import Prior, pad_to_multiple
 from dreamclean_adm.config import UNTOLD, Betas, Config, Order
 from dreamclean_adm.loading import load
 from dreamclean_adm.noise import schedule

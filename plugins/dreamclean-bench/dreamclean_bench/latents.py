@@ -16,9 +16,9 @@ import torch
 from pydantic import PrivateAttr
 from torch import Tensor
 
-from dreamclean import VPS, Corrector, DreamCleanError, Estimator, Level, NoCorrector, Restorer
+from dreamclean import VPS, Corrector, Denoise, DreamCleanError, Latent, Level, NoCorrector, Restorer
 from dreamclean.contracts.component import Spec
-from dreamclean.contracts.initializer import Noise
+from dreamclean.contracts.latent import Noise
 from dreamclean.pictures.picture import write_atomically
 from dreamclean_bench.tasks import Task, find_task, shown
 
@@ -73,10 +73,10 @@ class Watched(Corrector):
         """Levels from the top down, and the latents there."""
         return self._seen
 
-    def __call__(self, x: Tensor, level: Level, estimate: Estimator, noise: Noise) -> Tensor:
-        x = self.inner(x, level, estimate, noise)
-        self._seen.append((level, x.to("cpu", copy=True)))
-        return x
+    def __call__(self, latent: Latent, denoise: Denoise, noise: Noise) -> Latent:
+        latent = self.inner(latent, denoise, noise)
+        self._seen.append((latent.level, latent.x.to("cpu", copy=True)))
+        return latent
 
 
 def trajectory(

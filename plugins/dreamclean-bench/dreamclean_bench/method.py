@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dreamclean import Component, DreamCleanError, Estimator, LinearOperator, Operator, Prior
+from dreamclean import Component, DreamCleanError, Evaluator, LinearOperator, Operator, Prior
 from dreamclean.method.noise import seeded_noise
 
 
@@ -31,7 +31,7 @@ class Problem:
     seeds: Sequence[int]
 
     def __post_init__(self) -> None:
-        self.estimate = Estimator(self.prior)
+        self.estimate = Evaluator(self.prior)
         self.noise: Callable[[Tensor], Tensor] = seeded_noise(self.seeds)
 
     def linear(self) -> "Linear":

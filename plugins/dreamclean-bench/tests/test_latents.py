@@ -24,8 +24,7 @@ from dreamclean_bench.latents_figures import as_csv, draw_curves, draw_latents
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import VPS, DreamCleanError, Level, Mixture
-from dreamclean.method.loop import Estimator
+from dreamclean import VPS, DreamCleanError, Evaluator, Latent, Level, Mixture
 
 LEVELS = [Level(300, 0.628, 0.778), Level(100, 0.946, 0.324), Level(10, 0.999, 0.045)]
 SHAPE = (4, 3, 64, 64)
@@ -85,8 +84,8 @@ def test_vps_brings_a_latent_of_the_wrong_variance_nearer(prior: tuple[Mixture, 
     before, gamma, steps = off(x), 0.1, 10
     after = off(
         VPS(gamma=gamma, steps=steps)(
-            x, level, Estimator(made), lambda like: torch.randn(like.shape, generator=generator)
-        )
+            Latent(x, level), Evaluator(made).denoise, lambda like: torch.randn(like.shape, generator=generator)
+        ).x
     )
     assert abs(before - (scale**2 - 1) / 2) < 2 * SAMPLING
     assert abs(after - before * (1 - gamma) ** (2 * steps)) < 2 * SAMPLING

@@ -27,7 +27,7 @@ from dreamclean_bench.spectral import Spectrum
 from torch import Tensor
 
 from dreamclean import Blur, Colorize, Downsample, Inpaint, Level, LinearOperator, Mixture
-from dreamclean.contracts.prior import Estimate
+from dreamclean.contracts.estimate import Estimate
 
 SIDE, SAMPLES, NOISE, CUTOFF = 8, 512, 0.05, 0.03
 OPERATORS: dict[str, LinearOperator] = {

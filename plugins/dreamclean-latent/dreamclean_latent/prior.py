@@ -7,8 +7,9 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import Level, Schedule
-from dreamclean.contracts.prior import Estimate, Prior, pad_to_multiple
+from dreamclean.contracts.prior import Prior, pad_to_multiple
 from dreamclean_latent.guidance import Conditions, guided
 from dreamclean_latent.model import Loaded, Model
 from dreamclean_latent.prediction import noise

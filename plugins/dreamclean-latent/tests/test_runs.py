@@ -5,20 +5,19 @@ import torch
 from dreamclean_latent.prior import Latent
 from torch import Tensor
 
-from dreamclean import Restorer
+from dreamclean import Evaluator, Restorer
 from dreamclean.host.host import host
-from dreamclean.method.loop import Estimator
 from dreamclean.testing.component import distance, pictures
 
 
 @torch.no_grad()
 def there_and_back(prior: Latent, x: Tensor, steps: int) -> Tensor:
     """DDIM inversion to a noise-to-signal ratio of 1.24 and DDIM sampling, with no corrector between."""
-    levels, estimate = prior.schedule.ladder("snr:1.24", steps), Estimator(prior)
-    top = host().make("initializer", "ddim-inversion")(x, levels, estimate, torch.zeros_like)
-    for level, lower in zip(levels[:0:-1], levels[-2::-1], strict=True):
-        top = host().make("sampler", "ddim")(top, level, lower, estimate, torch.zeros_like)
-    return top
+    levels, denoise = prior.schedule.ladder("snr:1.24", steps), Evaluator(prior).denoise
+    latent = host().make("initializer", "ddim-inversion")(x, levels, denoise, torch.zeros_like)
+    for lower in levels[-2::-1]:
+        latent = host().make("sampler", "ddim")(latent, lower, denoise, torch.zeros_like)
+    return latent.x
 
 
 def test_inversion_and_sampling_return_the_latent(component):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
-from dreamclean.method.loop import Estimator
+from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.restoration import Restoration
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def restore_auto(
 
 
 def _one(restorer: "Restorer", image: Tensor, seed: int, trace: bool, on_step: "Listener | None") -> Restoration:
-    began, estimate = time.perf_counter(), Estimator(restorer.prior)
+    began, estimate = time.perf_counter(), Evaluator(restorer.prior)
     diagnosis = diagnose_image(image, restorer.prior, estimate)
     seconds = time.perf_counter() - began
     recipe = treatment(diagnosis, restorer.prior.schedule, restorer.recipe.detail)

@@ -13,7 +13,7 @@ from dreamclean.builtin.planners.diagnosis.rule import read
 from dreamclean.builtin.planners.diagnosis.signs import signs
 from dreamclean.contracts.levels import Level, Schedule
 from dreamclean.contracts.prior import Prior, pad_to_multiple
-from dreamclean.method.loop import Estimator
+from dreamclean.method.evaluator import Evaluator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ def diagnose(
     return Restorer(prior, device=device).diagnose(image)
 
 
-def diagnose_image(image: Tensor, prior: Prior, estimate: Estimator) -> Diagnosis:
+def diagnose_image(image: Tensor, prior: Prior, estimate: Evaluator) -> Diagnosis:
     """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] on its prior's device."""
     calibration = prior.calibration
     levels = _levels(prior.schedule, calibration.ratios if calibration else RATIOS)

@@ -6,8 +6,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
+from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import descending
-from dreamclean.contracts.prior import Estimate
 from dreamclean_bench.method import LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
 from dreamclean_bench.methods.sampling import first_latent

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import DDIM, Estimate, Level
+from dreamclean import DDIM, Estimate, Latent, Level
 from dreamclean.contracts.levels import descending
 from dreamclean_bench.method import Linear, LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
@@ -35,8 +35,7 @@ class PiGDM(Ladder, LinearMethod):
             estimate, g = self._guide(problem, linear, x, level)
             if self.weight == "score":  # eps = -s score and x0 = (x + s^2 score) / a
                 estimate = Estimate.from_eps(x, level, estimate.eps - level.s * g)
-            problem.estimate.remember(x, level, estimate)
-            below = step(x, level, lower, problem.estimate, problem.noise)
+            below = step(Latent(x, level, estimate), lower, problem.estimate.denoise, problem.noise).x
             x = below if self.weight == "score" else below + level.a * lower.a * spread(level) * g
         return problem.prior.decode(x)
 

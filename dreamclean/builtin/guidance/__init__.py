@@ -1,0 +1,1 @@
+"""Guidance: ways to bring an estimate into agreement with a measurement."""

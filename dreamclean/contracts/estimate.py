@@ -1,0 +1,45 @@
+"""What is believed of a latent, and the callables that say it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dreamclean.contracts.levels import Level
+
+
+class Estimate(NamedTuple):
+    """What is believed of ``x_t``: its noise ``eps`` and its clean image ``x0``, both shaped as x_t."""
+
+    eps: Tensor
+    x0: Tensor
+
+    @classmethod
+    def from_eps(cls, x: Tensor, level: Level, eps: Tensor) -> "Estimate":
+        """x0 = (x - s eps) / a (paper, Eq. 10)."""
+        return cls(eps, torch.sub(x, eps, alpha=level.s).div_(level.a))
+
+    @classmethod
+    def from_x0(cls, x: Tensor, level: Level, x0: Tensor) -> "Estimate":
+        """eps = (x - a x0) / s."""
+        return cls(torch.sub(x, x0, alpha=level.a).div_(level.s), x0)
+
+
+Predict = Callable[[Tensor, Level], Estimate]
+"""One question: latents (B, C, H, W) at a level, to what is believed of them."""
+
+
+@dataclass(frozen=True)
+class Denoise:
+    """``denoise(x, level)``: the estimate at x, in agreement with the measurement where there is one."""
+
+    guided: Predict
+    prior: Predict
+    """The prior's own estimate, whatever was measured. One evaluation."""
+    invert: Predict
+    """The prior's own on the way up, where a model that is guided by a text answers without. One evaluation."""
+
+    def __call__(self, x: Tensor, level: Level) -> Estimate:
+        return self.guided(x, level)

@@ -1,0 +1,107 @@
+"""Guidance: the four built-in kinds, against their closed forms where there are any."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from dreamclean import (
+    DPS,
+    JPEG,
+    DiffPIR,
+    Downsample,
+    DreamCleanError,
+    Evaluator,
+    FourierMagnitude,
+    Guidance,
+    Identity,
+    Mixture,
+    PiGDM,
+    Projection,
+    Restorer,
+)
+from dreamclean.host.host import Host
+from dreamclean.testing import pictures
+
+CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32", "plugins": Host([])}
+ALL = [Projection(), DPS(), PiGDM(), DiffPIR()]
+
+
+def gaussian() -> tuple[Mixture, torch.Tensor, torch.Tensor]:
+    """A Gaussian prior of unit variance in [-1, 1], a noisy measurement of one of its pictures, a latent."""
+    mean = torch.full((1, 3, 8, 8), 0.5, dtype=torch.float64)
+    prior = Mixture.around(mean, std=0.5)
+    z = torch.randn(3, 1, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return prior, mean + 0.5 * z[0] + 0.1 * z[1], z[2]
+
+
+def test_pseudoinverse_guidance_is_exact_for_unit_variance() -> None:
+    """There p(x0 | x_t) has the variance s^2 that it assumes (a^2 + s^2 = 1), so the score is that of p(x_t | y)."""
+    prior, y, x = gaussian()
+    level, noise = prior.schedule.at(400), 0.1
+    found = Evaluator(prior, PiGDM(), Identity(noise=noise), y).denoise(x, level).x0
+    precision = 1 + level.a**2 / level.s**2 + 1 / (2 * noise) ** 2
+    exact = (level.a / level.s**2 * x + (2 * y - 1) / (2 * noise) ** 2) / precision
+    assert torch.allclose(found, exact, atol=1e-9)
+
+
+def test_four_is_the_weight_of_bayes_rule() -> None:
+    """DiffPIR's mixed scales: with lambda = 4 its step is the projection."""
+    prior, y, x = gaussian()
+    operator, level = Downsample(factor=2, noise=0.05), prior.schedule.at(300)
+    y = operator.degrade(y)
+    ours = Evaluator(prior, Projection(), operator, y).denoise(x, level).x0
+    theirs = Evaluator(prior, DiffPIR(lam=4, clip=False), operator, y).denoise(x, level).x0
+    other = Evaluator(prior, DiffPIR(lam=8, clip=False), operator, y).denoise(x, level).x0
+    assert torch.allclose(theirs, ours, atol=1e-9)
+    assert not torch.allclose(other, ours, atol=1e-3)
+
+
+def test_dps_is_the_gradient_of_the_distance() -> None:
+    """Around a Gaussian x0 is linear in x, dx0/dx = a: unit variance, a^2 + s^2 = 1."""
+    prior, y, x = gaussian()
+    operator, level = Identity(), prior.schedule.at(300)
+    alone = Evaluator(prior).prior(x, level).x0
+    residual = 2 * y - 1 - alone
+    gradient = -level.a * residual / residual.norm()
+    found = Evaluator(prior, DPS(zeta=0.7), operator, y).denoise(x, level).x0
+    assert torch.allclose(found, alone - 0.7 * level.s**2 / level.a * gradient, atol=1e-9)
+
+
+@pytest.mark.parametrize("guidance", ALL, ids=lambda g: g.name)
+@pytest.mark.parametrize(
+    "operator", [Downsample(factor=2), JPEG(quality=(20,)), FourierMagnitude()], ids=lambda o: o.name
+)
+def test_every_guidance_serves_every_operator_or_says_why(guidance: Guidance, operator: Any) -> None:
+    clean = pictures((16, 16))
+    prior = Mixture.around(clean, std=0.1)
+    y = operator.measure(clean, torch.Generator().manual_seed(1))
+    settings = {"operator": operator, "noise": 0.02, "guidance": guidance, "strength": "snr:0.8", "steps": 4, **CPU}
+    if guidance.refuses(operator):
+        with pytest.raises(DreamCleanError, match=f"guidance {guidance.name} cannot serve {operator.name}: it needs"):
+            Restorer(prior, **settings)
+        return
+    result = Restorer(prior, **settings)(y)
+    assert result.image.isfinite().all()
+    assert result.recipe.guidance is not None and result.recipe.guidance["name"] == guidance.name
+    assert result.nfe in (4, 8)
+    again = Restorer(prior, recipe=result.recipe, **CPU)(y)
+    assert torch.equal(again.image, result.image)
+
+
+def test_only_dps_refuses_a_codec() -> None:
+    assert [g.name for g in ALL if g.refuses(JPEG())] == ["dps"]
+
+
+def test_guidance_needs_an_operator() -> None:
+    with pytest.raises(DreamCleanError, match="guidance belongs to a known operator"):
+        Restorer(Mixture.around(pictures((8, 8))), guidance="dps", **CPU)
+
+
+def test_at_the_picture_itself_there_is_nothing_to_guide() -> None:
+    prior, y, x = gaussian()
+    clean = prior.schedule.clean
+    evaluator = Evaluator(prior, Projection(), Identity(), y)
+    assert math.isfinite(float(evaluator.denoise(x, clean).x0.sum()))
+    assert torch.equal(evaluator.denoise(x, clean).x0, evaluator.prior(x, clean).x0)
