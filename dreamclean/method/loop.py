@@ -27,6 +27,10 @@ class Step:
     level: Level
     x: Tensor
     nfe: int
+    x0: Tensor
+    """The latest clean estimate, in model space as ``x``; ``prior.decode(x0)`` is a preview, (B, 3, H, W) near [0, 1]."""
+    image: int = 0
+    """``x[k]`` belongs to the image number ``image + k`` of the batch or of the list of pictures."""
 
 
 class Estimator:
@@ -38,6 +42,7 @@ class Estimator:
     def __init__(self, prior: Prior, operator: Operator | None = None, measurement: Tensor | None = None) -> None:
         self._prior, self._operator, self._measurement = prior, operator, measurement
         self._known: tuple[Tensor, Level, Estimate] | None = None
+        self._x0: Tensor | None = None
         self.nfe, self.seconds = 0, 0.0
         self.previous: tuple[Level, Tensor] | None = None
         """For multistep samplers: the level and the clean estimate of the step before, None at the first."""
@@ -53,17 +58,19 @@ class Estimator:
         return self._evaluate(self._prior.invert, x, level)
 
     def _evaluate(self, ask: Ask, x: Tensor, level: Level) -> Estimate:
-        self._known = None  # its memory is better used
+        self._known = self._x0 = None  # their memory is better used
         began = time.perf_counter()
         estimate = ask(x, level)
         if x.is_cuda:
             torch.cuda.synchronize(x.device)
         self.nfe, self.seconds = self.nfe + 1, self.seconds + time.perf_counter() - began
         finite(estimate.eps, f"the prior's network (t = {level.t:g})", "run it in float32 (--dtype float32)")
+        self._x0 = estimate.x0
         return estimate
 
     def __call__(self, x: Tensor, level: Level) -> Estimate:
         if self._known and self._known[0] is x and self._known[1] == level:
+            self._x0 = self._known[2].x0
             return self._known[2]
         if self._operator is None or self._measurement is None:
             return self.prior(x, level)
@@ -73,11 +80,16 @@ class Estimator:
             f"operator {self._operator.name} (t = {level.t:g})",
             "check its settings and noise, and the precision of a latent prior's autoencoder",
         )
+        self._x0 = estimate.x0
         return estimate
 
     def remember(self, x: Tensor, level: Level, estimate: Estimate) -> None:
         """Say what the estimate at this very ``x`` is, so that it need not be evaluated; until another one is."""
         self._known = (x, level, estimate)
+
+    def clean(self, x: Tensor, level: Level) -> Tensor:
+        """The latest clean estimate; before the first one x / a, which is the start where no noise was added."""
+        return x / level.a if self._x0 is None else self._x0
 
 
 def restore(
@@ -93,10 +105,10 @@ def restore(
     """DreamClean (paper, Algorithms A1 to A3): from the start ``x`` in model space to the clean image there."""
     total = len(levels) - 1
     x = finite(initializer(x, levels, estimate, noise), f"initializer {initializer.name}", _CURE)
-    on_step(Step(0, total, levels[-1], x, estimate.nfe))
+    on_step(Step(0, total, levels[-1], x, estimate.nfe, estimate.clean(x, levels[-1])))
     for index, (level, lower) in enumerate(descending(levels), 1):
         x = finite(corrector(x, level, estimate, noise), f"corrector {corrector.name} (t = {level.t:g})", _CURE)
         x = finite(sampler(x, level, lower, estimate, noise), f"sampler {sampler.name} (t = {level.t:g})", _CURE)
         x = estimate.entry(x, lower) if estimate.entry else x
-        on_step(Step(index, total, lower, x, estimate.nfe))
+        on_step(Step(index, total, lower, x, estimate.nfe, estimate.clean(x, lower)))
     return x
