@@ -29,7 +29,7 @@ ARGUMENTS = {
     "register": "a function; call it with each class, once a class",
     "declare": "a function; call it with the kind's name, in the singular, and its base class as `module:Class`",
     "app": "a fresh `typer.Typer`; what is added to it becomes a command of `dreamclean`",
-    "step": "a [`Step`](python.md#step): `index` of `total`, `level`, `x`, `nfe`; copy `x` to keep it",
+    "step": "a [`Step`](python.md#step): `index` of `total`, `level`, `x`, `x0`, `nfe`, `image`; copy tensors to keep them",
 }
 
 
@@ -151,6 +151,8 @@ def methods(cls: type[Any]) -> Iterator[str]:
     inherited = {name for base in cls.__mro__[1:] if base is not object for name in vars(base)}
     for node in body(cls):
         if not isinstance(node, ast.FunctionDef) or (node.name.startswith("_") and node.name != "__call__"):
+            continue
+        if "overload" in map(ast.unparse, node.decorator_list):
             continue
         doc = ast.get_docstring(node)
         if doc or node.name not in inherited:

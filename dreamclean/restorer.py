@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.auto import restore_auto
@@ -19,17 +19,19 @@ from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.step import Step
 from dreamclean.host.host import Host, host
+from dreamclean.method.arrays import check_array, pixels_of, restore_array
+from dreamclean.method.blame import blame
 from dreamclean.method.checks import checked
 from dreamclean.method.device import pick_device, pick_dtype
+from dreamclean.method.each import restore_each
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.finite import NotFinite, finite
-from dreamclean.method.given import check_shape, check_values
+from dreamclean.method.given import Given, check_shape, check_values, opened, recipe_of
 from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise, seeds_of
-from dreamclean.method.restoration import Restoration
-from dreamclean.pictures.picture import Picture
+from dreamclean.method.restoration import Restoration, carrying
 from dreamclean.recipe.noise import with_noise
-from dreamclean.recipe.recipe import KINDS, PRESETS, Recipe, filled, make_recipe, read_recipe
+from dreamclean.recipe.recipe import KINDS, PRESETS, Recipe, filled, make_recipe
 from dreamclean.version import __version__
 
 EIGHT_BIT = 1 / 255 / 12**0.5
@@ -65,6 +67,7 @@ class Restorer:
         DreamCleanError: for any setting that cannot be.
     """
 
+    @blame()
     def __init__(
         self,
         prior: Spec | None = None,
@@ -92,7 +95,7 @@ class Restorer:
         given |= dict(initializer=initializer, corrector=corrector, sampler=sampler)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
         said = said.over(make_recipe(detail=detail, samples=samples, tile=tile))
-        said = said.over(_recipe(recipe).without_versions())
+        said = said.over(recipe_of(recipe).without_versions())
         self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
 
         def component(kind: str) -> Any:
@@ -137,23 +140,56 @@ class Restorer:
         """Side of the tiles in pixels, which a lack of memory may have made smaller; 0: nothing is cut."""
         return self._any_size.side if isinstance(self._any_size, Tiled) else 0
 
+    @overload
     def __call__(
         self,
-        image: Path | str | Image.Image | Tensor,
+        image: Given,
         *,
         seed: int | Sequence[int] | None = None,
         trace: bool = False,
         on_step: Listener | None = None,
-    ) -> Restoration:
-        """Restore a path, a PIL image, or a tensor (B, 3, H, W) in [0, 1] (with an operator: measurements).
+    ) -> Restoration: ...
+    @overload
+    def __call__(
+        self,
+        image: list[Any] | tuple[Any, ...],
+        *,
+        seed: int | Sequence[Any] | None = None,
+        trace: bool = False,
+        on_step: Listener | None = None,
+    ) -> list[Restoration]: ...
+    def __call__(
+        self,
+        image: Given | list[Any] | tuple[Any, ...],
+        *,
+        seed: int | Sequence[Any] | None = None,
+        trace: bool = False,
+        on_step: Listener | None = None,
+    ) -> Restoration | list[Restoration]:
+        """Restore a picture, a batch of images, or a list of pictures, which gives a list of results.
 
-        Every image has its own random numbers, so it comes out alike alone and in a batch; ``seed`` may be
-        a sequence with one seed for each image.
+        A picture is a path, a PIL image, or a NumPy array (H, W, 3) or (H, W) of uint8, or of floating-point values
+        in [0, 1]. A batch is a tensor (B, 3, H, W) in [0, 1] (with an operator: its measurements). What comes out is
+        of the kind that went in.
+
+        Every image has its own random numbers, so it comes out alike alone, in a batch and in a list; ``seed`` may be
+        a sequence with one seed for each image. An exception in ``on_step`` ends the run.
         """
+        if isinstance(image, list | tuple):
+            return restore_each(lambda one, own, first: self.restore_one(one, own, first, trace, on_step), image, seed)
+        return self.restore_one(image, seed, 0, trace, on_step)
+
+    @blame()
+    def restore_one(
+        self, image: Given, seed: int | Sequence[int] | None, first: int, trace: bool, on_step: Listener | None
+    ) -> Restoration:
+        """A picture or a batch; ``first``: how many images of a list or a batch come before it."""
         if isinstance(image, Tensor):
-            check_values(image, self.operator is None or self.operator.viewable)
-            return self._run(image, self.operator, seed, trace, on_step)
-        picture = Picture.of(image)
+            check_values(image, self.operator)
+            return self._run(image, self.operator, seed, first, trace, on_step)
+        if isinstance(image, np.ndarray):
+            return restore_array(image, self.operator, lambda x: self.restore_one(x, seed, first, trace, on_step))
+        picture = opened(image)
         operator, pixels = self.operator, picture.pixels
         if operator is not None:
             if not operator.viewable:
@@ -162,17 +198,22 @@ class Restorer:
                 )
             pixels = operator.from_picture(pixels)
             operator = operator.model_copy(update={"noise": max(operator.noise, EIGHT_BIT)})
-        result = self._run(pixels, operator, seed, trace, on_step)
+        result = self._run(pixels, operator, seed, first, trace, on_step)
         colours = operator is not None and pixels.shape[1] == 1
-        return replace(result, image=picture.with_pixels(result.image, keep_grey=not colours))
+        restored = picture.with_pixels(result.image, keep_grey=not colours)
+        return replace(result, image=carrying(restored, result.recipe))
 
+    @blame()
     @torch.no_grad()
-    def diagnose(self, image: Path | str | Image.Image | Tensor) -> Diagnosis:
-        """What damage a path, a PIL image or a tensor (1, 3, H, W) in [0, 1] has, by the prior's own answers."""
+    def diagnose(self, image: Given) -> Diagnosis:
+        """What damage a picture, or a tensor (1, 3, H, W) in [0, 1], has by the prior's own answers."""
+        if isinstance(image, np.ndarray):
+            check_array(image)
+            image = pixels_of(image)
         if isinstance(image, Tensor):
-            check_values(image, True)
+            check_values(image)
         else:
-            image = Picture.of(image).pixels
+            image = opened(image).pixels
         check_shape(image, None)
         if self.prior.space != "pixel" or len(image) > 1:
             raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
@@ -185,6 +226,7 @@ class Restorer:
         y: Tensor,
         operator: Operator | None,
         seed: int | Sequence[int] | None,
+        first: int,
         trace: bool,
         on_step: Listener | None,
     ) -> Restoration:
@@ -192,15 +234,15 @@ class Restorer:
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
         self._prepare()
         if self.recipe.strength == "auto":
-            return restore_auto(self, y.to(self.device), seeds, trace, on_step)
+            return restore_auto(self, y.to(self.device), seeds, first, trace, on_step)
         steps: list[Step] = []
         done = 0
 
         def listen(step: Step) -> None:
             nonlocal done
-            done = step.index + 1
+            done, step = step.index + 1, replace(step, image=first)
             if trace:
-                steps.append(replace(step, x=step.x.to("cpu", copy=True)))
+                steps.append(replace(step, x=step.x.to("cpu", copy=True), x0=step.x0.to("cpu", copy=True)))
             if on_step:
                 on_step(step)
             self._host.tell(step)
@@ -220,7 +262,7 @@ class Restorer:
                 seeded_noise(seeds),
             )
             for index, latent in enumerate(latents):
-                listen(Step(index, total, latent.level, latent.x, evaluator.nfe))
+                listen(Step(index, total, latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
         except NotFinite as error:
             raise DreamCleanError(f"step {done} of {total}: {error}") from error
         image = finite(self.prior.decode(latent.x), *_CODER).clamp(0, 1)
@@ -242,9 +284,15 @@ class Restorer:
             self.prior.prepare(self.device, self.dtype)
             self._prepared = True
 
+    def __repr__(self) -> str:
+        parts = {kind: getattr(self, kind) for kind in KINDS}
+        settings = {name: getattr(self.recipe, name) for name in ("strength", "steps", "detail", "samples", "seed")}
+        told = {**parts, **settings, "device": str(self.device), "dtype": self.recipe.dtype}
+        return f"Restorer({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"
 
-def _recipe(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
-    """A recipe, its fields, or the file that holds it."""
-    if isinstance(recipe, Recipe):
-        return recipe
-    return read_recipe(Path(recipe)) if isinstance(recipe, Path | str) else make_recipe(**recipe or {})
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the plugins, which are the other process's own, and prepared anew there."""
+        return {**vars(self), "_host": None, "_prepared": False}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _host=host())

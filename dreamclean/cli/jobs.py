@@ -12,7 +12,9 @@ import rich.markup
 import rich.progress
 from rich.console import Console
 
-from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.cli.debug import told
+from dreamclean.contracts.errors import ComponentError, DreamCleanError
+from dreamclean.method.blame import blame
 from dreamclean.pictures.picture import check_target, is_picture
 
 if TYPE_CHECKING:
@@ -76,12 +78,13 @@ def run(
     for job in jobs:
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            result = one(job)
+            with blame():
+                result = one(job)
         except DreamCleanError as error:
-            failures.append(str(error))
+            failures.append(f"{job.source}: {told(error)}" if isinstance(error, ComponentError) else told(error))
             continue
         except (RuntimeError, MemoryError) as error:  # torch's word for a lack of memory, among others
-            failures.append(f"{job.source}: {(str(error) or type(error).__name__).splitlines()[0]}")
+            failures.append(f"{job.source}: {told(error)}")
             continue
         if as_json:
             print(json.dumps({"input": str(job.source), "output": str(job.target), **result}), flush=True)
@@ -94,11 +97,9 @@ def run(
 
 def restored(restorer: "Restorer", job: Job, jobs: list[Job]) -> dict[str, Any]:
     """Restore one of ``jobs``, under a progress bar; what ``--json`` prints of it."""
-    from dreamclean.pictures.picture import save
-
     with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
         result = restorer(job.source, on_step=on_step)
-    save(result.image, job.target, result.recipe.to_json())
+    result.save(job.target)
     return {
         "nfe": result.nfe,
         "seconds": round(result.seconds, 4),

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from dreamclean.builtin.planners.diagnosis.command import diagnose
+from dreamclean.cli.debug import debug, told
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.version import __version__
 
@@ -66,6 +67,9 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def dreamclean(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")] = False,
+    tracebacks: Annotated[
+        bool, typer.Option("--debug", callback=debug, is_eager=True, help="Show where errors come from.")
+    ] = False,
 ) -> None:
     """Restore degraded pictures with a diffusion prior, blind or with a known degradation."""
 
@@ -226,7 +230,7 @@ def main() -> None:
     except _Terminated:
         status = 143
     except (DreamCleanError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {told(error)}", file=sys.stderr)
         status = 2
     except Exception as error:
         if not hasattr(error, "format_message"):  # a usage error of the command line

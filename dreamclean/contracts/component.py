@@ -4,12 +4,14 @@ One class gives the Python API (``VPS(gamma=0.05)``), the string form (``vps:gam
 form (``{name = "vps", gamma = 0.05}``) and the JSON schema.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.brief import brief
+from dreamclean.contracts.errors import DreamCleanError, InvalidSetting
 
 
 class Component(BaseModel):
@@ -21,6 +23,32 @@ class Component(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
     name: ClassVar[str] = ""
+
+    def __init__(self, /, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            who = f"{getattr(self, 'kind', 'component')} {self.name or type(self).__name__}"
+            raise InvalidSetting(f"{who}: {explain(error, type(self).model_fields)}") from error
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Only the settings that are not as by default."""
+        fields = type(self).model_fields
+        return (
+            pair
+            for pair in super().__repr_args__()
+            if pair[1] != fields[str(pair[0])].get_default(call_default_factory=True)
+        )
+
+    def reloadable(self) -> tuple[str, ...]:
+        """Private attributes that stay behind when the component is pickled: loaded again when asked for."""
+        return ()
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        private, attributes = state["__pydantic_private__"], type(self).__private_attributes__
+        unloaded = {name: attributes[name].get_default() for name in self.reloadable()}
+        return {**state, "__pydantic_private__": private and {**private, **unloaded}}
 
     @classmethod
     def summary(cls) -> str:
@@ -53,14 +81,14 @@ def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         settings = dict(spec)
         name = settings.pop("name", None)
         if not isinstance(name, str):
-            raise DreamCleanError(f"{dict(spec)} names no component; write {{name = ..., ...}}")
+            raise DreamCleanError(f"{brief(dict(spec))} names no component; write {{name = ..., ...}}")
         return name, settings
     name, _, rest = spec.partition(":")
     settings = {}
     for item in filter(None, rest.split(",")):
         key, equals, value = item.partition("=")
         if not equals:
-            raise DreamCleanError(f"'{item}' in '{spec}' is not a setting; write {name}:key=value,key=value")
+            raise DreamCleanError(f"{brief(item)} in {brief(spec)} is not a setting; write {name}:key=value,key=value")
         settings[key.strip()] = value.strip()
     return name.strip(), settings
 
@@ -70,19 +98,21 @@ def validated(cls: type[C], label: str, settings: Mapping[str, Any]) -> C:
     try:
         return cls(**settings)
     except ValidationError as error:
-        raise DreamCleanError(f"{label}: {explain(error)}") from error
+        raise DreamCleanError(f"{label}: {explain(error, cls.model_fields)}") from error
 
 
-def explain(error: ValidationError) -> str:
-    """A validation error in one line."""
+def explain(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """A validation error in one line; ``known``: the settings that there are."""
     parts = []
     for problem in error.errors():
         where = ".".join(map(str, problem["loc"]))
         if problem["type"] == "extra_forbidden":
-            parts.append(f"there is no setting '{where}'")
+            near = difflib.get_close_matches(where, known, n=1)
+            parts.append(f"there is no setting {brief(where)}" + (f"; did you mean '{near[0]}'?" if near else ""))
         elif problem["type"] == "missing":
             parts.append(f"setting '{where}' is needed")
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            parts.append(f"{where}: {message} (got {problem['input']!r})" if where else message)
+            said = problem["type"] == "value_error" and isinstance(problem["ctx"]["error"], DreamCleanError)
+            parts.append(f"{where}: {message} (got {brief(problem['input'])})" if where and not said else message)
     return "; ".join(parts)

@@ -1,5 +1,13 @@
-"""The one exception that people see: a line that says what is wrong and what to do."""
+"""The exceptions that people see: a line that says what is wrong and what to do."""
 
 
 class DreamCleanError(Exception):
     """Bad input, settings or files. Its message is one line; the command line exits with status 2."""
+
+
+class InvalidSetting(DreamCleanError, ValueError):
+    """A component's setting that is unknown, missing or out of bounds."""
+
+
+class ComponentError(DreamCleanError):
+    """A component's code failed. The message names the component; ``__cause__`` is the error itself."""

@@ -50,8 +50,9 @@ class Operator(Component):
             shape = (y.shape[0], 3, y.shape[2] * 96 // trial[2], y.shape[3] * 96 // trial[3])
             if self.degrade(torch.zeros(shape, dtype=y.dtype, device=y.device)).shape == y.shape:
                 return torch.Size(shape)
+        advice = channel_advice(trial, y) or "override image_shape"
         raise DreamCleanError(
-            f"{self.name}: cannot tell the image's size from a measurement of {tuple(y.shape)}; override image_shape"
+            f"{self.name}: cannot tell the image's size from a measurement of {tuple(y.shape)}; {advice}"
         )
 
     def measure(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -94,7 +95,10 @@ class Operator(Component):
         return self.project(torch.full(self.image_shape(y), 0.5, dtype=y.dtype, device=y.device), y, 0.5)
 
     def from_picture(self, pixels: Tensor) -> Tensor:
-        """The measurement that a picture file (B, 3, h, w) in [0, 1] shows."""
+        """The measurement that a picture file (B, 3, h, w) in [0, 1] shows.
+
+        Override it where a measurement has one channel: ``pixels.mean(1, keepdim=True)``.
+        """
         return pixels
 
 
@@ -120,3 +124,13 @@ class LinearOperator(Operator):
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         return x0 + std**2 * self.solve(y - self.degrade(x0), std**2, self.noise_variance(y))
+
+
+def channel_advice(made: torch.Size, y: Tensor) -> str:
+    """What to do where an operator makes one channel and a measurement ``y`` has three; else nothing."""
+    if len(made) == y.ndim == 4 and (made[1], y.shape[1]) == (1, 3):
+        return (
+            "a measurement has 1 channel here: give (B, 1, H, W), and for picture files let the operator override "
+            "from_picture(self, pixels), e.g. return pixels.mean(1, keepdim=True)"
+        )
+    return ""

@@ -9,10 +9,14 @@ from dreamclean.contracts.levels import Level
 
 @dataclass(frozen=True)
 class Step:
-    """``index`` steps of ``total`` are done and ``x`` (B, C, H, W) is now at ``level``, after ``nfe`` evaluations."""
+    """What a listener is told: ``index`` steps of ``total`` are done and ``x`` is now at ``level``."""
 
     index: int
     total: int
     level: Level
     x: Tensor
     nfe: int
+    x0: Tensor
+    """The latest clean estimate, in model space as ``x``; ``prior.decode(x0)`` is a preview, (B, 3, H, W) near [0, 1]."""
+    image: int = 0
+    """``x[k]`` belongs to the image number ``image + k`` of the batch or of the list of pictures."""

@@ -7,6 +7,7 @@ reported and left out while everything else works.
 import configparser
 import difflib
 import importlib
+import logging
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pluggy
 
 from dreamclean.builtin import plugin as builtins
+from dreamclean.cli.debug import show
+from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.host import hookspecs
 from dreamclean.host.discovery import Plugin, canonical, discover
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
     from dreamclean.contracts.component import Component, Spec
     from dreamclean.contracts.step import Step
+
+_log = logging.getLogger(__name__)
 
 KINDS = {  # the kernel's kinds and their contracts, which are imported when components are first asked for
     "prior": "dreamclean.contracts.prior:Prior",
@@ -118,6 +123,7 @@ class Host:
         if self.manager.has_plugin(key):
             self.manager.unregister(name=key)
         self._plugins.pop(key, None)
+        show(error)
         self.failures[key] = f"{type(error).__name__}: {' '.join(str(error).split())}"
 
     def _call_one(self, key: str, hook: str, **arguments: Any) -> None:
@@ -165,10 +171,12 @@ class Host:
                 app.registered_groups += own.registered_groups
 
     def tell(self, step: "Step") -> None:
-        """Tell every plugin of a step; one that raises is told no more, and the run goes on."""
+        """Tell every plugin of a step; one that raises is told no more, which is logged, and the run goes on."""
         for listener in self.manager.hook.on_step.get_hookimpls():
             key = listener.plugin_name
             self._attempt(key, lambda key=key: self._call_one(key, "on_step", step=step))
+            if key in self.failures:
+                _log.warning("plugin %s is told of no more steps: its on_step raised %s", key, self.failures[key])
 
     def base(self, kind: str) -> Any:
         """The base class of a kind of component; DreamCleanError for an unknown kind."""
@@ -187,7 +195,7 @@ class Host:
             choices = " or ".join(f"{e.package}/{e.name}" for e in matches)
             raise DreamCleanError(f"several packages have a {kind} '{name}'; choose {choices}")
         if not matches:
-            raise DreamCleanError(f"there is no {kind} '{name}'{self._hint(kind, short)}")
+            raise DreamCleanError(f"there is no {kind} {brief(name)}{self._hint(kind, short)}")
         return matches[0]
 
     def _hint(self, kind: str, name: str) -> str:
@@ -209,7 +217,7 @@ class Host:
         if isinstance(spec, base):
             return spec
         if not isinstance(spec, str | dict):
-            raise DreamCleanError(f"{spec!r} is no {kind}; give a {base.__name__}, a string or a dict")
+            raise DreamCleanError(f"{brief(spec)} is no {kind}; give a {base.__name__}, a string or a dict")
         name, settings = parse_spec(spec)
         return validated(self.find(kind, name).component, f"{kind} {name}", settings)
 

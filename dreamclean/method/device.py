@@ -2,6 +2,7 @@
 
 import torch
 
+from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
 
 
@@ -12,7 +13,7 @@ def pick_device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise DreamCleanError(f"device '{name}' cannot be used ({str(error).splitlines()[0]})") from None
+        raise DreamCleanError(f"device {brief(name)} cannot be used ({str(error).splitlines()[0]})") from None
 
 
 def pick_dtype(name: str | None, device: torch.device) -> torch.dtype:
@@ -21,7 +22,7 @@ def pick_dtype(name: str | None, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if computes_bf16(device) else torch.float32
     dtype = getattr(torch, str(name), None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise DreamCleanError(f"there is no precision '{name}'; there are auto, float32, bfloat16 and float16")
+        raise DreamCleanError(f"there is no precision {brief(name)}; there are auto, float32, bfloat16 and float16")
     return dtype
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dreamclean.contracts.estimate import Denoise, Estimate, Predict
 from dreamclean.contracts.guidance import Guidance
+from dreamclean.contracts.latent import Latent
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.prior import Prior
@@ -24,6 +25,7 @@ class Evaluator:
     ) -> None:
         self._prior, self._guidance, self._operator, self._y = prior, guidance, operator, y
         self.nfe, self.seconds = 0, 0.0
+        self._x0: Tensor | None = None
 
     @property
     def denoise(self) -> Denoise:
@@ -39,12 +41,14 @@ class Evaluator:
         return self._evaluate(self._prior.invert, x, level)
 
     def _evaluate(self, predict: Predict, x: Tensor, level: Level) -> Estimate:
+        self._x0 = None  # its memory is better used
         began = time.perf_counter()
         estimate = predict(x, level)
         if x.is_cuda:
             torch.cuda.synchronize(x.device)
         self.nfe, self.seconds = self.nfe + 1, self.seconds + time.perf_counter() - began
         finite(estimate.eps, f"the prior's network (t = {level.t:g})", "run it in float32 (--dtype float32)")
+        self._x0 = estimate.x0
         return estimate
 
     def _guided(self, x: Tensor, level: Level) -> Estimate:
@@ -56,4 +60,9 @@ class Evaluator:
             f"operator {self._operator.name} (t = {level.t:g})",
             "check its settings and noise, and the precision of a latent prior's autoencoder",
         )
+        self._x0 = estimate.x0
         return estimate
+
+    def clean(self, latent: Latent) -> Tensor:
+        """The latest clean estimate; before the first one x / a, which is the start where no noise was added."""
+        return latent.x / latent.level.a if self._x0 is None else self._x0

@@ -1,18 +1,75 @@
-"""What a tensor must be to be restored."""
+"""What can be given to a restorer, and what a tensor must be to be restored."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
+from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.operator import Operator
+from dreamclean.contracts.operator import Operator, channel_advice
+from dreamclean.pictures.picture import Picture
+from dreamclean.recipe.recipe import Recipe, make_recipe, read_recipe
+
+Given = Path | str | Image.Image | np.ndarray | Tensor
+"""A picture, or a batch of images as a tensor."""
+
+_LONGEST = 4096
+"""Characters of a path, more than most systems take; what is longer is a file's content."""
 
 
-def check_values(image: Tensor, picture: bool) -> None:
-    """DreamCleanError unless the values are numbers, and of a ``picture`` near [0, 1]."""
+def opened(image: Path | str | Image.Image) -> Picture:
+    """The picture; DreamCleanError for what is none, which says what it is and not what is in it."""
+    if isinstance(image, Path | str):
+        return Picture.open(_path(image))
+    if not isinstance(image, Image.Image):
+        hint = "; open it with PIL.Image.open(io.BytesIO(...))" if isinstance(image, bytes | bytearray) else ""
+        raise DreamCleanError(
+            "a picture is a path, a PIL image, an array (H, W, 3), a tensor (B, 3, H, W), or a list of these, "
+            f"not {brief(image)}{hint}"
+        )
+    return Picture.from_pil(image)
+
+
+def recipe_of(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
+    """A recipe, its fields, or the file that holds it."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, Path | str):
+        return read_recipe(_path(recipe))
+    if recipe is not None and not isinstance(recipe, Mapping):
+        raise DreamCleanError(f"a recipe is a Recipe, its fields as a dict, or a file, not {brief(recipe)}")
+    return make_recipe(**recipe or {})
+
+
+def _path(path: Path | str) -> Path:
+    if len(str(path)) > _LONGEST:
+        raise DreamCleanError(f"a path of {len(str(path))} characters is no file's; give the name of one")
+    return Path(path)
+
+
+def check_values(image: Tensor, operator: Operator | None = None) -> None:
+    """DreamCleanError unless the values are numbers, and of a picture (or a measurement that is one) near [0, 1]."""
+    picture = operator is None or operator.viewable
     if not image.is_floating_point():
         raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
     if not image.isfinite().all() or (picture and image.abs().max() > 8):
         raise DreamCleanError("the tensor's values are not in [0, 1]; scale them (8-bit values: divide by 255)")
+    if picture and _signed(image, operator.noise if operator else 0.0):
+        raise DreamCleanError("the tensor's values look like [-1, 1]; scale them to [0, 1], which is (x + 1) / 2")
+
+
+def _signed(image: Tensor, noise: float) -> bool:
+    """Whether the values fill [-1, 1]: some means of 4 x 4 pixels are as dark as no noise makes them."""
+    if image.ndim != 4 or not image.numel() or image.abs().max() > 1.01:
+        return False
+    means = F.avg_pool2d(image.float(), min(4, *image.shape[2:]))
+    return bool(means.min() < -0.25 - 2 * noise)
 
 
 def check_shape(y: Tensor, operator: Operator | None) -> None:
@@ -25,6 +82,7 @@ def check_shape(y: Tensor, operator: Operator | None) -> None:
     if operator is not None:
         fitting = operator.degrade(torch.zeros(operator.image_shape(y), dtype=y.dtype, device=y.device)).shape
         if fitting != y.shape:
+            advice = channel_advice(fitting, y) or "give what it makes"
             raise DreamCleanError(
-                f"the measurement is {tuple(y.shape)}, {operator.name} makes {tuple(fitting)}; give what it makes"
+                f"the measurement is {tuple(y.shape)}, {operator.name} makes {tuple(fitting)}; {advice}"
             )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
+from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
 
 _STREAM = 0x447265616D436C65
@@ -13,11 +14,14 @@ _STREAM = 0x447265616D436C65
 
 def seeds_of(seed: int | Sequence[int], batch: int) -> list[int]:
     """One seed for each of ``batch`` images. DreamCleanError for another number of them, or one out of range."""
-    seeds = [int(value) for value in seed] if isinstance(seed, Iterable) else [int(seed)] * batch
+    try:
+        seeds = [int(value) for value in seed] if isinstance(seed, Iterable) else [int(seed)] * batch
+    except (TypeError, ValueError):
+        raise DreamCleanError(f"a seed is a whole number, not {brief(seed)}") from None
     if len(seeds) != batch:
         raise DreamCleanError(f"{len(seeds)} seeds for {batch} images; give one seed, or one for each image")
     if any(not 0 <= value < 2**63 for value in seeds):
-        raise DreamCleanError(f"a seed is a whole number from 0 to 2**63 - 1, not {seeds}")
+        raise DreamCleanError(f"a seed is a whole number from 0 to 2**63 - 1, not {brief(seeds)}")
     return seeds
 
 

@@ -1,19 +1,26 @@
 """What a restoration gives back."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.step import Step
+from dreamclean.pictures.picture import RECIPE_KEY, Picture, check_target, save
 from dreamclean.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """A restored image and how it came about."""
+    """A restored image and how it came about. A notebook shows the picture."""
 
     image: Any
-    """As given: a PIL image for a path or a PIL image, a tensor (B, 3, H, W) in [0, 1] for a tensor."""
+    """As given: a PIL image for a path or a PIL image, else an array or a tensor like the one given."""
     nfe: int
     """Evaluations of the prior's network, per image."""
     seconds: float
@@ -23,6 +30,52 @@ class Restoration:
     recipe: Recipe
     """Everything that was set; ``Restorer(recipe=...)`` runs it again."""
     trace: list[Step] = field(default_factory=list)
-    """If asked for: the latents after each step, on the CPU."""
+    """If asked for: the latents and clean estimates after each step, on the CPU."""
     diagnoses: list[Diagnosis] = field(default_factory=list)
     """With ``strength="auto"``: what was found, image by image."""
+
+    def save(self, path: Path | str) -> None:
+        """Write the picture, whatever it is held in; a PNG carries the recipe. A file that is there is replaced.
+
+        DreamCleanError for a tensor of several images, and where the file cannot be written.
+        """
+        path = Path(path)
+        check_target(path, overwrite=True)
+        save(self._picture(), path, self.recipe.to_json())
+
+    def _picture(self) -> Image.Image:
+        """The image as a PIL image."""
+        if isinstance(self.image, np.ndarray):
+            values = self.image if self.image.dtype == np.uint8 else (self.image.clip(0, 1) * 255).round()
+            return Image.fromarray(values.astype(np.uint8))
+        if isinstance(self.image, Tensor):
+            if len(self.image) != 1:
+                raise DreamCleanError(
+                    f"the result holds {len(self.image)} images and a file takes one; restore a list of pictures "
+                    "instead of a batch, and save each result"
+                )
+            return Picture(self.image).with_pixels(self.image)
+        picture: Image.Image = self.image
+        return picture
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows; None, and it shows the ``repr``, for several images."""
+        if isinstance(self.image, Tensor) and len(self.image) != 1:
+            return None
+        return carrying(self._picture(), self.recipe)._repr_png_()
+
+    def __repr__(self) -> str:
+        if isinstance(self.image, Image.Image):
+            what = f"{self.image.mode} picture {self.image.width} x {self.image.height}"
+        else:
+            what = f"{type(self.image).__name__} {tuple(self.image.shape)}"
+        found = "".join(f", {diagnosis.family}" for diagnosis in self.diagnoses)
+        return f"Restoration({what}{found}, {self.nfe} evaluations, {self.seconds:.1f} s)"
+
+
+def carrying(image: Image.Image, recipe: Recipe) -> Image.Image:
+    """``image``, set up so that ``image.save("x.png")`` writes the recipe with it (Pillow's ``encoderinfo``)."""
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt(RECIPE_KEY, recipe.to_json())
+    image.encoderinfo = {"pnginfo": text}
+    return image

@@ -1,5 +1,6 @@
 """Measurement noise as people write it."""
 
+from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Operator
 
@@ -12,7 +13,9 @@ def parse_noise(noise: float | str) -> dict[str, float]:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf") or kind not in ("", "gaussian", "poisson"):
-        raise DreamCleanError(f"'{noise}' is no noise; write a standard deviation such as 0.05, or poisson:RATE")
+        raise DreamCleanError(
+            f"{brief(str(noise))} is no noise; write a standard deviation such as 0.05, or poisson:RATE"
+        )
     return {"poisson" if kind == "poisson" else "noise": value}
 
 

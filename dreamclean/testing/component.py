@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from dreamclean.contracts.component import Component, parse_spec, validated
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.host.host import host
 from dreamclean.recipe.recipe import make_recipe
 
@@ -116,5 +117,5 @@ class ComponentSuite:
                 setattr(subject, name, value)
 
     def test_unknown_setting_is_refused(self, subject: Any) -> None:
-        with pytest.raises(ValidationError, match="no_such_setting"):
+        with pytest.raises(DreamCleanError, match="no_such_setting"):
             type(subject)(**{**dict(subject), "no_such_setting": 1})

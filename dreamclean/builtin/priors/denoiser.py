@@ -58,6 +58,9 @@ class Denoiser(Prior):
         prior._denoise = denoise
         return prior
 
+    def reloadable(self) -> tuple[str, ...]:
+        return ("_denoise",) if self.path else ()
+
     @property
     def schedule(self) -> Schedule:
         return VESchedule(2 * self.lowest, 2 * self.highest)

@@ -29,6 +29,9 @@ class UNetPrior(Prior):
     _kind: str = PrivateAttr("")
     _schedule: Schedule | None = PrivateAttr(None)
 
+    def reloadable(self) -> tuple[str, ...]:
+        return "_unet", "_kind", "_schedule"
+
     @abstractmethod
     def parts(self) -> tuple[Any, Any]:
         """The network (``diffusers.UNet2DModel``) and the scheduler (``diffusers.DDPMScheduler``), loaded."""

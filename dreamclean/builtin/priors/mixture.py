@@ -38,6 +38,9 @@ class Mixture(Prior):
         prior._means = prior.encode(images)
         return prior
 
+    def reloadable(self) -> tuple[str, ...]:
+        return ("_means",) if self.path else ()
+
     @property
     def schedule(self) -> Schedule:
         return _SCHEDULES[self.family]

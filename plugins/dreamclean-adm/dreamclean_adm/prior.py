@@ -50,6 +50,9 @@ class ADM(Prior):
     _config: Config | None = PrivateAttr(None)
     _schedule: DDPMSchedule | None = PrivateAttr(None)
 
+    def reloadable(self) -> tuple[str, ...]:
+        return "_network", "_config", "_schedule"
+
     @property
     def config(self) -> Config:
         """What is known of the checkpoint; it is loaded when first asked for."""

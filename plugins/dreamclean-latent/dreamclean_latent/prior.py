@@ -63,6 +63,9 @@ class Latent(Prior):
             raise ValueError("negative_prompt does nothing at guidance 1; set guidance, or leave negative_prompt out")
         return self
 
+    def reloadable(self) -> tuple[str, ...]:
+        return "_model", "_loaded"
+
     @property
     def model(self) -> Model:
         """The model by its configs, read when first asked for."""

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 
 def restore_auto(
-    restorer: "Restorer", images: Tensor, seeds: Sequence[int], trace: bool, on_step: "Listener | None"
+    restorer: "Restorer", images: Tensor, seeds: Sequence[int], first: int, trace: bool, on_step: "Listener | None"
 ) -> Restoration:
     """Each of ``images`` (B, 3, H, W) by a recipe of its own; ``nfe`` is that of the image that took most."""
-    parts = [_one(restorer, image[None], seed, trace, on_step) for image, seed in zip(images, seeds, strict=True)]
+    parts = [
+        _one(restorer, image[None], seed, first + index, trace, on_step)
+        for index, (image, seed) in enumerate(zip(images, seeds, strict=True))
+    ]
     if len(parts) == 1:
         return parts[0]
     return Restoration(
@@ -35,7 +38,9 @@ def restore_auto(
     )
 
 
-def _one(restorer: "Restorer", image: Tensor, seed: int, trace: bool, on_step: "Listener | None") -> Restoration:
+def _one(
+    restorer: "Restorer", image: Tensor, seed: int, number: int, trace: bool, on_step: "Listener | None"
+) -> Restoration:
     began, estimate = time.perf_counter(), Evaluator(restorer.prior)
     diagnosis = diagnose_image(image, restorer.prior, estimate)
     seconds = time.perf_counter() - began
@@ -44,7 +49,7 @@ def _one(restorer: "Restorer", image: Tensor, seed: int, trace: bool, on_step: "
         recipe = restorer.recipe.model_copy(update={"seed": seed})
         return Restoration(image, estimate.nfe, seconds, estimate.seconds, recipe, [], [diagnosis])
     treated, count = restorer.with_recipe(recipe), restorer.recipe.samples or 1
-    results = [treated(image, seed=(seed + k) % 2**63, trace=trace, on_step=on_step) for k in range(count)]
+    results = [treated.restore_one(image, (seed + k) % 2**63, number, trace, on_step) for k in range(count)]
     return replace(
         results[0],
         image=results[0].image if count == 1 else torch.stack([result.image for result in results]).mean(0),

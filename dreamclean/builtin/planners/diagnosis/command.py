@@ -19,6 +19,7 @@ def diagnose(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
     """Say what damage a picture has, and where its restoration would start."""
+    from dreamclean.cli.debug import told
     from dreamclean.cli.jobs import pictures_in
     from dreamclean.contracts.errors import DreamCleanError
     from dreamclean.restorer import Restorer
@@ -35,7 +36,7 @@ def diagnose(
         try:
             found[path] = restorer.diagnose(path)
         except DreamCleanError as error:
-            failures.append(error)
+            failures.append(told(error))
             continue
         line = {"input": str(path), **found[path].spec()}
         print(json.dumps(line) if as_json else f"{path}: {words(found[path])}", flush=True)

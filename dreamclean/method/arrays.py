@@ -1,0 +1,52 @@
+"""NumPy arrays in and out, as OpenCV, scikit-image and imageio have them: (H, W, 3) in the order RGB, or (H, W)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dreamclean.contracts.brief import brief
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.operator import Operator
+from dreamclean.method.restoration import Restoration
+
+
+def restore_array(
+    array: np.ndarray, operator: Operator | None, restore: Callable[[Image.Image | Tensor], Restoration]
+) -> Restoration:
+    """``restore`` an array (H, W, 3) or (H, W), uint8 or floating-point in [0, 1]; one like it comes out.
+
+    uint8 is taken as a picture file's pixels, rounded to 8 bits; floating-point values are taken as they are.
+    DreamCleanError for any other array.
+    """
+    check_array(array)
+    if operator is not None and not operator.viewable:
+        raise DreamCleanError(f"a measurement of {operator.name} is no picture; give it as a tensor")
+    if array.dtype == np.uint8:
+        result = restore(Image.fromarray(array))
+        return replace(result, image=np.asarray(result.image))
+    pixels = pixels_of(array)
+    result = restore(operator.from_picture(pixels) if operator else pixels)
+    image = result.image[0].movedim(0, -1).cpu().numpy().astype(array.dtype)
+    coloured = operator is not None and operator.from_picture(pixels).shape[1] == 1
+    return replace(result, image=image.mean(-1) if array.ndim == 2 and not coloured else image)
+
+
+def check_array(array: np.ndarray) -> None:
+    """DreamCleanError unless ``array`` is a picture: (H, W, 3) or (H, W), uint8 or floating-point."""
+    known = array.dtype == np.uint8 or np.issubdtype(array.dtype, np.floating)
+    if not known or not array.size or array.shape[2:] not in ((), (3,)) or array.ndim < 2:
+        raise DreamCleanError(
+            f"the array is {brief(array)}; give (H, W, 3) or (H, W) of uint8, or of floating-point values in [0, 1]"
+        )
+
+
+def pixels_of(array: np.ndarray) -> Tensor:
+    """The pixels (1, 3, H, W) in [0, 1] of such an array."""
+    values: Any = array / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32)
+    pixels = torch.from_numpy(values)
+    return pixels.expand(1, 3, -1, -1).clone() if array.ndim == 2 else pixels.movedim(-1, 0)[None].contiguous()

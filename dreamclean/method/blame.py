@@ -1,0 +1,50 @@
+"""An error inside a component is told with the component's name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from traceback import walk_tb
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from dreamclean.contracts.errors import ComponentError, DreamCleanError
+
+if TYPE_CHECKING:
+    from dreamclean.contracts.component import Component
+
+
+@contextmanager
+def blame() -> Iterator[None]:
+    """Turn what a component raises into a ``ComponentError`` that names it, with the error as its cause.
+
+    Left as they are: errors in nobody's component, DreamCleanErrors, which say what to do, and a lack of memory,
+    which may be met by asking for less.
+    """
+    try:
+        yield
+    except DreamCleanError:
+        raise
+    except Exception as error:
+        components = _components(error.__traceback__)
+        if not components or _lacks_memory(error):
+            raise
+        reason = (str(error).strip() or "no reason given").splitlines()[0]
+        raise ComponentError(f"{_named(components)}: {type(error).__name__}: {reason}") from error
+
+
+def _components(trace: TracebackType | None) -> "list[Component]":
+    """Whose methods were running, the outermost first; of several of one kind (a prior in a prior) the innermost."""
+    from dreamclean.contracts.component import Component
+
+    callers = [frame.f_locals.get("self") for frame, _ in walk_tb(trace)]
+    return list({caller.kind: caller for caller in callers if isinstance(caller, Component)}.values())
+
+
+def _named(components: "list[Component]") -> str:
+    *callers, last = (f"{component.kind} {component.name or type(component).__name__}" for component in components)
+    asked = f", asked by {', '.join(reversed(callers))}" if callers else ""
+    return f"{last} ({type(components[-1]).__module__}{asked})"
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether it is Python's MemoryError or torch's, by name: torch need not be there."""
+    return any(cls.__name__ in ("MemoryError", "OutOfMemoryError") for cls in type(error).__mro__)
