@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.auto import restore_auto
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose_image
+from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose_image, left_alone
 from dreamclean.builtin.priors.tiled import Tiled, tiled
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError
@@ -23,6 +23,7 @@ from dreamclean.method.given import check_shape, check_values
 from dreamclean.method.loop import Estimator, Step, restore
 from dreamclean.method.noise import seeded_noise, seeds_of
 from dreamclean.method.restoration import Restoration
+from dreamclean.pictures.decoding import check_limit
 from dreamclean.pictures.picture import Picture
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import KINDS, PRESETS, Recipe, filled, make_recipe, read_recipe
@@ -56,6 +57,8 @@ class Restorer:
             native size, or 768 where it has none.
         device, dtype: where and in which precision the network runs; ``"auto"``: a GPU if there is one, and
             bfloat16 where the processor computes in it.
+        max_megapixels: larger picture files are refused before they are unpacked; None: what this machine's memory
+            carries.
 
     Raises:
         DreamCleanError: for any setting that cannot be.
@@ -80,8 +83,11 @@ class Restorer:
         recipe: Recipe | Mapping[str, Any] | Path | str | None = None,
         device: str = "auto",
         dtype: str | None = None,
+        max_megapixels: float | None = None,
         plugins: Host | None = None,
     ) -> None:
+        check_limit(max_megapixels)
+        self._max_megapixels = max_megapixels
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, initializer=initializer, corrector=corrector, sampler=sampler)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
@@ -142,7 +148,12 @@ class Restorer:
         if isinstance(image, Tensor):
             check_values(image, self.operator is None or self.operator.viewable)
             return self._run(image, self.operator, seed, trace, on_step)
-        picture = Picture.of(image)
+        picture = Picture.of(image, self._max_megapixels)
+        if self.recipe.strength == "auto" and picture.hidden:
+            recipe = self.recipe.model_copy(update={"seed": seeds_of(self.recipe.seed if seed is None else seed, 1)[0]})
+            return Restoration(
+                picture.with_pixels(picture.pixels), 0, 0.0, 0.0, recipe, [], [left_alone("transparent")]
+            )
         operator, pixels = self.operator, picture.pixels
         if operator is not None:
             if not operator.viewable:
@@ -161,7 +172,10 @@ class Restorer:
         if isinstance(image, Tensor):
             check_values(image, True)
         else:
-            image = Picture.of(image).pixels
+            picture = Picture.of(image, self._max_megapixels)
+            if picture.hidden:
+                return left_alone("transparent")
+            image = picture.pixels
         check_shape(image, None)
         if self.prior.space != "pixel" or len(image) > 1:
             raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
@@ -195,7 +209,7 @@ class Restorer:
             self._host.tell(step)
 
         began = time.perf_counter()
-        y = y.to(self.device)
+        y = y.to(self.device).contiguous()
         estimate = Estimator(self._any_size, operator, y)
         try:
             x = restore(  # holds the only reference to the start, so that its memory comes free
