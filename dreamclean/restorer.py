@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.auto import restore_auto
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose_image
+from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose_image, left_alone
 from dreamclean.builtin.priors.tiled import Tiled, tiled
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError
@@ -30,6 +30,7 @@ from dreamclean.method.given import Given, check_shape, check_values, opened, re
 from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise, seeds_of
 from dreamclean.method.restoration import Restoration, carrying
+from dreamclean.pictures.decoding import check_limit
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import KINDS, PRESETS, Recipe, filled, make_recipe
 from dreamclean.version import __version__
@@ -62,6 +63,8 @@ class Restorer:
             native size, or 768 where it has none.
         device, dtype: where and in which precision the network runs; ``"auto"``: a GPU if there is one, and
             bfloat16 where the processor computes in it.
+        max_megapixels: larger picture files are refused before they are unpacked; None: what this machine's memory
+            carries.
 
     Raises:
         DreamCleanError: for any setting that cannot be.
@@ -88,8 +91,11 @@ class Restorer:
         recipe: Recipe | Mapping[str, Any] | Path | str | None = None,
         device: str = "auto",
         dtype: str | None = None,
+        max_megapixels: float | None = None,
         plugins: Host | None = None,
     ) -> None:
+        check_limit(max_megapixels)
+        self._max_megapixels = max_megapixels
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, guidance=guidance)
         given |= dict(initializer=initializer, corrector=corrector, sampler=sampler)
@@ -189,7 +195,11 @@ class Restorer:
             return self._run(image, self.operator, seed, first, trace, on_step)
         if isinstance(image, np.ndarray):
             return restore_array(image, self.operator, lambda x: self.restore_one(x, seed, first, trace, on_step))
-        picture = opened(image)
+        picture = opened(image, self._max_megapixels)
+        if self.recipe.strength == "auto" and picture.hidden:
+            recipe = self.recipe.model_copy(update={"seed": seeds_of(self.recipe.seed if seed is None else seed, 1)[0]})
+            untouched = carrying(picture.with_pixels(picture.pixels), recipe)
+            return Restoration(untouched, 0, 0.0, 0.0, recipe, [], [left_alone("transparent")])
         operator, pixels = self.operator, picture.pixels
         if operator is not None:
             if not operator.viewable:
@@ -213,7 +223,10 @@ class Restorer:
         if isinstance(image, Tensor):
             check_values(image)
         else:
-            image = opened(image).pixels
+            picture = opened(image, self._max_megapixels)
+            if picture.hidden:
+                return left_alone("transparent")
+            image = picture.pixels
         check_shape(image, None)
         if self.prior.space != "pixel" or len(image) > 1:
             raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
@@ -248,7 +261,7 @@ class Restorer:
             self._host.tell(step)
 
         began = time.perf_counter()
-        y, total = y.to(self.device), len(self.levels) - 1
+        y, total = y.to(self.device).contiguous(), len(self.levels) - 1
         evaluator = Evaluator(self._any_size, self.guidance, operator, y)
         try:
             latents = resample(  # holds the only reference to the start, so that its memory comes free

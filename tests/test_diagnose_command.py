@@ -129,7 +129,7 @@ def test_bad_input_gets_one_line_and_status_2(command: str, message: str, cli: C
     pytest.importorskip("matplotlib")
     Path("empty").mkdir()
     Path("text.png").write_text("Dear diary,")
-    Image.new("RGB", (50, 50)).save("large.png")
+    Image.effect_noise((50, 50), 90).convert("RGB").save("large.png")
     status, out, err = cli(*command.split(), "--prior", prior)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("error: ") and message in err

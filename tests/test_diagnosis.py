@@ -225,11 +225,11 @@ def test_crops(size: tuple[int, int], corners: list[tuple[int, int]]) -> None:
     )
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5, 300), (31, 9), (40, 20)])
-def test_a_small_picture_is_asked_about_as_it_is(size: tuple[int, int]) -> None:
+def test_crops_smaller_than_the_signs_need_are_padded() -> None:
     prior = calibrated(family="mixed")
-    found = diagnosed(torch.rand(1, 3, *size), prior)
-    assert set(prior._asked) == {(1, 3, size[0], min(size[1], CROP))}
+    prior._side = 20
+    found = diagnosed(torch.rand(1, 3, 40, 300), prior)
+    assert set(prior._asked) == {(4, 3, 20, 20)}
     assert all(map(math.isfinite, (*found.rms, *found.correlation)))
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from dreamclean.cli.debug import told
 from dreamclean.contracts.errors import ComponentError, DreamCleanError
 from dreamclean.method.blame import blame
+from dreamclean.pictures.foreign import foreign
 from dreamclean.pictures.picture import check_target, is_picture
 
 if TYPE_CHECKING:
@@ -29,10 +30,24 @@ class Job(NamedTuple):
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of ``folder``, sorted by name. DreamCleanError if there is none."""
-    sources = sorted(path for path in folder.iterdir() if is_picture(path))
+    """The picture files of ``folder``, sorted by name; of others that are pictures it is said that they are not read.
+
+    DreamCleanError if there is none that is read.
+    """
+    found = sorted(folder.iterdir())
+    sources = [path for path in found if is_picture(path)]
+    skipped = [path.name for path in found if not is_picture(path) and foreign(path) and path.is_file()]
+    said = ", ".join(skipped[:3] + ["..."] * (len(skipped) > 3))
     if not sources:
-        raise DreamCleanError(f"there is no picture in {folder}")
+        also = (
+            f" that is read: HEIC and RAW files are not ({said}); make them PNG, TIFF or JPEG first" if skipped else ""
+        )
+        raise DreamCleanError(f"there is no picture in {folder}{also}")
+    if skipped:
+        print(
+            f"{len(skipped)} skipped, as HEIC and RAW files are not read ({said}); make them PNG, TIFF or JPEG first",
+            file=sys.stderr,
+        )
     return sources
 
 

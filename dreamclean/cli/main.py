@@ -54,6 +54,9 @@ OperatorOption = Annotated[
 NoiseOption = Annotated[
     str | None, typer.Option("--noise", help="Measurement noise: standard deviation on [0, 1], or poisson:RATE.")
 ]
+MaxMegapixels = Annotated[
+    float | None, typer.Option(help="Refuse larger pictures, in millions of pixels; unless said, what memory carries.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
@@ -102,6 +105,7 @@ def restore(
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; 0 unless said.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
+    max_megapixels: MaxMegapixels = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -132,6 +136,7 @@ def restore(
         recipe=recipe,
         device=device,
         dtype=dtype,
+        max_megapixels=max_megapixels,
     )
 
     done_well = run(jobs, done, lambda job: restored(restorer, job, jobs), as_json, said)
@@ -145,6 +150,7 @@ def degrade(
     operator: OperatorOption = None,
     noise: NoiseOption = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the measurement noise.")] = 0,
+    max_megapixels: MaxMegapixels = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -162,7 +168,7 @@ def degrade(
     jobs, done = plan(source, output, "degraded", overwrite)
 
     def one(job: "Job") -> dict[str, Any]:
-        picture = Picture.open(job.source)
+        picture = Picture.open(job.source, max_megapixels)
         measured = degradation.measure(picture.pixels, torch.Generator().manual_seed(seed))
         save(picture.with_pixels(measured), job.target)
         return {"operator": degradation.spec(), "seed": seed}

@@ -4,6 +4,7 @@ The first level of every ladder is the picture itself (a = 1, s = 0), in both di
 inversion and the sampling that follows meet at the same end.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -12,6 +13,9 @@ from typing import NamedTuple
 import torch
 
 from dreamclean.contracts.errors import DreamCleanError
+
+MOST_STEPS = 10_000
+"""More steps than any model tells apart: the bound of schedules that have a level for every real number."""
 
 
 class Level(NamedTuple):
@@ -49,6 +53,10 @@ class Schedule(ABC):
     def spaced(self, top: float, steps: int) -> Sequence[float]:
         """``steps + 1`` ascending timesteps from the lowest to ``top``."""
 
+    def most_steps(self, top: float) -> int:
+        """No more steps than these can fit between the lowest timestep and ``top``."""
+        return MOST_STEPS
+
     @property
     def clean(self) -> Level:
         """The picture's own level; a network is asked there at its lowest timestep."""
@@ -80,7 +88,7 @@ class Schedule(ABC):
     def ladder(self, strength: float | str, steps: int) -> list[Level]:
         """``steps + 1`` ascending levels, from the picture's own to ``strength``."""
         top = self.resolve(strength)
-        timesteps = self.spaced(top, steps)
+        timesteps = self.spaced(top, steps) if steps <= self.most_steps(top) else []
         if len(set(timesteps)) <= steps:
             raise DreamCleanError(
                 f"{steps} steps do not fit between the timesteps {self.lowest:g} and {top:g}; "
@@ -109,6 +117,9 @@ class DDPMSchedule(Schedule):
 
     def timestep(self, ratio: float) -> float:
         return min(self.levels[1:], key=lambda level: abs(level.ratio - ratio)).t
+
+    def most_steps(self, top: float) -> int:
+        return math.ceil(top - self.lowest)
 
     def spaced(self, top: float, steps: int) -> Sequence[float]:
         return [round(top * k / steps) for k in range(steps + 1)]

@@ -1,5 +1,7 @@
 """Where the prior's network runs, and in which precision."""
 
+import warnings
+
 import torch
 
 from dreamclean.contracts.brief import brief
@@ -11,9 +13,15 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise DreamCleanError(f"device {brief(name)} cannot be used ({str(error).splitlines()[0]})") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's about names that it gave up
+            one = torch.ones(1, device=name)
+        if (one + one).item() != 2:  # "meta" has no values
+            raise RuntimeError("it does not compute")
+        return one.device
+    except Exception as error:  # each of torch's backends has errors of its own
+        reason = str(error).partition("\n")[0].partition(". ")[0][:150] or type(error).__name__
+        raise DreamCleanError(f"device {brief(name)} cannot be used ({reason}); say auto, cpu, cuda or mps") from None
 
 
 def pick_dtype(name: str | None, device: torch.device) -> torch.dtype:

@@ -23,10 +23,10 @@ _LONGEST = 4096
 """Characters of a path, more than most systems take; what is longer is a file's content."""
 
 
-def opened(image: Path | str | Image.Image) -> Picture:
+def opened(image: Path | str | Image.Image, max_megapixels: float | None = None) -> Picture:
     """The picture; DreamCleanError for what is none, which says what it is and not what is in it."""
     if isinstance(image, Path | str):
-        return Picture.open(_path(image))
+        return Picture.open(_path(image), max_megapixels)
     if not isinstance(image, Image.Image):
         hint = "; open it with PIL.Image.open(io.BytesIO(...))" if isinstance(image, bytes | bytearray) else ""
         raise DreamCleanError(

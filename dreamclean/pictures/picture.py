@@ -1,23 +1,25 @@
 """Pictures in and out: any mode in, the same size, alpha, orientation and colour profile out."""
 
 import io
+import logging
 import os
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.pictures.decoding import check_opens, decoded, formats
 
 RECIPE_KEY = "dreamclean"
+_log = logging.getLogger(__name__)
+_BAND = 256
+"""Rows that are converted at once."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,18 @@ class Picture:
     exif: bytes | None = None
 
     @classmethod
-    def of(cls, image: Path | str | Image.Image) -> "Picture":
-        """A picture file, or a PIL image."""
-        return cls.from_pil(image) if isinstance(image, Image.Image) else cls.open(image)
+    def of(cls, image: Path | str | Image.Image, max_megapixels: float | None = None) -> "Picture":
+        """A picture file, of at most ``max_megapixels``, or a PIL image."""
+        return cls.from_pil(image) if isinstance(image, Image.Image) else cls.open(image, max_megapixels)
 
     @classmethod
-    def open(cls, path: Path | str) -> "Picture":
-        """Read a picture file, upright. DreamCleanError if it is none, is truncated, or is a decompression bomb."""
-        with _loaded(path) as image:
+    def open(cls, path: Path | str, max_megapixels: float | None = None) -> "Picture":
+        """Read a picture file, upright; of several pictures the first.
+
+        DreamCleanError if it is none, is truncated, or unpacks to more than ``max_megapixels`` (None: what this
+        machine's memory carries).
+        """
+        with decoded(path, max_megapixels) as image:
             return cls.from_pil(image)
 
     @classmethod
@@ -47,31 +53,38 @@ class Picture:
         """Any PIL image: grey, palette, alpha, CMYK and 16-bit modes; EXIF orientation is applied."""
         profile = image.info.get("icc_profile")
         exif = _exif(image)
-        image = ImageOps.exif_transpose(image)
+        image = _upright(image)
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             values = np.asarray(image).astype(np.float32)
             pixels = torch.from_numpy((values / _white(image.mode, values.max())).clip(0, 1))
             return cls(pixels.expand(1, 3, -1, -1).clone(), True, None, True, profile, exif)
         if image.mode == "CMYK":
-            image, profile = _cmyk_to_srgb(image, profile)
+            image, profile = _to_srgb(image, profile)
         alpha = None
         if image.has_transparency_data:
             image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
             alpha = image.getchannel("A")
         grey = image.mode in ("1", "L", "LA")
-        rgb = torch.from_numpy(np.array(image.convert("RGB"))).float() / 255
-        return cls(rgb.permute(2, 0, 1)[None].contiguous(), grey, alpha, False, profile, exif)
+        return cls(_pixels(image.convert("RGB")), grey, alpha, False, profile, exif)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nothing of it can be seen: all of it is transparent."""
+        return self.alpha is not None and self.alpha.getextrema() == (0, 0)
 
     def with_pixels(self, pixels: Tensor, keep_grey: bool = True) -> Image.Image:
         """A PIL image of ``pixels`` (1, C, H, W), clipped to [0, 1], with this picture's mode, alpha and metadata."""
-        values = pixels[0].detach().clamp(0, 1).float().cpu()
-        if values.shape[0] == 1 or (self.grey and keep_grey):
-            values = values.mean(0)
-            if self.sixteen_bit:
-                return self._tagged(Image.fromarray((values * 65535).round().numpy().astype(np.uint16)))
-            image = Image.fromarray((values * 255).round().byte().numpy())
-        else:
-            image = Image.fromarray((values * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
+        grey = pixels.shape[1] == 1 or (self.grey and keep_grey)
+        sixteen_bit = grey and self.sixteen_bit
+        height, width = pixels.shape[-2:]
+        stored = np.empty((height, width) if grey else (height, width, 3), np.uint16 if sixteen_bit else np.uint8)
+        for top in range(0, height, _BAND):  # in bands: a large picture's memory is that of the result
+            values = pixels[0, :, top : top + _BAND].detach().clamp(0, 1).float().cpu()
+            values = values.mean(0) if grey else values.permute(1, 2, 0)
+            stored[top : top + _BAND] = (values * (65535 if sixteen_bit else 255)).round().numpy()
+        image = Image.fromarray(stored)
+        if sixteen_bit:
+            return self._tagged(image)
         if self.alpha is not None:
             image.putalpha(
                 self.alpha.resize(image.size, Image.Resampling.BICUBIC) if self.alpha.size != image.size else self.alpha
@@ -87,24 +100,15 @@ class Picture:
         return image
 
 
-@contextmanager
-def _loaded(path: Path | str) -> Iterator[Image.Image]:
-    """The picture of a file. DreamCleanError if it is none, is truncated, or is a decompression bomb."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_formats()) as image:
-                image.load()
-                yield image
-    except FileNotFoundError:
-        raise DreamCleanError(f"there is no file {path}") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        limit = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels"
-        raise DreamCleanError(f"{path} unpacks to more than {limit}; scale it down first") from None
-    except Exception as error:  # of a damaged file a decoder may raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DreamCleanError(f"{path} cannot be read as a picture ({reason})") from None
+def _pixels(image: Image.Image) -> Tensor:
+    """An RGB image as (1, 3, H, W) in [0, 1]; a flat one takes no memory."""
+    extrema = image.getextrema()
+    if all(low == high for low, high in extrema):  # type: ignore[misc]
+        colour = torch.tensor([low for low, _ in extrema]).float() / 255  # type: ignore[misc]
+        return colour.view(1, 3, 1, 1).expand(1, 3, image.height, image.width)
+    return (
+        torch.empty(1, 3, image.height, image.width).copy_(torch.from_numpy(np.array(image)).permute(2, 0, 1)).div_(255)
+    )
 
 
 def _white(mode: str, brightest: float) -> int:
@@ -112,21 +116,74 @@ def _white(mode: str, brightest: float) -> int:
     return 65535 if mode.startswith("I;16") or brightest > 255 else 255 if brightest > 1 else 1
 
 
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation."""
+
+
+def _read_exif(image: Image.Image) -> Image.Exif:
+    """The EXIF data; none where they are damaged."""
+    try:
+        return image.getexif()
+    except Exception:  # Pillow has no error of its own for that
+        return Image.Exif()
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """By its EXIF orientation; one that is no whole number from 2 to 8 is none."""
+    orientation = _read_exif(image).get(ExifTags.Base.Orientation)
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
 _DESCRIPTIVE = {270, 271, 272, 305, 306, 315, 33432, 34665, 34853}  # not how a TIFF is stored
+_TABLES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """The EXIF data without the orientation; of a TIFF's tags those that say what is on it, by whom and when."""
-    exif = Image.Exif()
-    exif.load(image.getexif().tobytes())
-    for tag in list(exif):
+    """The EXIF data without the orientation; of a TIFF's tags those that say what is on it, by whom and when.
+
+    A tag whose value is not of its type, so that Pillow cannot write it, is left out.
+    """
+    given, kept = _read_exif(image), Image.Exif()
+    for tag in given:
         if tag == ExifTags.Base.Orientation or (image.format == "TIFF" and tag not in _DESCRIPTIVE):
-            del exif[tag]
-    return exif.tobytes() if exif else None
+            continue
+        value = _table(given, tag) if tag in _TABLES else given[tag]
+        if value != {} and _can_be_written(tag, value):
+            kept[tag] = value
+    return kept.tobytes() if kept else None
 
 
-def _cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """Through the picture's own profile where it has one; the result is sRGB."""
+def _table(exif: Image.Exif, tag: int) -> dict[int, object]:
+    """A table within the EXIF data."""
+    try:
+        table: dict[int, object] = dict(exif.get_ifd(tag))
+        if ExifTags.IFD.Interop in table:
+            table[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+    except Exception:  # it is damaged
+        return {}
+    return {key: value for key, value in table.items() if _can_be_written(tag, {key: value})}
+
+
+def _can_be_written(tag: int, value: object) -> bool:
+    alone = Image.Exif()
+    alone[tag] = value
+    try:
+        return bool(alone.tobytes())
+    except Exception:  # a value of the wrong type or size; Pillow's errors are many
+        return False
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """An RGB or CMYK picture through its own profile where it has one; the result is sRGB, with its profile."""
     if not profile:
         return image.convert("RGB"), None
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -144,16 +201,9 @@ def _extensions() -> dict[str, str]:
     return Image.registered_extensions()
 
 
-@cache
-def _formats() -> list[str]:
-    """The formats that are read: not EPS, which runs Ghostscript, nor those that Pillow cannot decode by itself."""
-    Image.init()
-    return [kind for kind in Image.OPEN if kind not in ("EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5")]
-
-
 def is_picture(path: Path) -> bool:
     """Whether the file's name says that it is a picture that can be read."""
-    return _extensions().get(path.suffix.lower()) in _formats() and path.is_file()
+    return _extensions().get(path.suffix.lower()) in formats() and path.is_file()
 
 
 def check_target(path: Path, overwrite: bool) -> None:
@@ -180,15 +230,45 @@ def save(image: Image.Image, path: Path, recipe: str | None = None) -> None:
         options.update(quality=95, subsampling=0)
         if image.mode == "I;16":
             image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
-    file = io.BytesIO()
+    data = _encoded(image, kind, options, path)
     try:
-        image.save(file, kind, **options)
-    except (OSError, ValueError) as error:
-        raise DreamCleanError(f"{path} could not be written ({error}); a PNG holds every kind of picture") from error
-    try:
-        write_atomically(path, file.getvalue())
+        write_atomically(path, data)
     except OSError as error:
         raise DreamCleanError(f"{path} could not be written ({error.strerror})") from error
+
+
+_METADATA = {"icc_profile": "its colour profile", "exif": "its EXIF data"}
+
+
+def _encoded(image: Image.Image, kind: str, options: dict[str, object], path: Path) -> bytes:
+    """The file's bytes; without the metadata, which is logged, with which Pillow cannot write it or open it again."""
+    first: Exception | None = None
+    for left_out in ((), ("icc_profile",), ("exif",), ("icc_profile", "exif")):
+        if not set(left_out) <= set(options):
+            continue
+        try:
+            file = io.BytesIO()
+            pixels = image if "icc_profile" not in left_out else _in_srgb(image)
+            pixels.save(file, kind, **{key: value for key, value in options.items() if key not in left_out})
+            check_opens(file, kind)
+        except (OSError, ValueError, SyntaxError) as error:
+            first = first or error
+            continue
+        if left_out:
+            names = " and ".join(_METADATA[key] for key in left_out)
+            _log.warning("%s is written without %s (%s)", path, names, first)
+        return file.getvalue()
+    raise DreamCleanError(f"{path} could not be written ({first}); a PNG holds every kind of picture") from first
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """A picture in colour that has a profile, as it looks without one."""
+    if not image.mode.startswith("RGB"):
+        return image
+    converted, _ = _to_srgb(image.convert("RGB"), image.info.get("icc_profile"))
+    if image.mode == "RGBA":
+        converted.putalpha(image.getchannel("A"))
+    return converted
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -208,7 +288,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def embedded_recipe(path: Path) -> str:
     """The recipe in the metadata of a PNG that DreamClean wrote; ValueError if there is none."""
-    with _loaded(path) as image:
+    with decoded(path) as image:
         text = getattr(image, "text", {}).get(RECIPE_KEY)
     if text is None:
         raise ValueError("it carries none; give a PNG that dreamclean wrote, a .toml or a .json file")

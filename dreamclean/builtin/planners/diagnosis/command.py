@@ -16,6 +16,10 @@ def diagnose(
     prior: Annotated[str | None, typer.Option(help="The model of clean images, name:key=value,...")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg file.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
+    max_megapixels: Annotated[
+        float | None,
+        typer.Option(help="Refuse larger pictures, in millions of pixels; unless said, what memory carries."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
     """Say what damage a picture has, and where its restoration would start."""
@@ -31,7 +35,7 @@ def diagnose(
         from dreamclean.builtin.planners.diagnosis.figure import check
 
         check(figure)
-    restorer, found, failures = Restorer(prior, device=device), {}, []
+    restorer, found, failures = Restorer(prior, device=device, max_megapixels=max_megapixels), {}, []
     for path in sources:
         try:
             found[path] = restorer.diagnose(path)

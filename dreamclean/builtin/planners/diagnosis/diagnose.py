@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dreamclean.builtin.initializers.local_level import telling, unevenness
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration
+from dreamclean.builtin.planners.diagnosis.exempt import exempt
 from dreamclean.builtin.planners.diagnosis.rule import read
 from dreamclean.builtin.planners.diagnosis.signs import signs
 from dreamclean.contracts.levels import Level, Schedule
@@ -41,7 +42,8 @@ class Diagnosis:
     """What was found. Ratios are noise-to-signal ratios s/a of the prior's levels."""
 
     family: str
-    """clean, white noise, correlated noise, blocking, low resolution or mixed."""
+    """clean, white noise, correlated noise, blocking, low resolution or mixed; and, without a look at it by the prior,
+    too small, flat (of one colour), one-bit (of two tones) or transparent (all of it)."""
     sure: float | None
     """Probability of the family, by the prior's calibration; None where it has none."""
     probabilities: dict[str, float]
@@ -79,6 +81,8 @@ def diagnose(
 
 def diagnose_image(image: Tensor, prior: Prior, estimate: Evaluator) -> Diagnosis:
     """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] on its prior's device."""
+    if family := exempt(image):
+        return left_alone(family)
     calibration = prior.calibration
     levels = _levels(prior.schedule, calibration.ratios if calibration else RATIOS)
     x = prior.encode(crops(image, min(CROP, prior.native_size or CROP)))
@@ -94,6 +98,11 @@ def diagnose_image(image: Tensor, prior: Prior, estimate: Evaluator) -> Diagnosi
     else:
         diagnosis = _calibrated(calibration, found, prior, shared)
     return replace(diagnosis, loudest=_loudest(diagnosis, answers, prior.schedule))
+
+
+def left_alone(family: str) -> Diagnosis:
+    """The diagnosis of a picture that no prior need look at."""
+    return Diagnosis(family, None, {}, None, None, [], [], [], 0)
 
 
 def _calibrated(calibration: Calibration, found: Tensor, prior: Prior, shared: dict[str, Any]) -> Diagnosis:

@@ -38,7 +38,7 @@ def draw(diagnoses: Mapping[str, Diagnosis], path: Path) -> None:
     correlation.set_ylabel("its correlation at lag 1")
     for axes in (width, correlation):
         axes.set_xscale("log")
-        ticks = next(iter(diagnoses.values())).ratios
+        ticks = max((found.ratios for found in diagnoses.values()), key=len)  # one that was left alone has none
         axes.set_xticks(ticks, [f"{ratio:.2g}" for ratio in ticks])
         axes.minorticks_off()
         axes.set_xlabel("noise-to-signal ratio of the level (dotted: start)")

@@ -1,0 +1,89 @@
+"""Hostile files: each is a picture, or one line; nothing is printed beside it, nothing is left half written."""
+
+import importlib.util
+import io
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dreamclean import DreamCleanError, Picture
+from dreamclean.cli.main import main
+
+LIMIT = 20
+"""Megapixels: the pictures are small, the bombs are not."""
+_spec = importlib.util.spec_from_file_location("hostile_files", Path(__file__).with_name("files.py"))
+assert _spec and _spec.loader
+_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+files: Callable[[], Iterator[tuple[str, bytes]]] = _module.files
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All the files; no two of one name."""
+    made: Path = tmp_path_factory.mktemp("hostile")
+    for name, data in files():
+        with (made / name).open("xb") as file:
+            file.write(data)
+    return made
+
+
+def test_there_are_many_and_they_are_the_same_each_time(folder: Path) -> None:
+    assert len(os.listdir(folder)) >= 300
+    assert all((folder / name).read_bytes() == data for name, data in files())
+
+
+@pytest.mark.filterwarnings("error")
+def test_each_is_a_picture_or_one_line(
+    folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    read, refused = set(), set()
+    for path in sorted(folder.iterdir()):
+        began = time.process_time()
+        try:
+            picture = Picture.open(path, LIMIT)
+            height, width = picture.pixels.shape[-2:]
+            assert 0 < width * height <= LIMIT * 1e6 and bool(picture.pixels.isfinite().all()), path.name
+            assert float(picture.pixels.min()) >= 0 and float(picture.pixels.max()) <= 1, path.name
+            picture.with_pixels(picture.pixels).save(io.BytesIO(), "PNG")
+            read.add(path.name)
+        except DreamCleanError as error:
+            assert path.name in str(error) and "\n" not in str(error) and len(str(error)) < 500, path.name
+            refused.add(path.name)
+        assert capfd.readouterr() == ("", ""), path.name
+        assert time.process_time() - began < 10, path.name
+    assert all(re.fullmatch(r"\S+ holds several pictures; only the first is taken", line) for line in caplog.messages)
+    assert {name for name in read | refused if name.startswith(("whole-", "exif-", "modes-", "profiles-"))} - read <= {
+        "profiles-huge.png"  # Pillow's own limit
+    }
+    assert {name for name in read if name.startswith(("nothing-", "bombs-"))} <= SMALL_BOMBS
+    assert len(refused) > 100
+
+
+SMALL_BOMBS = {"bombs-65535x1.gif", "bombs-frame-0x0.gif", "bombs-frame-65535x1.gif"}
+
+
+def test_what_is_read_is_written_so_that_pillow_reads_it(folder: Path, tmp_path: Path) -> None:
+    """Through the whole command: nothing but pictures that Pillow opens, and a line for each of the others."""
+    chosen = tmp_path / "in"
+    chosen.mkdir()
+    wanted = [*sorted(folder.iterdir())[::9], *folder.glob("profiles-*"), *folder.glob("exif-orientation-?-1.jpg")]
+    for path in dict.fromkeys(wanted):
+        (chosen / path.name).symlink_to(path)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+        patch.setattr(
+            "sys.argv", ["dreamclean", "degrade", str(chosen), "-o", str(tmp_path / "out"), "--max-megapixels", "20"]
+        )
+        main()
+    assert stop.value.code == 2
+    out = list((tmp_path / "out").iterdir())
+    assert len(out) > 60
+    for path in out:
+        assert path.suffix == ".png"
+        with Image.open(path) as image:
+            image.load()

@@ -1,0 +1,72 @@
+"""Pictures that no network is asked about: very small, flat, of two tones, transparent."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from dreamclean import Picture, Prior, Restorer
+from dreamclean.builtin.planners.diagnosis.command import words
+from dreamclean.builtin.planners.diagnosis.exempt import exempt
+from dreamclean.cli.jobs import Job, restored, said
+
+NOISE = Image.effect_noise((48, 40), 90)
+
+PICTURES = {
+    "1 x 1": (Image.new("RGB", (1, 1), (9, 99, 199)), "too small"),
+    "3 x 3": (NOISE.resize((3, 3)).convert("RGB"), "too small"),
+    "1 x 900": (NOISE.resize((1, 900)).convert("RGB"), "too small"),
+    "black": (Image.new("RGB", (64, 48)), "flat"),
+    "one colour with a shape in its alpha": (Image.merge("LA", [Image.new("L", NOISE.size, 7), NOISE]), "flat"),
+    "16-bit grey": (Image.new("I;16", (40, 40), 300), "flat"),
+    "transparent": (Image.merge("LA", [NOISE, Image.new("L", NOISE.size)]), "transparent"),
+    "1-bit": (NOISE.convert("1"), "one-bit"),
+    "two colours": (NOISE.convert("1").convert("P"), "one-bit"),
+}
+
+
+class NotAsked(Prior):
+    """Fails when asked."""
+
+    @property
+    def schedule(self) -> object:  # type: ignore[override]
+        from dreamclean import DDPMSchedule
+
+        return DDPMSchedule.linear()
+
+    def predict(self, x: object, level: object) -> object:  # type: ignore[override]
+        raise AssertionError("the network was asked")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_nothing_is_done_and_that_is_said(name: str, tmp_path: Path) -> None:
+    image, family = PICTURES[name]
+    image.save(tmp_path / "in.png")
+    restorer = Restorer(NotAsked(), device="cpu")
+    found = restorer.diagnose(tmp_path / "in.png")
+    assert words(found) == f"{family}, better left as it is"
+    job = Job(tmp_path / "in.png", tmp_path / "out.png")
+    result = restored(restorer, job, [job])
+    assert said(result).startswith(f"{family}, left as it is; 0 evaluations")
+    with Image.open(job.target) as out:
+        assert out.convert("RGBA").tobytes() == image.convert("RGBA").tobytes() or image.mode == "I;16"
+        assert out.size == image.size and (image.mode != "I;16" or out.getpixel((9, 9)) == 300)
+
+
+def test_what_may_be_damaged_is_looked_at() -> None:
+    few = torch.tensor([0.0, 0.5, 1.0])[torch.randint(3, (1, 3, 40, 48), generator=torch.Generator().manual_seed(0))]
+    assert exempt(few) is None
+    assert exempt(few.round()) == "one-bit"
+    assert exempt(few[..., :31, :]) == "too small"
+    one = torch.zeros(1, 3, 40, 48)
+    one[0, 1, 39, 47] = 0.5
+    assert exempt(one) == "one-bit"
+    one[0, 1, 39, 46] = 0.2
+    assert exempt(one) is None
+
+
+def test_a_flat_picture_takes_no_memory() -> None:
+    pixels = Picture.from_pil(Image.new("L", (5000, 4000), 51)).pixels
+    assert pixels.shape == (1, 3, 4000, 5000) and pixels.untyped_storage().nbytes() < 100
+    assert pixels[0, :, 17, 18].tolist() == pytest.approx([0.2] * 3)
