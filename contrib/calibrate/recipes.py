@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from damage import blurred
 from dreamclean_bench.metrics import lpips
 from dreamclean_bench.tasks import find_task, shown
 from torch import Tensor
@@ -33,6 +32,7 @@ from dreamclean import (
     Prior,
     Sampler,
 )
+from dreamclean.builtin.planners.diagnosis.damage import blurred
 from dreamclean.host.host import host
 from dreamclean.method.device import pick_dtype
 from dreamclean.method.loop import Estimator, restore

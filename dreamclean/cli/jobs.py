@@ -94,10 +94,14 @@ def run(
 
 def restored(restorer: "Restorer", job: Job, jobs: list[Job]) -> dict[str, Any]:
     """Restore one of ``jobs``, under a progress bar; what ``--json`` prints of it."""
+    from dreamclean.builtin.planners.diagnosis.auto import CannotTell
     from dreamclean.pictures.picture import save
 
-    with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
-        result = restorer(job.source, on_step=on_step)
+    try:
+        with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
+            result = restorer(job.source, on_step=on_step)
+    except CannotTell as error:
+        raise DreamCleanError(f"{job.source}: {error}") from None
     save(result.image, job.target, result.recipe.to_json())
     return {
         "nfe": result.nfe,
