@@ -57,7 +57,8 @@ class Restorer:
             ``"poisson:RATE"``.
         strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R; ``"auto"``: what the
             diagnosis of each image says, if it has to be treated at all.
-        detail, samples: with ``"auto"``: 0 (near the clean image's mean) to 1 (a sample); the mean of how many results.
+        detail, samples: with ``"auto"``: 0 (most faithful: the clean image's mean) to 1 (crispest, what runs where
+            nothing is said); the mean of how many results.
         steps: steps from there to the picture.
         tile: side in pixels of the tiles that larger pictures are cut into; 0: never cut; None: the prior's
             native size, or 768 where it has none.

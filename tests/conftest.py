@@ -1,11 +1,16 @@
 """What the tests share: a tiny network and a picture."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from dreamclean import DDPMSchedule
+from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
+from dreamclean.builtin.planners.diagnosis.diagnose import RATIOS
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +40,24 @@ def photo() -> Image.Image:
     """A smooth colour picture, 33 x 21, that no turn or mirroring leaves as it is."""
     y, x = np.mgrid[0:21, 0:33]
     return Image.fromarray(np.stack([x * 7, y * 11, 200 - x * 3 - y * 2], axis=-1).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def exact() -> Calibration:
+    """Of a mixture with the paper's levels: it knows the noise, so its estimate is as wide as noise over level.
+
+    Clean or white noise, and how much, by the estimate's rms at the loudest level asked.
+    """
+    schedule = DDPMSchedule.linear()
+    ratios = [schedule.at(schedule.timestep(ratio)).ratio for ratio in RATIOS]
+    signs, spread = 16 * len(ratios), 5.0  # wide, for the signs are cut off at four times that
+    rule = [spread * (k == signs - 16) for k in range(signs)]
+    steep = [3 * weight for weight in rule]
+    return Calibration(
+        ratios=ratios,
+        mean=[0.0] * signs,
+        spread=[spread] * signs,
+        family=[[*steep, 15.0] if name == "white noise" else [0.0] * (signs + 1) for name in FAMILIES],
+        noise=[*rule, *[0.0] * signs, math.log(ratios[-1] / 2)],
+        level=[[] for _ in FAMILIES],
+    )

@@ -1,6 +1,7 @@
 """``strength="auto"``: each image is treated as its diagnosis says, or comes back as it was."""
 
 import json
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -24,10 +25,15 @@ from dreamclean import (
     VESchedule,
     diagnose,
 )
+from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
-from dreamclean.builtin.planners.diagnosis.treatment import DETAIL, STEPS, STRUCTURED, treatment
+from dreamclean.builtin.planners.diagnosis.treatment import FAITHFUL, NOISE, STEPS, treatment
 
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
+NAMED = ("white noise", "correlated noise", "blocking", "mixed")
+"""The families that are treated."""
+VPS_DRAWING = "vps:gamma=0.25,fused=true"
+"""Draws noise anew, so that the seed tells."""
 SCHEDULES = {
     "ddpm": DDPMSchedule.linear(),
     "short": DDPMSchedule.linear(20, 0.001, 0.4),
@@ -59,6 +65,12 @@ class Counting(Mixture):
     def predict(self, x: Tensor, level: Level) -> Estimate:
         self._calls.append(level)
         return super().predict(x, level)
+
+
+@pytest.fixture(autouse=True)
+def calibrated(exact: Calibration, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every ``Counting`` is."""
+    monkeypatch.setattr(Counting, "calibration", property(lambda prior: exact))
 
 
 def knowing(kind: type[Mixture] = Counting) -> Any:
@@ -96,21 +108,50 @@ def test_there_are_fewer_steps_where_fewer_fit() -> None:
         assert (recipe.strength, recipe.steps) == (t, steps)
 
 
-def test_detail_is_how_much_noise_is_drawn_anew() -> None:
+def parts(family: str, detail: float | None, ratio: float = 0.2) -> tuple[float, int, float, float]:
+    """A treatment's level in multiples of the diagnosed one, its steps, VPS's gamma and the sampler's eta."""
     schedule = DDPMSchedule.linear()
+    recipe = treatment(found(family, ratio), schedule, detail)
+    assert recipe is not None and recipe.corrector is not None and recipe.sampler is not None
+    assert recipe.corrector["name"] == ("dreamclean/vps" if "gamma" in recipe.corrector else "dreamclean/none")
+    level = schedule.at(float(recipe.strength or 0)).ratio / ratio
+    return level, recipe.steps or 0, float(recipe.corrector.get("gamma", 0)), float(recipe.sampler["eta"])
 
-    def drawn(family: str, detail: float | None) -> tuple[float, float]:
-        """VPS's gamma and the sampler's eta."""
-        recipe = treatment(found(family, 0.2), schedule, detail)
-        assert recipe is not None and recipe.corrector is not None and recipe.sampler is not None
-        assert recipe.corrector["name"] == ("dreamclean/vps" if "gamma" in recipe.corrector else "dreamclean/none")
-        return float(recipe.corrector.get("gamma", 0)), float(recipe.sampler["eta"])
 
-    assert drawn("mixed", 0.3) == pytest.approx((0.09, 0.6))
-    assert drawn("white noise", 1.0) == (1, 1)
-    assert drawn("mixed", 0) == drawn("white noise", None) == drawn("correlated noise", None) == (0, 0)
-    assert drawn("blocking", None) == drawn("blocking", STRUCTURED) == (0.25, 1)
-    assert DETAIL["white noise"] == 0
+@pytest.mark.parametrize("family", NAMED)
+def test_detail_goes_from_one_step_to_all(family: str) -> None:
+    """At 0 the mean, by one evaluation at the level of the highest PSNR; steps and fresh noise come with detail."""
+    noise = family in NOISE
+    assert parts(family, 0) == (pytest.approx(FAITHFUL.get(family, 1), rel=0.02), 1, 0, 0)
+    assert parts(family, 1) == (pytest.approx(1, rel=0.02), STEPS, 0 if noise else 0.25, 0 if noise else 1)
+    assert parts(family, None) == parts(family, 1)
+    steps = [parts(family, k / 4) for k in range(5)]
+    assert [step[1] for step in steps] == [1, 2, 3, 5, 8]
+    for k in range(1, 4):  # the level, the gamma and the eta go one way
+        values = [step[k] for step in steps]
+        assert values == sorted(values)
+    assert [step[0] for step in steps] == sorted((step[0] for step in steps), reverse=True)
+
+
+def test_the_faithful_end_is_a_level_that_the_prior_has() -> None:
+    schedule = SCHEDULES["denoiser"]
+    recipe = treatment(found("blocking", 0.7), schedule, 0)
+    assert recipe is not None
+    assert recipe.strength == schedule.highest
+
+
+def test_uneven_noise_needs_all_the_steps() -> None:
+    uneven = replace(found("white noise", 0.1), loudest=0.3)
+    recipes = [treatment(uneven, DDPMSchedule.linear(), detail) for detail in (0, 1)]
+    assert recipes[0] == recipes[1] and recipes[0] is not None and recipes[0].steps == STEPS
+
+
+def test_the_faithful_end_is_nearer_to_the_picture() -> None:
+    """Of a mixture with some width the mean is known: one step is nearer in the mean square than all of them."""
+    errors = [
+        (Restorer(knowing(), detail=detail, **CPU)(NOISY[1:]).image - CLEAN[1:]).square().mean() for detail in (0, 1)
+    ]
+    assert errors[0] < errors[1]
 
 
 def test_what_is_left_alone_has_no_treatment() -> None:
@@ -132,7 +173,7 @@ def test_every_image_by_its_own_diagnosis() -> None:
 
 
 def test_an_image_comes_out_alike_alone_and_in_a_batch() -> None:
-    restorer = Restorer(knowing(), detail=0.5, **CPU)
+    restorer = Restorer(knowing(), strength="auto", corrector=VPS_DRAWING, **CPU)
     together = restorer(NOISY, seed=[4, 5, 6])
     for k in range(3):
         alone = restorer(NOISY[k : k + 1], seed=4 + k)
@@ -154,10 +195,20 @@ def test_a_picture_with_nothing_wrong_comes_back_as_it_was() -> None:
     assert torch.equal(Restorer(knowing(), recipe=result.recipe, **CPU)(NOISY[:1]).image, NOISY[:1])
 
 
+def test_without_a_calibration_nothing_is_called_clean() -> None:
+    """White noise is still told and treated; what else there may be is not guessed at."""
+    prior = Mixture.around(CLEAN, std=0.02)
+    assert Restorer(prior, **CPU).diagnose(CLEAN[:1]).family == "unknown"
+    with pytest.raises(DreamCleanError, match="no calibration: cannot tell compressed or blurred from clean; give"):
+        Restorer(prior, **CPU)(CLEAN[:1])
+    assert Restorer(prior, **CPU)(NOISY[1:2]).diagnoses[0].family == "white noise"
+    assert Restorer(prior, strength=40, **CPU)(CLEAN[:1]).nfe > 0
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
 def test_a_picture_file_with_nothing_wrong_keeps_every_byte(mode: str) -> None:
     photo = Picture(CLEAN[:1]).with_pixels(CLEAN[:1]).convert(mode)
-    prior = Mixture.around(Picture.from_pil(photo).pixels)
+    prior = Counting.around(Picture.from_pil(photo).pixels)
     image = Restorer(prior, **CPU)(photo).image
     assert (image.mode, image.tobytes()) == (mode, photo.tobytes())
 
@@ -172,7 +223,7 @@ def test_what_is_treated_is_told_to_listeners() -> None:
 
 
 def test_the_recipe_of_a_treated_picture_makes_it_again() -> None:
-    result = Restorer(knowing(), detail=0.5, **CPU)(NOISY[2:], seed=3)
+    result = Restorer(knowing(), strength="auto", corrector=VPS_DRAWING, **CPU)(NOISY[2:], seed=3)
     recipe = result.recipe
     assert (recipe.detail, recipe.steps, recipe.seed) == (None, STEPS, 3)
     assert recipe.strength == DDPMSchedule.linear().timestep(result.diagnoses[0].ratio or 0)
@@ -266,8 +317,10 @@ def test_diagnose_from_python() -> None:
 def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
     """Each sample has noise of its own; the mean of four is theirs, in four times the evaluations."""
     noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
-    made = [Restorer("starter", strength="auto", detail=0.5, **CPU)(noisy, seed=k).image for k in range(5, 9)]
-    restorer = Restorer("starter", strength="auto", detail=0.5, samples=4, **CPU)
+    made = [
+        Restorer("starter", strength="auto", corrector=VPS_DRAWING, **CPU)(noisy, seed=k).image for k in range(5, 9)
+    ]
+    restorer = Restorer("starter", strength="auto", corrector=VPS_DRAWING, samples=4, **CPU)
     mean = restorer(noisy, seed=5)
     torch.testing.assert_close(mean.image, torch.stack(made).mean(0))
     assert mean.nfe == mean.diagnoses[0].nfe + 4 * (mean.recipe.steps or STEPS)

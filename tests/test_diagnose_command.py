@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from dreamclean import DreamCleanError, Picture, Restorer
+from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 from dreamclean.builtin.planners.diagnosis.command import words
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 from dreamclean.cli.main import main
@@ -53,7 +54,8 @@ def prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "mixture:path=known,std=0.01"
 
 
-CLEAN_SAID = "in/clean.png: clean, better left as it is\n"
+CANNOT_TELL = "this prior has no calibration: cannot tell compressed or blurred from clean"
+CLEAN_SAID = f"in/clean.png: unknown; {CANNOT_TELL}\n"
 
 
 def test_diagnose_a_picture(cli: Cli, prior: str) -> None:
@@ -75,7 +77,7 @@ def test_diagnose_a_folder(cli: Cli, prior: str) -> None:
     assert (status, err) == (0, "")
     clean, noisy = map(json.loads, out.splitlines())
     assert set(clean) == {"input", *Diagnosis.__dataclass_fields__}
-    assert (clean["input"], clean["family"], clean["ratio"], clean["nfe"]) == ("in/clean.png", "clean", None, 6)
+    assert (clean["input"], clean["family"], clean["ratio"], clean["nfe"]) == ("in/clean.png", "unknown", None, 6)
     assert (noisy["family"], len(noisy["ratios"]), len(noisy["rms"])) == ("white noise", 6, 6)
 
 
@@ -144,7 +146,19 @@ def test_a_figure_needs_matplotlib(cli: Cli, prior: str, monkeypatch: pytest.Mon
     assert cli("diagnose", "in/clean.png", "--prior", prior) == (0, CLEAN_SAID, "")
 
 
-def test_restore_says_what_was_found(cli: Cli, prior: str) -> None:
+def test_without_a_calibration_what_cannot_be_told_is_an_error(cli: Cli, prior: str) -> None:
+    """In a folder the others are done; of a single picture nothing is written."""
+    status, out, err = cli("restore", "in", "-o", "out", "--prior", prior)
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"error: in/clean.png: {CANNOT_TELL}; give --strength or an operator, or make")
+    assert out.startswith("in/noisy.png -> out/noisy.png (white noise; 14 evaluations, ")
+    assert [path.name for path in Path("out").iterdir()] == ["noisy.png"]
+    assert cli("restore", "in/clean.png", "--prior", prior)[0] == 2
+    assert not Path("in/clean-restored.png").exists()
+
+
+def test_restore_says_what_was_found(cli: Cli, prior: str, exact: Calibration) -> None:
+    Path("known/calibration.json").write_text(exact.model_dump_json())
     status, out, err = cli("restore", "in", "-o", "out", "--prior", prior)
     assert (status, err) == (0, "")
     clean, noisy = out.splitlines()
@@ -162,15 +176,11 @@ def test_restore_says_what_was_found(cli: Cli, prior: str) -> None:
 
 
 def test_detail_on_the_command_line(cli: Cli, prior: str) -> None:
-    for detail, corrector, eta in (
-        ("0.4", {"name": "vps", "gamma": 0.16, "fused": True}, 0.8),
-        ("0", {"name": "none"}, 0),
-    ):
+    for detail, steps in (("0", 1), ("0.5", 3), ("1", 8)):
         options = ["--prior", prior, "--strength", "auto", "--detail", detail, "--overwrite"]
         assert cli("restore", "in/noisy.png", "-o", "out.png", *options)[0] == 0
         recipe = json.loads(embedded_recipe(Path("out.png")))
-        assert corrector.items() <= recipe["corrector"].items()
-        assert recipe["sampler"] == {"name": "dpm-solver", "eta": eta}
+        assert (recipe["steps"], recipe["corrector"], recipe["sampler"]["eta"]) == (steps, {"name": "none"}, 0)
 
 
 def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Image.Image, tmp_path: Path) -> None:

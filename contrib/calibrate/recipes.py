@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from damage import blurred
 from dreamclean_bench.metrics import lpips
 from dreamclean_bench.tasks import find_task, shown
 from torch import Tensor
@@ -34,6 +33,7 @@ from dreamclean import (
     Sampler,
 )
 from dreamclean.builtin.guidance.projection import Projection
+from dreamclean.builtin.planners.diagnosis.damage import blurred
 from dreamclean.host.host import host
 from dreamclean.method.device import pick_dtype
 from dreamclean.method.evaluator import Evaluator

@@ -112,8 +112,13 @@ def run(
 
 def restored(restorer: "Restorer", job: Job, jobs: list[Job]) -> dict[str, Any]:
     """Restore one of ``jobs``, under a progress bar; what ``--json`` prints of it."""
-    with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
-        result = restorer(job.source, on_step=on_step)
+    from dreamclean.builtin.planners.diagnosis.auto import CannotTell
+
+    try:
+        with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
+            result = restorer(job.source, on_step=on_step)
+    except CannotTell as error:
+        raise DreamCleanError(f"{job.source}: {error}") from None
     result.save(job.target)
     return {
         "nfe": result.nfe,

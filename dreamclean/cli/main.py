@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from dreamclean.builtin.planners.diagnosis.calibrate_command import calibrate
 from dreamclean.builtin.planners.diagnosis.command import diagnose
 from dreamclean.cli.debug import debug, told
 from dreamclean.contracts.errors import DreamCleanError
@@ -78,6 +79,7 @@ def dreamclean(
 
 
 app.command()(diagnose)
+app.command()(calibrate)
 
 
 @app.command()
@@ -99,7 +101,10 @@ def restore(
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Named settings: paper.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A .toml or .json recipe, or a PNG that carries one.")] = None,
-    detail: Annotated[float | None, typer.Option(min=0, max=1, help="With auto: 0 faithful, 1 lively.")] = None,
+    detail: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="With auto: 0 most faithful (highest PSNR), 1 crispest; unsaid: 1."),
+    ] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="With auto: the mean of so many results.")] = None,
     tile: Annotated[int | None, typer.Option(min=0, help="Side of a large picture's tiles; 0: never cut.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; 0 unless said.")] = None,

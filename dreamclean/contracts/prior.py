@@ -1,6 +1,7 @@
 """The contract of a prior."""
 
 from abc import abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -70,13 +71,29 @@ class Prior(Component):
         return 1
 
     @property
-    def calibration(self) -> "Calibration | None":
-        """What was learnt about this prior for the diagnosis of pictures (contrib/calibrate), or None."""
+    def calibration_file(self) -> Path | None:
+        """Where this prior's calibration is, or would be put; None where the prior has no file or folder of its own."""
         return None
+
+    @property
+    def calibration(self) -> "Calibration | None":
+        """What was learnt about this prior for the diagnosis of pictures (``dreamclean calibrate``), or None."""
+        from dreamclean.builtin.planners.diagnosis.calibration import Calibration
+
+        file = self.calibration_file
+        return Calibration.load(file) if file and file.is_file() else None
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         """The recipe that suits this prior, blind or with a known operator; fields as in ``Recipe``."""
         return {}
+
+
+def calibration_beside(path: str) -> Path | None:
+    """``calibration.json`` in the folder ``path``, ``NAME.calibration.json`` beside the file; None where neither is."""
+    place = Path(path)
+    if not path or not place.exists():
+        return None
+    return place / "calibration.json" if place.is_dir() else place.with_name(f"{place.stem}.calibration.json")
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

@@ -34,7 +34,9 @@ class Recipe(BaseModel):
         default=None, description="Top noise level: a timestep, snr:R for s/a = R, or auto"
     )
     steps: int | None = Field(default=None, ge=1, description="Steps from the top level to the picture")
-    detail: float | None = Field(default=None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample")
+    detail: float | None = Field(
+        default=None, ge=0, le=1, description="With auto: 0 most faithful (highest PSNR), 1 crispest; none: 1"
+    )
     samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results")
     tile: int | None = Field(default=None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of each image's random numbers")

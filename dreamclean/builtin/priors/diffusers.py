@@ -13,7 +13,7 @@ from torch import Tensor
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
-from dreamclean.contracts.prior import Prior, pad_to_multiple
+from dreamclean.contracts.prior import Prior, calibration_beside, pad_to_multiple
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
 
@@ -94,6 +94,10 @@ class Diffusers(UNetPrior):
     path: str = Field(min_length=1, description="Local folder or hub id of a UNet2DModel with its scheduler config")
     revision: str | None = Field(default=None, description="Branch, tag or commit on the hub")
     variant: str | None = Field(default=None, description="Variant of the weights file, e.g. fp16")
+
+    @property
+    def calibration_file(self) -> Path | None:
+        return calibration_beside(self.path)
 
     def parts(self) -> tuple[Any, Any]:
         return load_parts(self.path, revision=self.revision, variant=self.variant)

@@ -10,7 +10,7 @@ from torch import Tensor
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule
-from dreamclean.contracts.prior import Prior
+from dreamclean.contracts.prior import Prior, calibration_beside
 
 _SCHEDULES: dict[str, Schedule] = {"ddpm": DDPMSchedule.linear(), "ve": VESchedule(), "flow": FlowSchedule()}
 
@@ -44,6 +44,10 @@ class Mixture(Prior):
     @property
     def schedule(self) -> Schedule:
         return _SCHEDULES[self.family]
+
+    @property
+    def calibration_file(self) -> Path | None:
+        return calibration_beside(self.path)
 
     @property
     def means(self) -> Tensor:

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
@@ -75,6 +76,10 @@ class Tiled(Prior):
     @property
     def scale_factor(self) -> int:
         return self.prior.scale_factor
+
+    @property
+    def calibration_file(self) -> Path | None:
+        return self.prior.calibration_file
 
     @property
     def calibration(self) -> "Calibration | None":

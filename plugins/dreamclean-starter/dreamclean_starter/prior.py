@@ -1,10 +1,8 @@
 """The starter prior and the recipes that suit it."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 from dreamclean.builtin.priors.diffusers import UNetPrior, load_parts
 
 MODEL = Path(__file__).with_name("model")
@@ -18,11 +16,6 @@ KNOWN: dict[str, Any] = {
     "strength": 200,
     "steps": 12,
 }
-
-
-@cache
-def _calibration() -> Calibration:
-    return Calibration.load(MODEL / "calibration.json")
 
 
 class Starter(UNetPrior):
@@ -39,9 +32,9 @@ class Starter(UNetPrior):
         """None: it is convolutional, and looks at textures and edges rather than at whole pictures."""
 
     @property
-    def calibration(self) -> Calibration:
-        """Of these weights, made by contrib/calibrate."""
-        return _calibration()
+    def calibration_file(self) -> Path:
+        """Of these weights."""
+        return MODEL / "calibration.json"
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         return KNOWN if known_operator else BLIND

@@ -9,7 +9,7 @@ import pytest
 import torch
 from dreamclean_starter.prior import BLIND, KNOWN, MODEL, Starter
 
-from dreamclean import Picture, Restorer
+from dreamclean import JPEG, DreamCleanError, Picture, Restorer
 from dreamclean.host.host import host
 from dreamclean.testing import PriorSuite
 
@@ -85,3 +85,16 @@ def test_plain_diffusers_loads_it():
     level = prior.schedule.at(300)
     with torch.no_grad():
         assert torch.allclose(pipeline.unet.float()(x, 300).sample, prior.predict(x, level).eps, atol=1e-5)
+
+
+def test_the_calibration_is_found_beside_the_model(tmp_path):
+    """The same folder as a diffusers model, with its calibration and without."""
+    compressed = JPEG(quality=(12,)).degrade(CUP)
+    assert Restorer(f"diffusers:path={MODEL}").diagnose(compressed).family == "blocking"
+    for name in ("unet", "scheduler"):
+        (tmp_path / name).symlink_to(MODEL / name)
+    bare = Restorer(f"diffusers:path={tmp_path}")
+    assert bare.prior.calibration is None
+    assert bare.diagnose(compressed).family == "unknown"
+    with pytest.raises(DreamCleanError, match="cannot tell compressed or blurred from clean"):
+        bare(compressed)

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
+from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.restoration import Restoration
 
@@ -17,10 +19,22 @@ if TYPE_CHECKING:
     from dreamclean.restorer import Listener, Restorer
 
 
+class CannotTell(DreamCleanError):
+    """What a picture needs cannot be told by this prior."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{CANNOT_TELL}; give --strength or an operator, or make a calibration: dreamclean calibrate PRIOR PHOTOS"
+        )
+
+
 def restore_auto(
     restorer: "Restorer", images: Tensor, seeds: Sequence[int], first: int, trace: bool, on_step: "Listener | None"
 ) -> Restoration:
-    """Each of ``images`` (B, 3, H, W) by a recipe of its own; ``nfe`` is that of the image that took most."""
+    """Each of ``images`` (B, 3, H, W) by a recipe of its own; ``nfe`` is that of the image that took most.
+
+    CannotTell for an image whose needs the prior cannot tell.
+    """
     parts = [
         _one(restorer, image[None], seed, first + index, trace, on_step)
         for index, (image, seed) in enumerate(zip(images, seeds, strict=True))
@@ -43,6 +57,8 @@ def _one(
 ) -> Restoration:
     began, estimate = time.perf_counter(), Evaluator(restorer.prior)
     diagnosis = diagnose_image(image, restorer.prior, estimate)
+    if diagnosis.family == UNKNOWN:
+        raise CannotTell
     seconds = time.perf_counter() - began
     recipe = treatment(diagnosis, restorer.prior.schedule, restorer.recipe.detail)
     if recipe is None:

@@ -1,18 +1,20 @@
 """What was learnt about one prior's signs: linear rules from the signs to family, noise and level."""
 
 from pathlib import Path
+from typing import Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.signs import NAMES
+from dreamclean.contracts.errors import DreamCleanError
 
 FAMILIES = ("clean", "white noise", "correlated noise", "blocking", "low resolution", "mixed")
 
 
 class Calibration(BaseModel):
-    """Linear rules on the standardised signs of all levels, fitted by contrib/calibrate; stored with the prior.
+    """Linear rules on the standardised signs of all levels, fitted by ``dreamclean calibrate``; stored with the prior.
 
     A rule is a row of one weight for each sign of each level, level by level, and a constant at its end. The
     noise's, which bends over so wide a range, has one for each square before the constant.
@@ -31,8 +33,30 @@ class Calibration(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> "Calibration":
-        """The calibration that a JSON file holds."""
-        return cls.model_validate_json(path.read_text())
+        """The calibration that a JSON file holds; DreamCleanError where it holds none."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise DreamCleanError(
+                f"{path} holds no calibration; delete it, or make it again: dreamclean calibrate PRIOR PHOTOS"
+            ) from error
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        signs = len(self.ratios) * len(NAMES)
+        levels = [row for row in self.level if row]
+        sizes = {
+            "mean": [len(self.mean), len(self.spread)] == [signs] * 2,
+            "family": [len(row) for row in self.family] == [signs + 1] * len(FAMILIES),
+            "noise": len(self.noise) == 2 * signs + 1,
+            "level": len(self.level) == len(FAMILIES) and all(len(row) == signs + 1 for row in levels),
+        }
+        for name, fits in sizes.items():
+            if not fits:
+                raise ValueError(f"{name} is of another size than {len(self.ratios)} levels need")
+        if not self.ratios or min(*self.ratios, *self.spread) <= 0:
+            raise ValueError("ratios and spread must be positive")
+        return self
 
     def standardised(self, signs: Tensor) -> Tensor:
         """Signs (levels, 16) as the rules take them: about 0, of spread 1, and a 1 for the constant; float64."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
+
 if TYPE_CHECKING:
     from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 
@@ -55,6 +57,8 @@ def diagnose(
 
 def words(diagnosis: "Diagnosis") -> str:
     """A diagnosis in a line."""
+    if diagnosis.family == UNKNOWN:
+        return f"{UNKNOWN}; {CANNOT_TELL}"
     said = diagnosis.family
     if diagnosis.sure is not None:
         said += f" ({diagnosis.sure:.0%} sure)"

@@ -42,15 +42,15 @@ class Diagnosis:
     """What was found. Ratios are noise-to-signal ratios s/a of the prior's levels."""
 
     family: str
-    """clean, white noise, correlated noise, blocking, low resolution or mixed; and, without a look at it by the prior,
-    too small, flat (of one colour), one-bit (of two tones) or transparent (all of it)."""
+    """clean, white noise, correlated noise, blocking, low resolution or mixed; unknown: the prior has no calibration.
+    And, without a look at it by the prior: too small, flat (of one colour), one-bit (of two tones) or transparent."""
     sure: float | None
     """Probability of the family, by the prior's calibration; None where it has none."""
     probabilities: dict[str, float]
     noise: float | None
     """Standard deviation of the noise on the [0, 1] scale, if it is white."""
     ratio: float | None
-    """Where to start (``strength="snr:..."``), a level that the prior has; None: better left as it is."""
+    """Where to start (``strength="snr:..."``), a level that the prior has; None: better left as it is, or unknown."""
     ratios: list[float]
     """The levels asked,"""
     rms: list[float]
@@ -84,11 +84,10 @@ def diagnose_image(image: Tensor, prior: Prior, estimate: Evaluator) -> Diagnosi
     if family := exempt(image):
         return left_alone(family)
     calibration = prior.calibration
-    levels = _levels(prior.schedule, calibration.ratios if calibration else RATIOS)
-    x = prior.encode(crops(image, min(CROP, prior.native_size or CROP)))
+    levels = spaced_levels(prior.schedule, calibration.ratios if calibration else RATIOS)
     before = estimate.nfe
-    answers = [estimate.prior(level.a * x, level).eps for level in levels]
-    found = torch.stack([signs(_large(eps)).mean(0) for eps in answers]).cpu()
+    answered = answers(crops(image, min(CROP, prior.native_size or CROP)), prior, levels, estimate)
+    found = read_signs(answered)
     ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
     shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": estimate.nfe - before}
     if calibration is None or len(levels) != len(calibration.ratios):
@@ -97,7 +96,18 @@ def diagnose_image(image: Tensor, prior: Prior, estimate: Evaluator) -> Diagnosi
         diagnosis = Diagnosis(family, None, {}, noise, _known(ratio, prior.schedule), **shared)
     else:
         diagnosis = _calibrated(calibration, found, prior, shared)
-    return replace(diagnosis, loudest=_loudest(diagnosis, answers, prior.schedule))
+    return replace(diagnosis, loudest=_loudest(diagnosis, answered, prior.schedule))
+
+
+def answers(parts: Tensor, prior: Prior, levels: Sequence[Level], estimate: Evaluator) -> list[Tensor]:
+    """The prior's noise estimates (N, C, h, w), level by level, of ``parts`` (N, 3, H, W) of a picture."""
+    x = prior.encode(parts)
+    return [estimate.prior(level.a * x, level).eps for level in levels]
+
+
+def read_signs(answered: Sequence[Tensor]) -> Tensor:
+    """The signs (levels, 16) of ``answers``, means over the parts."""
+    return torch.stack([signs(_large(eps)).mean(0) for eps in answered]).cpu()
 
 
 def left_alone(family: str) -> Diagnosis:
@@ -152,7 +162,7 @@ def _known(ratio: float | None, schedule: Schedule) -> float | None:
     return min(ratio, loudest) if ratio and ratio > quietest else None
 
 
-def _levels(schedule: Schedule, ratios: Sequence[float]) -> list[Level]:
+def spaced_levels(schedule: Schedule, ratios: Sequence[float]) -> list[Level]:
     """The levels nearest to ``ratios``; the prior's highest one in the place of those above it."""
     limit = schedule.at(schedule.highest).ratio
     found = [schedule.at(schedule.timestep(min(ratio, limit))) for ratio in ratios]

@@ -1,9 +1,12 @@
-"""The rule for priors without a calibration: white noise, other noise, or nothing that can be told."""
+"""The rule for priors without a calibration: white noise, noise with other damage, or nothing that can be told."""
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+UNKNOWN = "unknown"
+"""Clean, compressed, blurred or small: without a calibration they look alike."""
+CANNOT_TELL = "this prior has no calibration: cannot tell compressed or blurred from clean"
 LOUD, SOME = 0.75, 0.6
 """Peaks of the rms above which an estimate is that of noise, or of noise and other damage."""
 WHITE = 0.2
@@ -11,13 +14,12 @@ WHITE = 0.2
 
 
 def read(ratios: Sequence[float], rms: Sequence[float], correlation: Sequence[float]) -> tuple[str, float | None]:
-    """Family and the noise-to-signal ratio to start at (None: nothing to do), from the two curves.
+    """Family and the noise-to-signal ratio to start at (None: unknown), from the two curves.
 
     ``rms`` of the noise estimate and its ``correlation`` at lag 1, by ascending noise-to-signal ratio. Asked
     below a white noise's level the estimate is about as wide as 1 or wider, above it falls: the level is where it
     falls through 1, or through 0.95 of its own peak if that is lower, which errs on the low side for weak networks.
-    A picture whose estimates are narrow is called clean: blocking and blur look so too, and doing nothing does no
-    harm.
+    A picture whose estimates are narrow may be clean, compressed or blurred: unknown.
     """
     peak = max(rms)
     level = _crossing(ratios, rms, min(1.0, 0.95 * peak))
@@ -25,7 +27,7 @@ def read(ratios: Sequence[float], rms: Sequence[float], correlation: Sequence[fl
         return "white noise", level
     if peak > SOME and correlation[0] > 0:
         return "mixed", level
-    return "clean", None
+    return UNKNOWN, None
 
 
 def _crossing(ratios: Sequence[float], rms: Sequence[float], height: float) -> float:

@@ -5,9 +5,12 @@ from dreamclean.contracts.levels import Schedule
 from dreamclean.recipe.recipe import Recipe, make_recipe
 
 STEPS = 8
-DETAIL = {"white noise": 0.0, "correlated noise": 0.0}
-"""The default of ``detail`` by family; what is not named: ``STRUCTURED``."""
-STRUCTURED = 0.5
+NOISE = ("white noise", "correlated noise")
+"""Families whose damage the prior takes for its own noise: drawing more anew makes them worse."""
+FAITHFUL = {"blocking": 2.5, "mixed": 1.3}
+"""The level of the highest PSNR, in multiples of the diagnosed one, which is where PSNR - 8 LPIPS is best."""
+DRAWN = 0.25
+"""VPS's gamma at the crisp end: towards 1 it smooths, it does not draw texture."""
 
 
 def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = None) -> Recipe | None:
@@ -15,20 +18,26 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
 
     Where noise is uneven, every part starts at its own level.
 
-    ``detail`` is how much noise is drawn anew at each level, by VPS's gamma = detail^2 and the sampler's eta = 2 detail,
-    at most 1: at 0 the solution is deterministic, near the mean of what the clean picture may be; 1 is a sample of it.
+    ``detail`` goes from the mean of what the clean picture may be, which is one step from the level of the
+    highest PSNR, at 0, to the crispest, of the lowest LPIPS, at 1, the default: eight steps, and where the damage is no noise some noise
+    drawn anew at each level. Between them there are 8^detail steps, VPS's gamma is detail^2 / 4 and the sampler's eta
+    is detail. Parts that start at levels of their own need all the steps to get there.
     """
     if diagnosis.ratio is None:
         return None
-    detail = DETAIL.get(diagnosis.family, STRUCTURED) if detail is None else detail
-    gamma, eta = detail**2, min(1.0, 2 * detail)
-    initializer, top = "dreamclean/matched-level", schedule.timestep(diagnosis.ratio)
+    detail = 1.0 if detail is None else detail
+    drawn = 0.0 if diagnosis.family in NOISE else detail
+    gamma, eta, steps = DRAWN * drawn**2, drawn, round(STEPS**detail)
+    loudest = schedule.at(schedule.highest).ratio
+    ratio = min(diagnosis.ratio * FAITHFUL.get(diagnosis.family, 1.0) ** (1 - detail), loudest)
+    initializer, top = "dreamclean/matched-level", schedule.timestep(ratio)
     if diagnosis.loudest is not None:
-        initializer, top = f"dreamclean/local-level:ratio={diagnosis.ratio:.4g}", schedule.timestep(diagnosis.loudest)
+        initializer, steps = f"dreamclean/local-level:ratio={diagnosis.ratio:.4g}", STEPS
+        top = schedule.timestep(diagnosis.loudest)
     return make_recipe(
         initializer=initializer,
         corrector=f"dreamclean/vps:gamma={gamma:g},fused=true" if gamma else "dreamclean/none",
         sampler=f"dreamclean/dpm-solver:eta={eta:g}",
         strength=top,
-        steps=next(n for n in range(STEPS, 0, -1) if n == 1 or len(set(schedule.spaced(top, n))) > n),
+        steps=next(n for n in range(steps, 0, -1) if n == 1 or len(set(schedule.spaced(top, n))) > n),
     )

@@ -41,7 +41,10 @@ class _DreamClean(Method):
     sampler: str | None = Field(default=None, description="Step to the next noise level; none: the preset's")
     strength: Strength = Field(default=None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
     detail: float | None = Field(
-        default=None, ge=0, le=1, description="With auto: 0 the mean, 1 a sample; none: by family"
+        default=None,
+        ge=0,
+        le=1,
+        description="With auto: 0 the most faithful (highest PSNR), 1 the crispest (lowest LPIPS); none: 1",
     )
     samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results; none: one")
     steps: int | None = Field(default=None, ge=1, description="Steps from the top noise level to the picture")

@@ -1,0 +1,110 @@
+"""A prior's calibration, from photographs to the file."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dreamclean.builtin.planners.diagnosis import sample_file
+from dreamclean.builtin.planners.diagnosis.calibration import Calibration
+from dreamclean.builtin.planners.diagnosis.fit import Sample, fit
+from dreamclean.builtin.planners.diagnosis.samples import CYCLE, Sampler
+from dreamclean.cli.jobs import progress_bar
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.prior import Prior
+from dreamclean.pictures.picture import write_atomically
+from dreamclean.restorer import Restorer
+
+FEWEST = 2 * len(CYCLE)
+"""Samples without which nothing is fitted."""
+CHECKED = 4 * len(CYCLE)
+"""Samples from which on a quarter of them tells how good the rules are."""
+_SAVED_EVERY = 60
+"""Seconds."""
+
+
+def check_output(output: Path | None, prior: Prior, overwrite: bool) -> Path:
+    """Where the calibration goes; DreamCleanError where there is no place, or it is taken."""
+    target = output or prior.calibration_file
+    if target is None:
+        raise DreamCleanError(
+            "this prior has no folder to keep a calibration in; name a model in a local folder, or give -o FILE"
+        )
+    if target.is_dir() or not target.parent.is_dir():
+        raise DreamCleanError(f"{target} cannot be written; give -o a file in a folder that is there")
+    if target.exists() and not overwrite:
+        raise DreamCleanError(f"{target} is there already; choose another -o or say --overwrite")
+    return target
+
+
+def run(
+    restorer: Restorer, photos: Sequence[Path], target: Path, count: int, minutes: float | None, side: int | None
+) -> str:
+    """Make ``count`` samples, or as many as ``minutes`` allow; fit, and write ``target``. What came of it, in words."""
+    prior = restorer.prior
+    prior.prepare(restorer.device, restorer.dtype)
+    sampler, kept = Sampler(restorer, photos, side), sample_file.path_for(target)
+    made_of = {
+        "prior": str(prior.spec()),
+        "photos": [path.name for path in photos],
+        "side": sampler.side,
+        "metric": sampler.metric_name,
+    }
+    samples = sample_file.read(kept, made_of)[:count]
+    stop = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+    try:
+        _collect(sampler, samples, count, stop, lambda: sample_file.write(kept, made_of, samples))
+    finally:
+        if samples:
+            sample_file.write(kept, made_of, samples)
+    if len(samples) < FEWEST:
+        raise DreamCleanError(
+            f"only {len(samples)} samples in {minutes:g} minutes, and {FEWEST} are needed; "
+            "give it more, and the same command goes on where it was"
+        )
+    ratios = [level.ratio for level in sampler.levels]
+    rules = fit(samples, ratios)
+    write_atomically(target, rules.model_dump_json().encode())
+    kept.unlink(missing_ok=True)
+    return "; ".join(
+        filter(
+            None,
+            (
+                f"{target}: from {len(samples)} samples, levels by {sampler.metric_name}",
+                _how_good(samples, ratios),
+                f"{len(sampler.unusable)} files were too small or no pictures" if sampler.unusable else "",
+            ),
+        )
+    )
+
+
+def _collect(sampler: Sampler, samples: list[Sample], count: int, stop: float, save: Callable[[], None]) -> None:
+    """Add to ``samples`` until there are ``count`` or the clock says ``stop``, under a progress bar."""
+    saved = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task("samples", total=count, completed=len(samples))
+        while len(samples) < count and time.monotonic() < stop:
+            samples.append(sampler.sample(len(samples)))
+            bar.update(task, completed=len(samples), description=f"sample {len(samples)} of {count}")
+            if time.monotonic() - saved > _SAVED_EVERY:
+                save()
+                saved = time.monotonic()
+
+
+def _how_good(samples: Sequence[Sample], ratios: Sequence[float]) -> str:
+    """What rules fitted to three quarters of the samples say of the last quarter."""
+    if len(samples) < CHECKED:
+        return f"too few to check it (from {CHECKED} on it is)"
+    cut = len(samples) * 3 // 4
+    rules, rest = fit(samples[:cut], ratios), samples[cut:]
+    right = sum(_named(rules, sample) == sample.family for sample in rest) / len(rest)
+    white = [sample for sample in rest if sample.family == "white noise" and sample.std]
+    errors = sorted(abs(rules.noise_std(sample.signs) / sample.std - 1) for sample in white)
+    return (
+        f"of the last {len(rest)}, not fitted, {right:.0%} are named right, "
+        f"and half of the white noise is within {errors[len(errors) // 2]:.0%}"
+    )
+
+
+def _named(rules: Calibration, sample: Sample) -> str:
+    found = rules.probabilities(sample.signs)
+    return max(found, key=found.__getitem__)

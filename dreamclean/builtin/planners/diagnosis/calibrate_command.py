@@ -1,0 +1,40 @@
+"""``dreamclean calibrate``. Heavy imports wait inside, so that ``--help`` is quick."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def calibrate(
+    prior: Annotated[str, typer.Argument(metavar="PRIOR", help="The model, name:key=value,...")],
+    photos: Annotated[
+        Path, typer.Argument(metavar="PHOTOS", help="A folder of clean photographs, best ones that it never saw.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write; unsaid: where the prior looks for it.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=36, help="Damaged crops to learn from.")] = 1800,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so many, with the samples made.")] = None,
+    side: Annotated[
+        int | None, typer.Option(min=16, help="Of the crops in pixels; unsaid: 160, or the prior's own size if less.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a calibration that is there.")] = False,
+) -> None:
+    """Learn to diagnose pictures with a prior: which damage its answers show.
+
+    Photographs are damaged at random and the prior is asked about them. Stopped, the same command goes on where
+    it was.
+    """
+    from dreamclean.builtin.planners.diagnosis.calibrate import check_output, run
+    from dreamclean.cli.jobs import pictures_in
+    from dreamclean.contracts.errors import DreamCleanError
+    from dreamclean.restorer import Restorer
+
+    if not photos.is_dir():
+        raise DreamCleanError(f"there is no folder {photos}; give a folder of clean photographs")
+    files = pictures_in(photos)
+    restorer = Restorer(prior, device=device, strength="auto")
+    target = check_output(output, restorer.prior, overwrite)
+    print(run(restorer, files, target, samples, minutes, side), flush=True)

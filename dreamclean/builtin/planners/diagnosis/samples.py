@@ -1,0 +1,124 @@
+"""The samples of a calibration: photographs damaged at random, and what a prior answers to them."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dreamclean.builtin.planners.diagnosis.damage import damaged
+from dreamclean.builtin.planners.diagnosis.diagnose import RATIOS, Diagnosis, answers, read_signs, spaced_levels
+from dreamclean.builtin.planners.diagnosis.fit import Sample
+from dreamclean.builtin.planners.diagnosis.treatment import treatment
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.levels import Level
+from dreamclean.method.evaluator import Evaluator
+from dreamclean.pictures.picture import Picture
+from dreamclean.restorer import Restorer
+
+SIDE = 160
+"""Of the crops in pixels, unless the prior's native size is smaller."""
+CYCLE = (
+    ("white noise", False),
+    ("blocking", True),
+    ("clean", False),
+    ("white noise", False),
+    ("mixed", True),
+    ("low resolution", False),
+    ("white noise", False),
+    ("correlated noise", True),
+    ("white noise", False),
+    ("clean", False),
+    ("white noise", False),
+    ("blocking", False),
+    ("white noise", False),
+    ("low resolution", False),
+    ("white noise", False),
+    ("mixed", False),
+    ("white noise", False),
+    ("correlated noise", False),
+)
+"""Family of each sample in turn, and whether its best level is looked for, which takes nine times as long.
+
+White noise comes often because it is the one family with a rule for its strength.
+"""
+LPIPS_WEIGHT = 8.0
+"""dB that a unit of LPIPS is worth."""
+
+Metric = Callable[[Tensor, Tensor], float]
+
+
+class Sampler:
+    """Makes the samples, each by its number alone: which photograph, which crop, which damage."""
+
+    def __init__(self, restorer: Restorer, photos: Sequence[Path], side: int | None = None) -> None:
+        self.restorer, self.photos = restorer, photos
+        self.side = side or min(SIDE, restorer.prior.native_size or SIDE)
+        self.levels: list[Level] = spaced_levels(restorer.prior.schedule, RATIOS)
+        self.metric, self.metric_name = metric()
+        self.unusable: set[Path] = set()
+
+    @torch.no_grad()
+    def sample(self, number: int) -> Sample:
+        """The sample of this number. DreamCleanError where no photograph can be used."""
+        rng, generator = Random(number), torch.Generator().manual_seed(number)
+        family, learnt = CYCLE[number % len(CYCLE)]
+        # Photographs are often compressed themselves, and a restoration that takes out such damage would look
+        # worse than none: where blocking's level is learnt, of smaller copies only.
+        clean = crop(self._photo(rng), self.side, rng, sharp=learnt and family == "blocking")
+        picture, std = damaged(clean, family, rng, generator)
+        prior, picture = self.restorer.prior, picture.to(self.restorer.device)
+        found = read_signs(answers(picture, prior, self.levels, Evaluator(prior)))
+        worth = [self._worth(family, level, clean, picture) for level in self.levels] if learnt else []
+        return Sample(family, std, found, worth)
+
+    def _worth(self, family: str, level: Level, clean: Tensor, picture: Tensor) -> float:
+        """Of the family's treatment from ``level``."""
+        known = Diagnosis(family, None, {}, None, level.ratio, [], [], [], 0)
+        recipe = treatment(known, self.restorer.prior.schedule)
+        assert recipe is not None
+        return self.metric(self.restorer.with_recipe(recipe)(picture, seed=0).image.cpu(), clean)
+
+    def _photo(self, rng: Random) -> Tensor:
+        """The pixels of one that is large enough."""
+        for path in rng.sample(self.photos, len(self.photos)):
+            if path in self.unusable:
+                continue
+            try:
+                pixels = Picture.open(path).pixels
+            except DreamCleanError:
+                self.unusable.add(path)
+                continue
+            if min(pixels.shape[-2:]) >= self.side:
+                return pixels
+            self.unusable.add(path)
+        raise DreamCleanError(
+            f"none of the {len(self.photos)} pictures can be read and is {self.side} x {self.side} or larger; "
+            "give larger photographs, or a smaller --side"
+        )
+
+
+def crop(pixels: Tensor, side: int, rng: Random, sharp: bool) -> Tensor:
+    """A random crop, of the photograph or of a smaller, sharper copy."""
+    if sharp or rng.random() < 0.35:
+        scale = max(rng.uniform(0.55, 0.95), side / min(pixels.shape[-2:]))
+        size = [round(length * scale) for length in pixels.shape[-2:]]
+        pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+    top, left = (rng.randint(0, length - side) for length in pixels.shape[-2:])
+    return pixels[..., top : top + side, left : left + side].contiguous()
+
+
+def metric() -> tuple[Metric, str]:
+    """What a result is worth: PSNR - 8 LPIPS where the package that measures LPIPS is installed, else PSNR."""
+
+    def psnr(image: Tensor, clean: Tensor) -> float:
+        return float(-10 * (image - clean).square().mean().clamp(min=1e-10).log10())
+
+    if importlib.util.find_spec("dreamclean_bench") is None:
+        return psnr, "PSNR"
+    lpips = importlib.import_module("dreamclean_bench.metrics").lpips
+    return lambda image, clean: psnr(image, clean) - LPIPS_WEIGHT * lpips(image, clean), "PSNR and LPIPS"
