@@ -10,7 +10,7 @@ Nothing heavy is imported until it is used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
 from dreamclean.host.hookspecs import hookimpl
 from dreamclean.version import __version__
 
@@ -102,7 +102,7 @@ _WHERE = {
 }
 _MODULES = {name: f"dreamclean.{module}" for module, names in _WHERE.items() for name in names.split()}
 
-__all__ = ["DreamCleanError", "__version__", "hookimpl", *sorted(_MODULES)]  # noqa: PLE0604
+__all__ = ["DreamCleanError", "DreamCleanWarning", "__version__", "hookimpl", *sorted(_MODULES)]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

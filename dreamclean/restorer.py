@@ -15,8 +15,11 @@ from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose_i
 from dreamclean.builtin.priors.tiled import Tiled, tiled
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.listing import there_are
 from dreamclean.contracts.operator import Operator
+from dreamclean.contracts.warn import warn
 from dreamclean.host.host import Host, host
+from dreamclean.method import doubts
 from dreamclean.method.device import pick_device, pick_dtype
 from dreamclean.method.finite import NotFinite, finite
 from dreamclean.method.given import check_shape, check_values
@@ -59,6 +62,10 @@ class Restorer:
 
     Raises:
         DreamCleanError: for any setting that cannot be.
+
+    Warns:
+        DreamCleanWarning: of a preset far from what the prior recommends, of a result that leaves [0, 1] badly or
+            does not agree with the measurement.
     """
 
     def __init__(
@@ -101,11 +108,14 @@ class Restorer:
         elif noise is not None:
             raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
         if preset is not None and preset not in PRESETS:
-            raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
+            raise DreamCleanError(f"there is no preset '{preset}'; {there_are(PRESETS)}")
+        unsaid = said.strength is None
         self._said = said = filled(said, preset, self.prior, known)
         self.initializer, self.corrector, self.sampler = map(component, KINDS[2:])
         auto = said.strength == "auto"
         self.levels = [] if auto else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
+        if preset and unsaid and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, known)):
+            warn(doubt)
         self._any_size = self.prior if said.tile == 0 else tiled(self.prior, said.tile)
         self.device = pick_device(device)
         self.dtype = pick_dtype(said.dtype, self.device)
@@ -210,7 +220,10 @@ class Restorer:
             )
         except NotFinite as error:
             raise DreamCleanError(f"step {done} of {len(self.levels) - 1}: {error}") from error
-        image = finite(self.prior.decode(x), *_CODER).clamp(0, 1)
+        decoded = finite(self.prior.decode(x), *_CODER)
+        image = decoded.clamp(0, 1)
+        if doubt := doubts.of_values(decoded, operator) or doubts.of_agreement(image, operator, y):
+            warn(doubt)
         seconds = time.perf_counter() - began
         recipe = self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile})
         return Restoration(image, estimate.nfe, seconds, estimate.seconds, recipe, steps)

@@ -7,9 +7,10 @@ form (``{name = "vps", gamma = 0.05}``) and the JSON schema.
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.fraction import number
 
 
 class Component(BaseModel):
@@ -21,6 +22,13 @@ class Component(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
     name: ClassVar[str] = ""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _fraction(cls, value: Any, info: ValidationInfo) -> Any:
+        """A setting that is one number may be written as 25/255."""
+        alone = cls.model_fields[info.field_name or ""].annotation in (float, float | None)
+        return number(value) if alone and isinstance(value, str) and "/" in value else value
 
     @classmethod
     def summary(cls) -> str:

@@ -1,4 +1,9 @@
-"""Pictures in and out: any mode in, the same size, alpha, orientation and colour profile out."""
+"""Pictures in and out: any mode in, the same size, alpha, orientation and colour profile out.
+
+torch is imported when a picture is read: a command that finds nothing left to do needs none.
+"""
+
+from __future__ import annotations
 
 import io
 import os
@@ -9,13 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
-from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 RECIPE_KEY = "dreamclean"
 
@@ -32,19 +39,21 @@ class Picture:
     exif: bytes | None = None
 
     @classmethod
-    def of(cls, image: Path | str | Image.Image) -> "Picture":
+    def of(cls, image: Path | str | Image.Image) -> Picture:
         """A picture file, or a PIL image."""
         return cls.from_pil(image) if isinstance(image, Image.Image) else cls.open(image)
 
     @classmethod
-    def open(cls, path: Path | str) -> "Picture":
+    def open(cls, path: Path | str) -> Picture:
         """Read a picture file, upright. DreamCleanError if it is none, is truncated, or is a decompression bomb."""
         with _loaded(path) as image:
             return cls.from_pil(image)
 
     @classmethod
-    def from_pil(cls, image: Image.Image) -> "Picture":
+    def from_pil(cls, image: Image.Image) -> Picture:
         """Any PIL image: grey, palette, alpha, CMYK and 16-bit modes; EXIF orientation is applied."""
+        import torch
+
         profile = image.info.get("icc_profile")
         exif = _exif(image)
         image = ImageOps.exif_transpose(image)
