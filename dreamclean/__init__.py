@@ -10,7 +10,7 @@ Nothing heavy is imported until it is used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dreamclean.contracts.errors import ComponentError, DreamCleanError, InvalidSetting
+from dreamclean.contracts.errors import ComponentError, DreamCleanError, DreamCleanWarning, InvalidSetting
 from dreamclean.host.hookspecs import hookimpl
 from dreamclean.version import __version__
 
@@ -120,7 +120,15 @@ _WHERE = {
 }
 _MODULES = {name: f"dreamclean.{module}" for module, names in _WHERE.items() for name in names.split()}
 
-__all__ = ["ComponentError", "DreamCleanError", "InvalidSetting", "__version__", "hookimpl", *sorted(_MODULES)]  # noqa: PLE0604
+__all__ = [
+    "ComponentError",
+    "DreamCleanError",
+    "DreamCleanWarning",
+    "InvalidSetting",
+    "__version__",
+    "hookimpl",
+    *sorted(_MODULES),
+]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

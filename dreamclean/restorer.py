@@ -16,9 +16,12 @@ from dreamclean.builtin.priors.tiled import Tiled, tiled
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.guidance import Guidance
+from dreamclean.contracts.listing import there_are
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.step import Step
+from dreamclean.contracts.warn import warn
 from dreamclean.host.host import Host, host
+from dreamclean.method import doubts
 from dreamclean.method.arrays import check_array, pixels_of, restore_array
 from dreamclean.method.blame import blame
 from dreamclean.method.checks import checked
@@ -69,6 +72,10 @@ class Restorer:
 
     Raises:
         DreamCleanError: for any setting that cannot be.
+
+    Warns:
+        DreamCleanWarning: of a preset far from what the prior recommends, of a result that leaves [0, 1] badly or
+            does not agree with the measurement.
     """
 
     @blame()
@@ -117,7 +124,8 @@ class Restorer:
         elif noise is not None:
             raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
         if preset is not None and preset not in PRESETS:
-            raise DreamCleanError(f"there is no preset '{preset}'; there are {', '.join(PRESETS)}")
+            raise DreamCleanError(f"there is no preset '{preset}'; {there_are(PRESETS)}")
+        unsaid = said.strength is None
         self._said = said = filled(said, preset, self.prior, known)
         self.guidance: Guidance | None = component("guidance")
         if self.guidance and not known:
@@ -127,6 +135,8 @@ class Restorer:
         self.initializer, self.corrector, self.sampler = map(component, KINDS[3:])
         auto = said.strength == "auto"
         self.levels = [] if auto else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
+        if preset and unsaid and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, known)):
+            warn(doubt)
         self._any_size = self.prior if said.tile == 0 else tiled(self.prior, said.tile)
         self.device = pick_device(device)
         self.dtype = pick_dtype(said.dtype, self.device)
@@ -279,7 +289,10 @@ class Restorer:
                 listen(Step(index, total, latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
         except NotFinite as error:
             raise DreamCleanError(f"step {done} of {total}: {error}") from error
-        image = finite(self.prior.decode(latent.x), *_CODER).clamp(0, 1)
+        decoded = finite(self.prior.decode(latent.x), *_CODER)
+        image = decoded.clamp(0, 1)
+        if doubt := doubts.of_values(decoded, operator) or doubts.of_agreement(image, operator, y):
+            warn(doubt)
         seconds = time.perf_counter() - began
         recipe = self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile})
         return Restoration(image, evaluator.nfe, seconds, evaluator.seconds, recipe, steps)

@@ -1,7 +1,12 @@
 """What the tests share: a tiny network and a picture."""
 
 import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +16,45 @@ from PIL import Image
 from dreamclean import DDPMSchedule
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.builtin.planners.diagnosis.diagnose import RATIOS
+from dreamclean.cli.main import main
+
+
+class Outcome(NamedTuple):
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """Runs a command in this process."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["dreamclean", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return Outcome(int(stop.value.code or 0), *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with ``a.png``, ``b.png`` and ``folder/c.png``, 16 x 16."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("folder")
+    for seed, name in enumerate(("a", "b", "folder/c")):
+        small = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((16, 16), Image.Resampling.BICUBIC).save(f"{name}.png")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -132,7 +132,7 @@ def says_no(outcome: Outcome, message: str) -> None:
     [
         ("frobnicate", "No such command 'frobnicate'"),
         ("restore", "Missing argument 'IN'"),
-        ("restore in.png more.png", "extra argument"),
+        ("restore in.png more.png", "there is no file more.png"),
         ("restore in.png --frobnicate", "No such option: --frobnicate"),
         ("restore in.png --steps 0", "greater than or equal to 1"),
         ("restore in.png --steps many", "valid integer"),
@@ -167,7 +167,7 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore nothing -o out", "there is no file nothing"),
         ("restore in.png --recipe nothing.toml", "no recipe could be read from nothing.toml"),
         ("restore in.png --recipe in.png", "no recipe could be read from in.png: it carries none"),
-        ("restore in.png --preset papre", "there is no preset 'papre'; there are paper"),
+        ("restore in.png --preset papre", "there is no preset 'papre'; there is paper"),
         ("restore in.png --device abacus", "device 'abacus' cannot be used"),
         ("restore in.png --dtype float3", "there is no precision 'float3'; there are auto, float32"),
         ("restore in.png --dtype int32", "there is no precision 'int32'"),
@@ -186,7 +186,8 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("degrade in.png --operator downsample:factor=40", "could not be written"),
         ("degrade in.png --noise loud", "'loud' is no noise"),
         (f"degrade in.png --noise 0.1 --seed {2**63}", f"less than or equal to {2**63 - 1}"),
-        ("describe vps", "'vps' has no kind; write KIND/NAME such as corrector/vps"),
+        ("describe vsp", "there is no component 'vsp'; did you mean 'vps'?"),
+        ("describe zzzz", "there is no component 'zzzz'; 'dreamclean plugins' lists them"),
         ("describe corrector/vsp", "did you mean 'vps'?"),
         ("describe sampling/ddim", "there is no kind 'sampling'; there are prior, initializer, corrector"),
     ],
@@ -296,7 +297,10 @@ def test_json_is_one_object_for_each_picture(
     assert [line["input"] for line in lines] == [str(Path("folder", f"{seed}.png")) for seed in (1, 2)]
     assert [line["output"] for line in lines] == [str(Path("out", f"{seed}.png")) for seed in (1, 2)]
     for line in lines:
-        assert set(line) == {"input", "output", "nfe", "seconds", "prior_seconds", "seed", "diagnosis", "recipe"}
+        assert set(line) == {
+            *("input", "output", "status", "nfe", "seconds", "prior_seconds", "seed", "diagnosis", "recipe")
+        }
+        assert line["status"] == "done"
         assert line["diagnosis"] is None  # the strength was given
         assert (line["nfe"], line["seed"], line["recipe"]["seed"]) == (nfe, 5, 5)
         assert 0 < line["prior_seconds"] <= line["seconds"]

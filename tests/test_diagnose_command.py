@@ -15,7 +15,9 @@ from dreamclean import DreamCleanError, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 from dreamclean.builtin.planners.diagnosis.command import words
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+from dreamclean.cli.jobs import said
 from dreamclean.cli.main import main
+from dreamclean.host.host import host
 from dreamclean.pictures.picture import embedded_recipe
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -76,7 +78,7 @@ def test_diagnose_a_folder(cli: Cli, prior: str) -> None:
     status, out, err = cli("diagnose", "in", "--prior", prior, "--json")
     assert (status, err) == (0, "")
     clean, noisy = map(json.loads, out.splitlines())
-    assert set(clean) == {"input", *Diagnosis.__dataclass_fields__}
+    assert set(clean) == {"input", "status", *Diagnosis.__dataclass_fields__}
     assert (clean["input"], clean["family"], clean["ratio"], clean["nfe"]) == ("in/clean.png", "unknown", None, 6)
     assert (noisy["family"], len(noisy["ratios"]), len(noisy["rms"])) == ("white noise", 6, 6)
 
@@ -87,6 +89,9 @@ def test_one_bad_file_of_a_folder_does_not_stop_the_others(cli: Cli, prior: str)
     assert status == 2
     assert [line.split(":")[0] for line in out.splitlines()] == ["in/clean.png", "in/noisy.png"]
     assert len(err.splitlines()) == 1 and "in/broken.png" in err
+    lines = [json.loads(line) for line in cli("diagnose", "in", "--prior", prior, "--json")[1].splitlines()]
+    assert [line["status"] for line in lines] == ["failed", "done", "done"]
+    assert lines[0]["input"] == "in/broken.png" and "cannot be read as a picture" in lines[0]["error"]
 
 
 def test_words() -> None:
@@ -95,7 +100,8 @@ def test_words() -> None:
     assert words(replace(sure, loudest=0.3)).endswith("255, uneven; start at snr:0.2, its loudest parts at snr:0.3")
     assert (
         words(Diagnosis("low resolution", None, {}, None, None, [], [], [], 6))
-        == "low resolution, better left as it is"
+        == "low resolution or blur, better left as it is: "
+        "to restore it say what happened, e.g. --operator blur:shape=gaussian,std=1.5 --noise 0.01"
     )
 
 
@@ -173,6 +179,18 @@ def test_restore_says_what_was_found(cli: Cli, prior: str, exact: Calibration) -
     assert [line["diagnosis"]["family"] for line in lines] == ["clean", "white noise"]
     assert [line["nfe"] for line in lines] == [6, 14]
     assert [line["recipe"]["strength"] == "auto" for line in lines] == [True, False]
+
+
+def test_a_blurred_picture_is_left_alone_and_the_way_out_is_named() -> None:
+    found = {"family": "low resolution", "ratio": None}
+    line = said({"diagnosis": found, "nfe": 6, "seconds": 1.0})
+    assert line.startswith("low resolution or blur, left as it is: to restore it say what happened, e.g. --operator ")
+    assert line.endswith(" --noise 0.01; 6 evaluations, 1.0 s")
+    example = line.partition("--operator ")[2].partition(" ")[0]
+    assert host().make("operator", example).std == (1.5,)  # the example can be typed as it stands
+    assert said({"diagnosis": {**found, "family": "clean"}, "nfe": 6, "seconds": 1.0}).startswith(
+        "clean, left as it is; "
+    )
 
 
 def test_detail_on_the_command_line(cli: Cli, prior: str) -> None:

@@ -72,6 +72,19 @@ def main(folder: Path) -> None:
         cases.append((name, shown, result.image, before, after))
     save(sheet(photo, cases), folder / "sheet.png")
     print(f"pictures are in {folder}/, side by side in {folder}/sheet.png")
+    print(what_next())
+
+
+def what_next() -> str:
+    """What to type next, with the command where it is."""
+    command = Path(sys.executable).with_name("dreamclean")
+    if command.is_relative_to(Path.cwd()):
+        command = command.relative_to(Path.cwd())
+    lines = ["", "now a picture of your own:", f"    {command} restore PICTURE.jpg"]
+    if command.with_name("activate").exists():
+        lines += ["or, once in each shell,", f"    source {command.with_name('activate')}", "and then"]
+        lines += ["    dreamclean restore PICTURE.jpg"]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

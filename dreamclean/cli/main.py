@@ -4,6 +4,7 @@ import io
 import json
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,16 @@ from typer.core import TyperGroup
 from dreamclean.builtin.planners.diagnosis.calibrate_command import calibrate
 from dreamclean.builtin.planners.diagnosis.command import diagnose
 from dreamclean.cli.debug import debug, told
-from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
+from dreamclean.contracts.warn import show
 from dreamclean.version import __version__
 
 if TYPE_CHECKING:
     from dreamclean.cli.jobs import Job
+
+
+STYLE: dict[str, Any] = {"rich_markup_mode": None, "context_settings": {"help_option_names": ["-h", "--help"]}}
+"""How help looks, of the built-in commands and of the plugins'."""
 
 
 class _Commands(TyperGroup):
@@ -29,10 +35,11 @@ class _Commands(TyperGroup):
         if not self._with_plugins:
             from dreamclean.host.host import host
 
-            extra = typer.Typer()
+            extra = typer.Typer(**STYLE)
             host().add_commands(extra)
             if extra.registered_commands or extra.registered_groups:
-                self.commands = {**typer.main.get_group(extra).commands, **self.commands}
+                theirs = typer.main.get_group(extra).commands
+                self.commands.update({name: theirs[name] for name in theirs if name not in self.commands})
             self._with_plugins = True
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -45,15 +52,21 @@ class _Commands(TyperGroup):
         return super().get_command(ctx, cmd_name)
 
 
-app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=_Commands, **STYLE)
 
-Input = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where the result goes; for a folder, a folder.")]
+Inputs = Annotated[list[Path], typer.Argument(metavar="IN", help="Pictures, folders of pictures; -: standard input.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Where the result goes; for several, a folder; -: a PNG to standard output."),
+]
 OperatorOption = Annotated[
     str | None, typer.Option("--operator", help="The known degradation, e.g. downsample:factor=4.")
 ]
 NoiseOption = Annotated[
-    str | None, typer.Option("--noise", help="Measurement noise: standard deviation on [0, 1], or poisson:RATE.")
+    str | None,
+    typer.Option(
+        "--noise", help="Measurement noise: standard deviation on [0, 1], e.g. 0.1 or 25/255, or poisson:RATE."
+    ),
 ]
 MaxMegapixels = Annotated[
     float | None, typer.Option(help="Refuse larger pictures, in millions of pixels; unless said, what memory carries.")
@@ -84,7 +97,7 @@ app.command()(calibrate)
 
 @app.command()
 def restore(
-    source: Input,
+    sources: Inputs,
     output: Output = None,
     prior: Annotated[str | None, typer.Option(help="The model of clean images, name:key=value,...")] = None,
     initializer: Annotated[str | None, typer.Option(help="The way to the top noise level.")] = None,
@@ -114,15 +127,21 @@ def restore(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Restore a picture, or every picture of a folder.
+    """Restore pictures, or every picture of a folder.
 
     What is not said comes from the recipe, then the preset, then the prior's own recommendation. Where nothing
     is said at all, each picture is diagnosed, treated as it needs, and left as it is where it needs nothing.
+    Blur and low resolution are left as they are: say what happened, with --operator, to have them restored.
     """
     from dreamclean.cli.jobs import plan, restored, run, said
+    from dreamclean.cli.streams import check_streams
+
+    check_streams(sources, output, as_json)
+    jobs, done = plan(sources, output, "restored", overwrite)
+    if not jobs:
+        raise typer.Exit(0 if run(jobs, done, lambda job: {}, as_json, said) else 2)
     from dreamclean.restorer import Restorer
 
-    jobs, done = plan(source, output, "restored", overwrite)
     restorer = Restorer(
         prior,
         operator=operator,
@@ -150,7 +169,7 @@ def restore(
 
 @app.command()
 def degrade(
-    source: Input,
+    sources: Inputs,
     output: Output = None,
     operator: OperatorOption = None,
     noise: NoiseOption = None,
@@ -160,9 +179,15 @@ def degrade(
     as_json: AsJson = False,
 ) -> None:
     """Make a degraded picture, to try things on."""
+    from dreamclean.cli.jobs import plan, run
+    from dreamclean.cli.streams import check_streams, reading, writing
+
+    check_streams(sources, output, as_json)
+    jobs, done = plan(sources, output, "degraded", overwrite)
+    if not jobs:
+        raise typer.Exit(0 if run(jobs, done, lambda job: {}, as_json, lambda r: "") else 2)
     import torch
 
-    from dreamclean.cli.jobs import plan, run
     from dreamclean.host.host import host
     from dreamclean.pictures.picture import Picture, save
     from dreamclean.recipe.noise import with_noise
@@ -170,12 +195,12 @@ def degrade(
     degradation = with_noise(host().make("operator", operator or "identity"), noise)
     if not degradation.viewable:
         raise DreamCleanError(f"a measurement of {degradation.name} is no picture; make it from Python")
-    jobs, done = plan(source, output, "degraded", overwrite)
 
     def one(job: "Job") -> dict[str, Any]:
-        picture = Picture.open(job.source, max_megapixels)
-        measured = degradation.measure(picture.pixels, torch.Generator().manual_seed(seed))
-        save(picture.with_pixels(measured), job.target)
+        with reading(job.source) as source, writing(job.target) as target:
+            picture = Picture.open(source, max_megapixels)
+            measured = degradation.measure(picture.pixels, torch.Generator().manual_seed(seed))
+            save(picture.with_pixels(measured), target)
         return {"operator": degradation.spec(), "seed": seed}
 
     raise typer.Exit(0 if run(jobs, done, one, as_json, lambda r: degradation.name) else 2)
@@ -201,17 +226,14 @@ def plugins(as_json: AsJson = False) -> None:
 
 @app.command()
 def describe(
-    component: Annotated[str, typer.Argument(metavar="KIND/NAME", help="For example corrector/vps.")],
+    component: Annotated[str, typer.Argument(metavar="[KIND/]NAME", help="For example corrector/vps, or vps.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON schema of the settings.")] = False,
 ) -> None:
     """Describe a component and its settings: types, bounds, defaults and units."""
-    from dreamclean.host.describe import describe_text
+    from dreamclean.host.describe import describe_text, find
     from dreamclean.host.host import host
 
-    kind, slash, name = component.partition("/")
-    if not slash:
-        raise DreamCleanError(f"'{component}' has no kind; write KIND/NAME such as corrector/vps")
-    entry = host().find(kind, name)
+    entry = find(host(), component)
     print(json.dumps(entry.component.model_json_schema()) if as_json else describe_text(entry))
 
 
@@ -231,11 +253,20 @@ def _terminate(*_: object) -> None:
 
 def main() -> None:
     """Run the command line: one line and status 2 for bad input, nothing half written when stopped."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DreamCleanWarning)
+        warnings.showwarning = show
+        status = _run()
+    sys.exit(status)
+
+
+def _run() -> int:
+    """The exit status of the command."""
     signal.signal(signal.SIGTERM, _terminate)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
     try:
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], prog_name="dreamclean", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except _Terminated:
@@ -250,4 +281,4 @@ def main() -> None:
         status = 2
     if status in (130, 143):
         print("stopped; the same command goes on where it was", file=sys.stderr)
-    sys.exit(status or 0)
+    return int(status or 0)

@@ -8,10 +8,11 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError, InvalidSetting
+from dreamclean.contracts.fraction import number
 
 
 class Component(BaseModel):
@@ -49,6 +50,13 @@ class Component(BaseModel):
         private, attributes = state["__pydantic_private__"], type(self).__private_attributes__
         unloaded = {name: attributes[name].get_default() for name in self.reloadable()}
         return {**state, "__pydantic_private__": private and {**private, **unloaded}}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _fraction(cls, value: Any, info: ValidationInfo) -> Any:
+        """A setting that is one number may be written as 25/255."""
+        alone = cls.model_fields[info.field_name or ""].annotation in (float, float | None)
+        return number(value) if alone and isinstance(value, str) and "/" in value else value
 
     @classmethod
     def summary(cls) -> str:

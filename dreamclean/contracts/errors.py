@@ -1,4 +1,4 @@
-"""The exceptions that people see: a line that says what is wrong and what to do."""
+"""What people see when something is wrong: a line that says what it is and what to do."""
 
 
 class DreamCleanError(Exception):
@@ -11,3 +11,7 @@ class InvalidSetting(DreamCleanError, ValueError):
 
 class ComponentError(DreamCleanError):
     """A component's code failed. The message names the component; ``__cause__`` is the error itself."""
+
+
+class DreamCleanWarning(UserWarning):
+    """A result or a setting that is probably not what was meant. One line, ``warning: ...`` on the command line."""

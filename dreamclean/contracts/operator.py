@@ -10,12 +10,19 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from dreamclean.contracts.component import Component
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.least_squares import least_squares
+
+
+def check_noise(noise: float) -> float:
+    """The standard deviation of a picture's noise as it is; ValueError for one that is not on the [0, 1] scale."""
+    if noise > 1:
+        raise ValueError(f"noise is on the [0, 1] scale; did you mean {noise:g}/255?")
+    return noise
 
 
 class Operator(Component):
@@ -35,6 +42,11 @@ class Operator(Component):
     poisson: float = Field(
         default=0.0, ge=0, description="Rate of Poisson noise: y = P(255 rate Ax) / (255 rate); 0: none"
     )
+
+    @field_validator("noise")
+    @classmethod
+    def _noise(cls, noise: float) -> float:
+        return check_noise(noise) if cls.viewable else noise
 
     @abstractmethod
     def degrade(self, x: Tensor) -> Tensor:

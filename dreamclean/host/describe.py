@@ -1,11 +1,30 @@
 """A component's settings, for people: used by ``dreamclean describe`` and the component reference."""
 
+import difflib
 import inspect
 from typing import Any, NamedTuple
 
 from pydantic.fields import FieldInfo
 
-from dreamclean.host.host import Entry
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.host.host import Entry, Host
+
+
+def find(host: Host, text: str) -> Entry:
+    """The component that ``kind/name`` says, or ``name`` alone where only one kind has it; else DreamCleanError."""
+    kind, slash, name = text.partition("/")
+    if slash:
+        return host.find(kind, name)
+    kinds = sorted({entry.kind for entry in host.collect() if entry.name == text})
+    if len(kinds) == 1:
+        return host.find(kinds[0], text)
+    if kinds:
+        raise DreamCleanError(
+            f"several kinds have a '{text}'; choose {' or '.join(f'{kind}/{text}' for kind in kinds)}"
+        )
+    near = difflib.get_close_matches(text, [entry.name for entry in host.collect()], n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else "'dreamclean plugins' lists them"
+    raise DreamCleanError(f"there is no component '{text}'; {hint}")
 
 
 class Setting(NamedTuple):

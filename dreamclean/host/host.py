@@ -18,6 +18,7 @@ from dreamclean.builtin import plugin as builtins
 from dreamclean.cli.debug import show
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.listing import there_are
 from dreamclean.host import hookspecs
 from dreamclean.host.discovery import Plugin, canonical, discover
 from dreamclean.version import __version__
@@ -181,7 +182,7 @@ class Host:
     def base(self, kind: str) -> Any:
         """The base class of a kind of component; DreamCleanError for an unknown kind."""
         if kind not in self.kinds:
-            raise DreamCleanError(f"there is no kind '{kind}'; there are {', '.join(self.kinds)}")
+            raise DreamCleanError(f"there is no kind '{kind}'; {there_are(self.kinds)}")
         module, _, name = self.kinds[kind].base.partition(":")
         return getattr(importlib.import_module(module), name)
 
@@ -201,7 +202,7 @@ class Host:
     def _hint(self, kind: str, name: str) -> str:
         known = sorted({e.name for e in self.collect() if e.kind == kind})
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(known)}"
+        hint = f"; did you mean '{near[0]}'?" if near else f"; {there_are(known)}"
         return hint + self._failed()
 
     def _failed(self) -> str:

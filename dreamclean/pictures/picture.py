@@ -1,4 +1,9 @@
-"""Pictures in and out: any mode in, the same size, alpha, orientation and colour profile out."""
+"""Pictures in and out: any mode in, the same size, alpha, orientation and colour profile out.
+
+torch is imported when a picture is read: a command that finds nothing left to do needs none.
+"""
+
+from __future__ import annotations
 
 import io
 import logging
@@ -7,14 +12,16 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
-from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.decoding import check_opens, decoded, formats
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 RECIPE_KEY = "dreamclean"
 _log = logging.getLogger(__name__)
@@ -34,12 +41,12 @@ class Picture:
     exif: bytes | None = None
 
     @classmethod
-    def of(cls, image: Path | str | Image.Image, max_megapixels: float | None = None) -> "Picture":
+    def of(cls, image: Path | str | Image.Image, max_megapixels: float | None = None) -> Picture:
         """A picture file, of at most ``max_megapixels``, or a PIL image."""
         return cls.from_pil(image) if isinstance(image, Image.Image) else cls.open(image, max_megapixels)
 
     @classmethod
-    def open(cls, path: Path | str, max_megapixels: float | None = None) -> "Picture":
+    def open(cls, path: Path | str, max_megapixels: float | None = None) -> Picture:
         """Read a picture file, upright; of several pictures the first.
 
         DreamCleanError if it is none, is truncated, or unpacks to more than ``max_megapixels`` (None: what this
@@ -49,8 +56,10 @@ class Picture:
             return cls.from_pil(image)
 
     @classmethod
-    def from_pil(cls, image: Image.Image) -> "Picture":
+    def from_pil(cls, image: Image.Image) -> Picture:
         """Any PIL image: grey, palette, alpha, CMYK and 16-bit modes; EXIF orientation is applied."""
+        import torch
+
         profile = image.info.get("icc_profile")
         exif = _exif(image)
         image = _upright(image)
@@ -102,6 +111,8 @@ class Picture:
 
 def _pixels(image: Image.Image) -> Tensor:
     """An RGB image as (1, 3, H, W) in [0, 1]; a flat one takes no memory."""
+    import torch
+
     extrema = image.getextrema()
     if all(low == high for low, high in extrema):  # type: ignore[misc]
         colour = torch.tensor([low for low, _ in extrema]).float() / 255  # type: ignore[misc]

@@ -2,14 +2,15 @@
 
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.operator import Operator
+from dreamclean.contracts.fraction import number
+from dreamclean.contracts.operator import Operator, check_noise
 
 
 def parse_noise(noise: float | str) -> dict[str, float]:
-    """An operator's noise settings from ``0.05``, ``"gaussian:0.05"`` or ``"poisson:RATE"``."""
-    kind, _, number = str(noise).rpartition(":")
+    """An operator's noise settings from ``0.05``, ``"25/255"``, ``"gaussian:0.05"`` or ``"poisson:RATE"``."""
+    kind, _, text = str(noise).rpartition(":")
     try:
-        value = float(number)
+        value = number(text)
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf") or kind not in ("", "gaussian", "poisson"):
@@ -20,5 +21,16 @@ def parse_noise(noise: float | str) -> dict[str, float]:
 
 
 def with_noise(operator: Operator, noise: float | str | None) -> Operator:
-    """``operator`` with the measurement noise that ``noise`` says; None: its own."""
-    return operator if noise is None else operator.model_copy(update=parse_noise(noise))
+    """``operator`` with the measurement noise that ``noise`` says; None: its own.
+
+    DreamCleanError for noise that cannot be, such as 25 where 25/255 is meant.
+    """
+    if noise is None:
+        return operator
+    settings = parse_noise(noise)
+    if operator.viewable:
+        try:
+            check_noise(settings.get("noise", 0.0))
+        except ValueError as error:
+            raise DreamCleanError(str(error)) from None
+    return operator.model_copy(update=settings)

@@ -31,6 +31,10 @@ class Inpaint(LinearOperator):
     def degrade(self, x: Tensor) -> Tensor:
         return x * self.known(*x.shape[2:]).to(x)
 
+    def from_picture(self, pixels: Tensor) -> Tensor:
+        """The picture under the mask: in a file lost pixels may show anything."""
+        return self.degrade(pixels)
+
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         known = self.known(*v.shape[2:]).to(v)
         return known * v / (gain + variance)

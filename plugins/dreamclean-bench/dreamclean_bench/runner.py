@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,12 +17,14 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean import DreamCleanError, Picture, Prior, __version__
+from dreamclean.contracts.warn import warn
 from dreamclean.host.host import host
 from dreamclean.method.device import pick_device, pick_dtype
 from dreamclean.pictures.picture import is_picture
 from dreamclean_bench.memory import peak_memory, reset_peak_memory
 from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.metrics import metrics
+from dreamclean_bench.sizes import large_enough, refuse
 from dreamclean_bench.store import Cell, Row, Store
 from dreamclean_bench.tasks import Task, find_task, settled, shown
 
@@ -77,11 +79,18 @@ def plan(
     limit: int | None = None,
     keep: int = 2,
 ) -> list[Work]:
-    """The cells of a run, image by image. ``pairs``: by task, a folder with ``input`` and ``target``."""
+    """The cells of a run, image by image. ``pairs``: by task, a folder with ``input`` and ``target``.
+
+    Pictures smaller than a task's crop are left out with a warning; DreamCleanError if no task has any other.
+    """
     methods = list(methods)
-    result = []
+    result, small = [], {}
+    usable = cache(large_enough)  # of many tasks on the same pictures one warning
     for task in tasks:
-        clean = images if task.operator is not None else pictures_of(pairs[task.name] / "target")
+        given = images if task.operator is not None else pictures_of(pairs[task.name] / "target")
+        clean = usable(tuple(given), size or task.size)
+        if not clean:
+            small[task.name] = given, size or task.size
         for number, path in enumerate(clean[:limit]):
             degraded = _partner(pairs[task.name] / "input", path) if task.operator is None else None
             spec = json.dumps(task.operator.spec()) if task.operator is not None else _digest(degraded or path)
@@ -91,6 +100,10 @@ def plan(
                     path.name, _digest(path), task.name, spec, spec_text(method), label, size or task.size, seed
                 )
                 result.append((number, Work(cell, path, degraded, keep=number < keep)))
+    if small and not result:
+        refuse(*next(iter(small.values())))
+    if small:
+        warn(f"left out, as no picture is as large as these tasks' crop: {', '.join(small)}; --size makes it smaller")
     return [work for _, work in sorted(result, key=lambda item: item[0])]
 
 

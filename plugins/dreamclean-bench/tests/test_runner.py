@@ -19,7 +19,7 @@ from dreamclean_bench.tasks import find_task
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import DreamCleanError
+from dreamclean import DreamCleanError, DreamCleanWarning
 from dreamclean.host.host import Host
 
 
@@ -127,6 +127,37 @@ def test_a_picture_that_is_too_small_says_so(bench_host: Host, photos: Path, mix
     assert outcome.row.note == "0.png is 64 x 48, smaller than 64; choose a smaller --size"
 
 
+def test_pictures_smaller_than_the_crop_are_left_out_with_one_warning(
+    bench_host: Host, photos: Path, mixture: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    Image.open(photos / "0.png").resize((40, 30)).save(photos / "0.png")
+    prior, methods = bench_host.make("prior", mixture), [bench_host.make("method", "input")]
+    tasks = [find_task("denoise"), find_task("colorize")]
+    work = plan(tasks, methods, pictures_of(photos), {}, prior, size=32, limit=1)
+    assert [(item.cell.image, item.cell.task) for item in work] == [("1.png", "denoise"), ("1.png", "colorize")]
+    assert [str(w.message) for w in recwarn if w.category is DreamCleanWarning] == [
+        "1 of 3 pictures left out, smaller than 32 x 32; --size 30 takes them all"
+    ]
+
+
+def test_a_task_with_a_larger_crop_is_left_out(bench_host: Host, photos: Path, mixture: str) -> None:
+    Image.new("RGB", (256, 300)).save(photos / "3.png")
+    prior, methods = bench_host.make("prior", mixture), [bench_host.make("method", "input")]
+    with pytest.warns(DreamCleanWarning, match="as large as these tasks' crop: sr32-noisy; "):
+        work = plan([find_task("denoise"), find_task("sr32-noisy")], methods, pictures_of(photos), {}, prior)
+    assert {(item.cell.task, item.cell.image) for item in work} == {("denoise", "3.png")}
+
+
+def test_pictures_that_are_all_too_small_get_an_answer_and_no_results(
+    photos: Path, mixture: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "small.sqlite"
+    options = ["quick", "--images", str(photos), "--prior", mixture, "--store", str(store)]
+    with pytest.raises(DreamCleanError, match="is as large as 128 x 128; choose --size 48 or less"):
+        command("run", *options)
+    assert not store.exists()
+
+
 def test_a_refused_task_says_why(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
     run(planned(bench_host, photos, mixture, ["ddrm"], task="jpeg-cascade", limit=1), store, Setting(mixture))
     row = store.rows()[0]
@@ -149,7 +180,7 @@ def test_pairs(bench_host: Host, photos: Path, mixture: str, store: Store, tmp_p
     assert ddrm.status == "refused"
     (tmp_path / "pairs/input/a.jpg").unlink()
     with pytest.raises(DreamCleanError, match="there is no a in"):
-        plan([find_task("rain")], methods, [], {"rain": tmp_path / "pairs"}, prior)
+        plan([find_task("rain")], methods, [], {"rain": tmp_path / "pairs"}, prior, size=32)
 
 
 def test_another_picture_of_that_name_is_another_cell(bench_host: Host, photos: Path, mixture: str) -> None:

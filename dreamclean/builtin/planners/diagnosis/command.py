@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dreamclean.builtin.planners.diagnosis.advice import named, way_out
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def diagnose(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="IN", help="Pictures, folders of pictures; -: standard input.")
+    ],
     prior: Annotated[str | None, typer.Option(help="The model of clean images, name:key=value,...")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg file.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
@@ -27,24 +30,30 @@ def diagnose(
     """Say what damage a picture has, and where its restoration would start."""
     from dreamclean.cli.debug import told
     from dreamclean.cli.jobs import pictures_in
+    from dreamclean.cli.streams import STREAM, check_streams, reading
     from dreamclean.contracts.errors import DreamCleanError
     from dreamclean.restorer import Restorer
 
-    if not source.exists():
-        raise DreamCleanError(f"there is no file {source}")
-    sources = pictures_in(source) if source.is_dir() else [source]
+    check_streams(sources, None, as_json)
+    for source in sources:
+        if source != STREAM and not source.exists():
+            raise DreamCleanError(f"there is no file {source}")
+    paths = [path for source in sources for path in (pictures_in(source) if source.is_dir() else [source])]
     if figure:
         from dreamclean.builtin.planners.diagnosis.figure import check
 
         check(figure)
     restorer, found, failures = Restorer(prior, device=device, max_megapixels=max_megapixels), {}, []
-    for path in sources:
+    for path in paths:
         try:
-            found[path] = restorer.diagnose(path)
+            with reading(path) as file:
+                found[path] = restorer.diagnose(file)
         except DreamCleanError as error:
             failures.append(told(error))
+            if as_json:
+                print(json.dumps({"input": str(path), "status": "failed", "error": failures[-1]}), flush=True)
             continue
-        line = {"input": str(path), **found[path].spec()}
+        line = {"input": str(path), "status": "done", **found[path].spec()}
         print(json.dumps(line) if as_json else f"{path}: {words(found[path])}", flush=True)
     if figure and found:
         from dreamclean.builtin.planners.diagnosis.figure import draw
@@ -59,13 +68,13 @@ def words(diagnosis: "Diagnosis") -> str:
     """A diagnosis in a line."""
     if diagnosis.family == UNKNOWN:
         return f"{UNKNOWN}; {CANNOT_TELL}"
-    said = diagnosis.family
+    said = named(diagnosis.family)
     if diagnosis.sure is not None:
         said += f" ({diagnosis.sure:.0%} sure)"
     if diagnosis.noise is not None:
         said += f", standard deviation {diagnosis.noise * 255:.1f} of 255"
     if diagnosis.ratio is None:
-        return said + ", better left as it is"
+        return said + ", better left as it is" + way_out(diagnosis.family)
     if diagnosis.loudest is None:
         return said + f"; start at snr:{diagnosis.ratio:.3g}"
     return said + f", uneven; start at snr:{diagnosis.ratio:.3g}, its loudest parts at snr:{diagnosis.loudest:.3g}"

@@ -1,0 +1,29 @@
+"""Warnings: they point at the user's line, and on the command line they are one line each."""
+
+import sys
+import warnings
+from typing import TextIO
+
+from dreamclean.contracts.errors import DreamCleanWarning
+
+
+def warn(message: str) -> None:
+    """Warn of ``message``, one line, at the first line on the way here that is outside this package and torch."""
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("dreamclean", "torch"):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, DreamCleanWarning, stacklevel=depth)
+
+
+def show(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """``warnings.showwarning`` of the command line: this library's are ``warning: ...``, others as Python has them."""
+    ours = issubclass(category, DreamCleanWarning)
+    text = f"warning: {message}\n" if ours else warnings.formatwarning(message, category, filename, lineno, line)
+    print(text, end="", file=file or sys.stderr)

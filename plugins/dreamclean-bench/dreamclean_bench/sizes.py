@@ -1,0 +1,42 @@
+"""Which pictures hold the crop that a task takes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from dreamclean import DreamCleanError
+from dreamclean.contracts.warn import warn
+
+
+def large_enough(paths: Sequence[Path], size: int) -> list[Path]:
+    """The pictures from which ``size`` x ``size`` pixels can be cut; if there are others too, a warning says so.
+
+    A file that is no picture stays: its cells say what is wrong with it.
+    """
+    sides = {path: _short_side(path) for path in paths}
+    kept = [path for path in paths if sides[path] is None or sides[path] >= size]
+    if kept and len(kept) < len(paths):
+        smallest = min(side for side in sides.values() if side is not None)
+        warn(
+            f"{len(paths) - len(kept)} of {len(paths)} pictures left out, smaller than {size} x {size}; "
+            f"--size {smallest} takes them all"
+        )
+    return kept
+
+
+def refuse(paths: Sequence[Path], size: int) -> None:
+    """DreamCleanError that says which size would do for ``paths``, none of which is ``size`` x ``size``."""
+    largest = max(side for side in map(_short_side, paths) if side is not None)
+    raise DreamCleanError(
+        f"no picture in {paths[0].parent} is as large as {size} x {size}; choose --size {largest} or less"
+    )
+
+
+def _short_side(path: Path) -> int | None:
+    """The shorter side in pixels, read off the file's head; None for a file that is no picture."""
+    try:
+        with Image.open(path) as image:
+            return min(image.size)
+    except Exception:  # of a damaged file a decoder may raise anything
+        return None
