@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Operator
 from dreamclean.host.host import Host, host
 from dreamclean.method.device import pick_device, pick_dtype
+from dreamclean.method.exact import deterministic, exact_dtype
 from dreamclean.method.finite import NotFinite, finite
 from dreamclean.method.given import check_shape, check_values
 from dreamclean.method.loop import Estimator, Step, restore
 from dreamclean.method.noise import seeded_noise, seeds_of
-from dreamclean.method.restoration import Restoration
+from dreamclean.method.restoration import Restoration, joined
 from dreamclean.pictures.picture import Picture
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import KINDS, PRESETS, Recipe, filled, make_recipe, read_recipe
@@ -32,6 +34,7 @@ EIGHT_BIT = 1 / 255 / 12**0.5
 """Standard deviation of the rounding to 8 bits: no picture file is known better than this."""
 
 Listener = Callable[[Step], object]
+"""What is told of every step of a run; what it returns is not used. Copy ``step.x`` to keep it."""
 
 _CODER = "the prior's encoder or decoder", "run it in float32 (--dtype float32)"
 
@@ -56,6 +59,8 @@ class Restorer:
             native size, or 768 where it has none.
         device, dtype: where and in which precision the network runs; ``"auto"``: a GPU if there is one, and
             bfloat16 where the processor computes in it.
+        exact: the same bytes whatever the number of threads and the rest of the batch: each image alone, in float32,
+            on one thread of the processor, by deterministic algorithms.
 
     Raises:
         DreamCleanError: for any setting that cannot be.
@@ -80,12 +85,13 @@ class Restorer:
         recipe: Recipe | Mapping[str, Any] | Path | str | None = None,
         device: str = "auto",
         dtype: str | None = None,
+        exact: bool | None = None,
         plugins: Host | None = None,
     ) -> None:
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, initializer=initializer, corrector=corrector, sampler=sampler)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
-        said = said.over(make_recipe(detail=detail, samples=samples, tile=tile))
+        said = said.over(make_recipe(detail=detail, samples=samples, tile=tile, exact=exact))
         said = said.over(_recipe(recipe).without_versions())
         self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
 
@@ -108,7 +114,7 @@ class Restorer:
         self.levels = [] if auto else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
         self._any_size = self.prior if said.tile == 0 else tiled(self.prior, said.tile)
         self.device = pick_device(device)
-        self.dtype = pick_dtype(said.dtype, self.device)
+        self.dtype = pick_dtype(exact_dtype(dtype) if said.exact else said.dtype, self.device)
         self.recipe = said.model_copy(update=self._settled())
         self._prepared = False
 
@@ -136,8 +142,9 @@ class Restorer:
     ) -> Restoration:
         """Restore a path, a PIL image, or a tensor (B, 3, H, W) in [0, 1] (with an operator: measurements).
 
-        Every image has its own random numbers, so it comes out alike alone and in a batch; ``seed`` may be
-        a sequence with one seed for each image.
+        Every image has its own random numbers, so it comes out alike alone and in a batch: with ``exact`` to the
+        last bit and otherwise but for the rounding of ``dtype``, which a step can amplify. ``seed`` may be a sequence
+        with one seed for each image.
         """
         if isinstance(image, Tensor):
             check_values(image, self.operator is None or self.operator.viewable)
@@ -166,7 +173,8 @@ class Restorer:
         if self.prior.space != "pixel" or len(image) > 1:
             raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
         self._prepare()
-        return diagnose_image(image.to(self.device), self.prior, Estimator(self.prior))
+        with self._arithmetic():
+            return diagnose_image(self._here(image), self.prior, Estimator(self.prior))
 
     @torch.no_grad()
     def _run(
@@ -180,8 +188,17 @@ class Restorer:
         check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
         self._prepare()
+        if self.recipe.exact and len(y) > 1:
+            alone = [self._run(y[k : k + 1], operator, seeds[k], trace, on_step) for k in range(len(y))]
+            return joined(alone, self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile}))
+        with self._arithmetic():
+            return self._restore(self._here(y), operator, seeds, trace, on_step)
+
+    def _restore(
+        self, y: Tensor, operator: Operator | None, seeds: list[int], trace: bool, on_step: Listener | None
+    ) -> Restoration:
         if self.recipe.strength == "auto":
-            return restore_auto(self, y.to(self.device), seeds, trace, on_step)
+            return restore_auto(self, y, seeds, trace, on_step)
         steps: list[Step] = []
         done = 0
 
@@ -195,7 +212,6 @@ class Restorer:
             self._host.tell(step)
 
         began = time.perf_counter()
-        y = y.to(self.device)
         estimate = Estimator(self._any_size, operator, y)
         try:
             x = restore(  # holds the only reference to the start, so that its memory comes free
@@ -223,6 +239,13 @@ class Restorer:
         other = type(self)(**objects, recipe=said.over(recipe), **options)
         other._prepared, other._any_size = self._prepared, self._any_size
         return other
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        return deterministic() if self.recipe.exact else nullcontext()
+
+    def _here(self, y: Tensor) -> Tensor:
+        """``y`` on the device; for exact results where in memory every image lies alike."""
+        return (y.clone(memory_format=torch.contiguous_format) if self.recipe.exact else y).to(self.device)
 
     def _prepare(self) -> None:
         if not self._prepared:

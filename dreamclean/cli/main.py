@@ -95,6 +95,10 @@ def restore(
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; 0 unless said.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
+    exact: Annotated[
+        bool | None,
+        typer.Option("--exact/--no-exact", help="The same bytes on any number of threads: float32, one thread."),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -124,6 +128,7 @@ def restore(
         recipe=recipe,
         device=device,
         dtype=dtype,
+        exact=exact,
     )
 
     done_well = run(jobs, done, lambda job: restored(restorer, job, jobs), as_json, said)

@@ -20,6 +20,7 @@ from dreamclean.contracts.levels import Level
 from dreamclean.contracts.prior import Estimate, Prior
 
 Predict = Callable[[Tensor, Level], Estimate]
+"""The prior as ``Operator.guide`` is handed it: its estimate at x (B, C, H, W) and a level. Each call is counted."""
 
 
 class Operator(Component):

@@ -362,7 +362,7 @@ DDRM_JPEG_MISTAKES = {
     "y forgotten": ("decode(x0))) + y", "decode(x0))) + x0"),
     "y on the [0, 1] scale": ("y = prior.encode(problem.y)", "y = problem.y"),
     "starts without noise": ("levels[-1].s * problem.noise(y)", "0 * problem.noise(y)"),
-    "starts at the highest level": ("    300.0,", "    None,"),
+    "starts at the highest level": ("default=300.0,", "default=None,"),
 }
 
 

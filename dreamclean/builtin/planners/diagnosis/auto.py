@@ -11,7 +11,7 @@ from torch import Tensor
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.method.loop import Estimator
-from dreamclean.method.restoration import Restoration
+from dreamclean.method.restoration import Restoration, joined
 
 if TYPE_CHECKING:
     from dreamclean.restorer import Listener, Restorer
@@ -24,15 +24,7 @@ def restore_auto(
     parts = [_one(restorer, image[None], seed, trace, on_step) for image, seed in zip(images, seeds, strict=True)]
     if len(parts) == 1:
         return parts[0]
-    return Restoration(
-        torch.cat([part.image for part in parts]),
-        max(part.nfe for part in parts),
-        sum(part.seconds for part in parts),
-        sum(part.prior_seconds for part in parts),
-        restorer.recipe.model_copy(update={"seed": seeds[0]}),
-        [step for part in parts for step in part.trace],
-        [diagnosis for part in parts for diagnosis in part.diagnoses],
-    )
+    return joined(parts, restorer.recipe.model_copy(update={"seed": seeds[0]}))
 
 
 def _one(restorer: "Restorer", image: Tensor, seed: int, trace: bool, on_step: "Listener | None") -> Restoration:
