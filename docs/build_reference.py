@@ -15,6 +15,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,20 @@ ARGUMENTS = {
     "app": "a fresh `typer.Typer`; what is added to it becomes a command of `dreamclean`",
     "step": "a [`Step`](python.md#step): `index` of `total`, `level`, `x`, `x0`, `nfe`, `image`; copy tensors to keep them",
 }
+
+TYPES = {
+    "Ask": "dreamclean.contracts.prior",
+    "Boundary": "dreamclean.builtin.operators.blur",
+    "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
+    "Denoise": "dreamclean.builtin.priors.denoiser",
+    "Entry": "dreamclean.host.host",
+    "Listener": "dreamclean.restorer",
+    "Noise": "dreamclean.contracts.initializer",
+    "Predict": "dreamclean.contracts.operator",
+    "Register": "dreamclean.host.hookspecs",
+    "Spec": "dreamclean.contracts.component",
+}
+"""The names for types that are used in signatures, and where they are defined."""
 
 
 def hook_page() -> str:
@@ -90,7 +105,10 @@ def python_page() -> str:
     names = [name for name in dreamclean.__all__ if not name.startswith("_")]
     intro = "# Python names\n\nEverything here is imported from `dreamclean`. "
     intro += "Settings of the built-in components are [listed with them](components.md)."
-    return "\n\n".join([intro, *(public(name, getattr(dreamclean, name)) for name in sorted(names))]) + "\n"
+    parts = [intro, *(public(name, getattr(dreamclean, name)) for name in sorted(names))]
+    parts.append("# Types in signatures\n\nShort names for types. They are imported from the module that is named.")
+    parts += [f"## {name}\n\nIn `{module}`.\n\n{alias(name, module)}" for name, module in TYPES.items()]
+    return "\n\n".join(parts) + "\n"
 
 
 def public(name: str, value: Any) -> str:
@@ -98,9 +116,24 @@ def public(name: str, value: Any) -> str:
     title = f"## {name}"
     if inspect.isfunction(value):
         return f"{title}\n\n{code(header(node_of(value)))}\n\n{markdown(value)}"
+    if name in dreamclean._MODULES and not inspect.isclass(value):
+        return f"{title}\n\n{alias(name, dreamclean._MODULES[name])}"
     if not inspect.isclass(value):
         return f"{title}\n\nMarks a function as the implementation of a [hook](hooks.md): `@hookimpl`."
     return "\n\n".join([title, code(constructor(value)), markdown(value), *fields(value), *methods(value)])
+
+
+def alias(name: str, module: str) -> str:
+    """A name for a type: its definition, and what the string under it says."""
+    nodes = tree(module).body
+    value = getattr(importlib.import_module(module), name)
+    if inspect.isclass(value):
+        return "\n\n".join([code(constructor(value)), markdown(value), *fields(value)])
+    for node, after in pairwise(nodes):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            assert isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant), f"{name} says nothing"
+            return f"{code(ast.unparse(node))}\n\n{' '.join(inline(str(after.value.value)).split())}"
+    raise LookupError(f"{module} has no {name}")
 
 
 def constructor(cls: type[Any]) -> str:
@@ -192,7 +225,7 @@ def argument(arg: ast.arg, default: ast.expr | None) -> str:
 
 def bare(text: str) -> str:
     """Annotations without the quotes of forward references."""
-    return re.sub(r"'([A-Z][\w.]*|typer\.Typer)'", r"\1", text)
+    return re.sub(r"'([A-Z][\w.]*(?: \| None)?|typer\.Typer)'", r"\1", text)
 
 
 def code(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
@@ -28,11 +29,12 @@ from dreamclean.method.checks import checked
 from dreamclean.method.device import pick_device, pick_dtype
 from dreamclean.method.each import restore_each
 from dreamclean.method.evaluator import Evaluator
+from dreamclean.method.exact import deterministic, exact_dtype
 from dreamclean.method.finite import NotFinite, finite
 from dreamclean.method.given import Given, check_shape, check_values, opened, recipe_of
 from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise, seeds_of
-from dreamclean.method.restoration import Restoration, carrying
+from dreamclean.method.restoration import Restoration, carrying, joined
 from dreamclean.pictures.decoding import check_limit
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import KINDS, PRESETS, Recipe, filled, make_recipe
@@ -42,6 +44,7 @@ EIGHT_BIT = 1 / 255 / 12**0.5
 """Standard deviation of the rounding to 8 bits: no picture file is known better than this."""
 
 Listener = Callable[[Step], object]
+"""What is told of every step of a run; what it returns is not used. Copy ``step.x`` to keep it."""
 
 _CODER = "the prior's encoder or decoder", "run it in float32 (--dtype float32)"
 
@@ -69,6 +72,8 @@ class Restorer:
             bfloat16 where the processor computes in it.
         max_megapixels: larger picture files are refused before they are unpacked; None: what this machine's memory
             carries.
+        exact: the same bytes whatever the number of threads and the rest of the batch: each image alone, in float32,
+            on one thread of the processor, by deterministic algorithms.
 
     Raises:
         DreamCleanError: for any setting that cannot be.
@@ -100,6 +105,7 @@ class Restorer:
         device: str = "auto",
         dtype: str | None = None,
         max_megapixels: float | None = None,
+        exact: bool | None = None,
         plugins: Host | None = None,
     ) -> None:
         check_limit(max_megapixels)
@@ -108,7 +114,7 @@ class Restorer:
         given = dict(prior=prior, operator=operator, guidance=guidance)
         given |= dict(initializer=initializer, corrector=corrector, sampler=sampler)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
-        said = said.over(make_recipe(detail=detail, samples=samples, tile=tile))
+        said = said.over(make_recipe(detail=detail, samples=samples, tile=tile, exact=exact))
         said = said.over(recipe_of(recipe).without_versions())
         self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
 
@@ -139,7 +145,7 @@ class Restorer:
             warn(doubt)
         self._any_size = self.prior if said.tile == 0 else tiled(self.prior, said.tile)
         self.device = pick_device(device)
-        self.dtype = pick_dtype(said.dtype, self.device)
+        self.dtype = pick_dtype(exact_dtype(dtype) if said.exact else said.dtype, self.device)
         self.recipe = said.model_copy(update=self._settled())
         self._prepared = False
 
@@ -189,8 +195,9 @@ class Restorer:
         in [0, 1]. A batch is a tensor (B, 3, H, W) in [0, 1] (with an operator: its measurements). What comes out is
         of the kind that went in.
 
-        Every image has its own random numbers, so it comes out alike alone, in a batch and in a list; ``seed`` may be
-        a sequence with one seed for each image. An exception in ``on_step`` ends the run.
+        Every image has its own random numbers, so it comes out alike alone, in a batch and in a list: with ``exact``
+        to the last bit and otherwise but for the rounding of ``dtype``, which a step can amplify. ``seed`` may be a
+        sequence with one seed for each image. An exception in ``on_step`` ends the run.
         """
         if isinstance(image, list | tuple):
             return restore_each(lambda one, own, first: self.restore_one(one, own, first, trace, on_step), image, seed)
@@ -242,7 +249,8 @@ class Restorer:
         if self.prior.space != "pixel" or len(image) > 1:
             raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
         self._prepare()
-        return diagnose_image(image.to(self.device), self.prior, Evaluator(self.prior))
+        with self._arithmetic():
+            return diagnose_image(self._here(image), self.prior, Evaluator(self.prior))
 
     @torch.no_grad()
     def _run(
@@ -257,8 +265,17 @@ class Restorer:
         check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
         self._prepare()
+        if self.recipe.exact and len(y) > 1:
+            alone = [self._run(y[k : k + 1], operator, seeds[k], first + k, trace, on_step) for k in range(len(y))]
+            return joined(alone, self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile}))
+        with self._arithmetic():
+            return self._restore(self._here(y), operator, seeds, first, trace, on_step)
+
+    def _restore(
+        self, y: Tensor, operator: Operator | None, seeds: list[int], first: int, trace: bool, on_step: Listener | None
+    ) -> Restoration:
         if self.recipe.strength == "auto":
-            return restore_auto(self, y.to(self.device), seeds, first, trace, on_step)
+            return restore_auto(self, y, seeds, first, trace, on_step)
         steps: list[Step] = []
         done = 0
 
@@ -272,7 +289,7 @@ class Restorer:
             self._host.tell(step)
 
         began = time.perf_counter()
-        y, total = y.to(self.device).contiguous(), len(self.levels) - 1
+        y, total = y.contiguous(), len(self.levels) - 1
         evaluator = Evaluator(self._any_size, self.guidance, operator, y)
         try:
             latents = resample(  # holds the only reference to the start, so that its memory comes free
@@ -305,6 +322,13 @@ class Restorer:
         other = type(self)(**objects, recipe=said.over(recipe), **options)
         other._prepared, other._any_size = self._prepared, self._any_size
         return other
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        return deterministic() if self.recipe.exact else nullcontext()
+
+    def _here(self, y: Tensor) -> Tensor:
+        """``y`` on the device; for exact results where in memory every image lies alike."""
+        return (y.clone(memory_format=torch.contiguous_format) if self.recipe.exact else y).to(self.device)
 
     def _prepare(self) -> None:
         if not self._prepared:

@@ -124,6 +124,10 @@ def restore(
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
     max_megapixels: MaxMegapixels = None,
+    exact: Annotated[
+        bool | None,
+        typer.Option("--exact/--no-exact", help="The same bytes on any number of threads: float32, one thread."),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -161,6 +165,7 @@ def restore(
         device=device,
         dtype=dtype,
         max_megapixels=max_megapixels,
+        exact=exact,
     )
 
     done_well = run(jobs, done, lambda job: restored(restorer, job, jobs), as_json, said)

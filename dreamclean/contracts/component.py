@@ -70,6 +70,7 @@ class Component(BaseModel):
 
 C = TypeVar("C", bound=BaseModel)
 Spec = str | Mapping[str, Any] | Component
+"""A component as people write it: ``"vps:gamma=0.1"``, ``{"name": "vps", "gamma": 0.1}`` or ``VPS(gamma=0.1)``."""
 
 
 def _split(value: Any) -> Any:
@@ -77,10 +78,10 @@ def _split(value: Any) -> Any:
 
 
 IntList = Annotated[tuple[int, ...], BeforeValidator(_split)]
-"""Several whole numbers; ``10/20/40`` in the string form."""
+"""The type of a setting of several whole numbers: one, a sequence, or ``10/20/40`` in the string form."""
 
 FloatList = Annotated[tuple[float, ...], BeforeValidator(_split)]
-"""Several numbers; ``0.3/0.4/0.3`` in the string form."""
+"""The type of a setting of several numbers: one, a sequence, or ``0.3/0.4/0.3`` in the string form."""
 
 
 def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

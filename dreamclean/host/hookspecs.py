@@ -14,6 +14,7 @@ hookspec = pluggy.HookspecMarker("dreamclean")
 hookimpl = pluggy.HookimplMarker("dreamclean")
 
 Register = Callable[[type[Any]], None]
+"""What a hook is handed: call it with a component's class to register it."""
 
 
 def components_hook() -> Callable[[Register], None]:

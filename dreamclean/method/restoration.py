@@ -1,10 +1,12 @@
 """What a restoration gives back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
@@ -79,3 +81,16 @@ def carrying(image: Image.Image, recipe: Recipe) -> Image.Image:
     text.add_itxt(RECIPE_KEY, recipe.to_json())
     image.encoderinfo = {"pnginfo": text}
     return image
+
+
+def joined(parts: Sequence[Restoration], recipe: Recipe) -> Restoration:
+    """Restorations of single images (1, 3, H, W) as one of their batch; ``nfe`` is that of the one that took most."""
+    return Restoration(
+        torch.cat([part.image for part in parts]),
+        max(part.nfe for part in parts),
+        sum(part.seconds for part in parts),
+        sum(part.prior_seconds for part in parts),
+        recipe,
+        [step for part in parts for step in part.trace],
+        [diagnosis for part in parts for diagnosis in part.diagnoses],
+    )

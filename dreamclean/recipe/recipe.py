@@ -5,11 +5,12 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dreamclean.contracts.component import Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import DDPMSchedule, Schedule
+from dreamclean.method.exact import exact_dtype
 
 if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
@@ -43,6 +44,9 @@ class Recipe(BaseModel):
     dtype: str | None = Field(
         default=None, description="Precision of the prior's network: float32, bfloat16 or float16"
     )
+    exact: bool | None = Field(
+        default=None, description="The same bytes on any number of threads and in any batch: float32, one thread"
+    )
     versions: dict[str, str] = Field(default_factory=dict, description="Packages that made the picture")
 
     @field_validator(*KINDS, mode="before")
@@ -71,6 +75,12 @@ class Recipe(BaseModel):
             raise ValueError(
                 "a strength is a timestep such as 300, snr:R with the noise-to-signal ratio R, or auto"
             ) from None
+
+    @model_validator(mode="after")
+    def _exact_is_float32(self) -> "Recipe":
+        if self.exact:
+            exact_dtype(self.dtype)
+        return self
 
     def over(self, other: "Recipe") -> "Recipe":
         """This recipe, with ``other`` where this one says nothing."""

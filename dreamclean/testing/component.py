@@ -14,6 +14,7 @@ from dreamclean.contracts.component import Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.host.host import host
 from dreamclean.recipe.recipe import make_recipe
+from dreamclean.testing.check import check
 
 Size = tuple[int, int]
 
@@ -40,13 +41,6 @@ class Noise:
         return torch.stack([torch.randn(x.shape[1:], generator=g, dtype=x.dtype) for g in self._generators])
 
 
-def distance(value: Tensor, wanted: Tensor) -> float:
-    """||value - wanted|| / ||wanted||; infinite where a value is not finite."""
-    if not value.isfinite().all():
-        return float("inf")
-    return float((value - wanted).norm() / wanted.norm().clamp(min=1e-12))
-
-
 def string_form(component: Component) -> str:
     """``name:key=value,...`` with every setting that is not None."""
 
@@ -60,8 +54,11 @@ def string_form(component: Component) -> str:
 def remade(component: Component, spec: Any) -> Component:
     """The component that ``spec`` stands for, if it names ``component``'s class."""
     name, settings = parse_spec(spec)
-    assert name == component.name
+    check(name == component.name, f"the form names '{name}', not '{component.name}'; leave spec() as it is")
     return validated(type(component), name, settings)
+
+
+LOSES = "make every setting a field that keeps what it is given; for several numbers use IntList or FloatList"
 
 
 class ComponentSuite:
@@ -80,38 +77,47 @@ class ComponentSuite:
         if not self.registered:
             pytest.skip("the suite says registered = False")
         provider = host().provider(subject)
-        assert provider, f"no installed plugin registers {type(subject).__name__}; failures: {host().failures}"
-        assert host().find(subject.kind, f"{provider[0]}/{subject.name}").component is type(subject)
+        missing = f"no installed plugin registers {type(subject).__name__}; failures: {host().failures}"
+        check(provider, f"{missing}; install the package, or set registered = False in the suite")
+        assert provider
+        found = host().find(subject.kind, f"{provider[0]}/{subject.name}").component
+        check(found is type(subject), f"{provider[0]} registers {found.__name__} by this name; install it anew")
 
     def test_name_can_be_written_everywhere(self, subject: Any) -> None:
-        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", subject.name)
+        fits = re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", subject.name)
+        check(fits, f"the name '{subject.name}' is not of small letters, digits and single hyphens; choose such a one")
 
     def test_summary_is_one_line(self, subject: Any) -> None:
-        assert 0 < len(subject.summary()) <= 120, "the docstring's first line is the summary"
+        said = len(subject.summary())
+        check(0 < said <= 120, f"the docstring's first line, the summary, has {said} letters; write 1 to 120")
 
     def test_every_setting_is_described(self, subject: Any) -> None:
         silent = [name for name, field in type(subject).model_fields.items() if not field.description]
-        assert not silent, "write Field(..., description=...)"
+        check(not silent, f"{', '.join(silent)}: not described; write Field(default=..., description=...)")
 
     def test_there_is_a_schema(self, subject: Any) -> None:
-        assert type(subject).model_json_schema()["additionalProperties"] is False
+        open_ended = type(subject).model_json_schema().get("additionalProperties", True)
+        check(open_ended is False, "settings of any name are taken; leave model_config's extra='forbid' as it is")
 
     def test_config_form(self, subject: Any) -> None:
         config = json.loads(json.dumps(subject.spec()))
-        assert dict(remade(subject, config)) == dict(subject)
+        check(dict(remade(subject, config)) == dict(subject), f"{config} makes another component; {LOSES}")
 
     def test_string_form(self, subject: Any) -> None:
-        assert dict(remade(subject, string_form(subject))) == dict(subject), "lists need IntList or FloatList"
+        text = string_form(subject)
+        check(dict(remade(subject, text)) == dict(subject), f"'{text}' makes another component; {LOSES}")
 
     def test_recipe_form(self, subject: Any) -> None:
         recipe = make_recipe(**{subject.kind: subject})
-        assert dict(remade(subject, getattr(recipe, subject.kind))) == dict(subject)
+        table = getattr(recipe, subject.kind)
+        check(dict(remade(subject, table)) == dict(subject), f"a recipe's {table} makes another component; {LOSES}")
 
     def test_object_form(self, subject: Any) -> None:
-        assert host().make(subject.kind, subject) is subject
+        made = host().make(subject.kind, subject)
+        check(made is subject, "the object is not taken as it is; derive it from the base class of its kind")
 
     def test_is_frozen(self, subject: Any) -> None:
-        assert type(subject).model_config.get("frozen")
+        check(type(subject).model_config.get("frozen"), "it can be changed; leave model_config's frozen=True as it is")
         for name, value in subject:
             with pytest.raises(ValidationError):
                 setattr(subject, name, value)

@@ -11,7 +11,8 @@ from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.operator import Operator
 from dreamclean.method.evaluator import Evaluator
-from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
+from dreamclean.testing.check import distance
+from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
 
 
 class GuidanceSuite(ComponentSuite):

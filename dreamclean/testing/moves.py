@@ -17,10 +17,17 @@ from dreamclean.contracts.estimate import Denoise
 from dreamclean.contracts.latent import Latent, Past
 from dreamclean.contracts.levels import Level
 from dreamclean.method.evaluator import Evaluator
-from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
+from dreamclean.testing.check import check, check_close, check_equal, distance
+from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
 
 Family = Literal["ddpm", "ve", "flow"]
 FAMILIES = pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])
+
+
+NOT_FINITE = "the result holds NaN or infinity; the picture's own level has s = 0, and s / a may be large"
+UNSEEDED = "two calls with the same seeds differ; draw noise with the `noise` that is handed in, and keep no state"
+CHANGED = "the argument x was changed; work on a copy (x = x + ..., not x += ...)"
+BATCH = "an image depends on the rest of its batch; treat every image apart, with no mean or norm over the batch"
 
 
 class Scene:
@@ -72,33 +79,34 @@ class MoveSuite(ComponentSuite):
         scene = Scene(pictures(self.size, dtype), std=0.2)
         x = self.given(scene)
         moved = self.run(subject, x, scene)
-        assert (moved.shape, moved.dtype) == (x.shape, dtype)
-        assert moved.isfinite().all()
+        check(moved.shape == x.shape, f"the result has shape {tuple(moved.shape)}; return that of x, {tuple(x.shape)}")
+        check(moved.dtype == dtype, f"the result is {moved.dtype}; return the dtype of x, {dtype}")
+        check(moved.isfinite().all(), NOT_FINITE)
 
     @FAMILIES
     def test_every_family_of_levels_is_served(self, subject: Any, family: Family) -> None:
         scene = Scene(pictures(self.size), 0.2, family)
-        assert self.run(subject, self.given(scene), scene).isfinite().all()
+        check(self.run(subject, self.given(scene), scene).isfinite().all(), f"{family}: {NOT_FINITE}")
 
     def test_same_seed_same_result(self, subject: Any, scene: Scene) -> None:
         x = self.given(scene)
-        assert torch.equal(self.run(subject, x, scene), self.run(subject, x, scene))
+        check_equal(self.run(subject, x, scene), self.run(subject, x, scene), UNSEEDED)
 
     def test_input_is_left_alone(self, subject: Any, scene: Scene) -> None:
         x = self.given(scene)
         copy = x.clone()
         self.run(subject, x, scene)
-        assert torch.equal(x, copy)
+        check_equal(x, copy, CHANGED)
 
     def test_rest_of_the_batch_does_not_matter(self, subject: Any, scene: Scene) -> None:
         x = self.given(scene)
         both, alone = self.run(subject, x, scene, (0, 1)), self.run(subject, x[1:], scene, (1,))
-        assert distance(alone, both[1:]) < 1e-4
+        check_close(alone, both[1:], 1e-4, BATCH)
 
     def test_known_operator(self, subject: Any, scene: Scene) -> None:
         x, y = self.given(scene), pictures(self.size)
         denoise = Evaluator(scene.prior, Projection(), Identity(noise=0.1), y).denoise
-        assert self.move(subject, x, scene, denoise, Noise(0, 1)).isfinite().all()
+        check(self.move(subject, x, scene, denoise, Noise(0, 1)).isfinite().all(), f"known operator: {NOT_FINITE}")
 
 
 class InitializerSuite(MoveSuite):
@@ -119,8 +127,10 @@ class InitializerSuite(MoveSuite):
         x, top = self.given(scene), scene.levels[-1]
         moved = self.run(subject, x, scene)
         share = float((moved * x).sum() / (x * x).sum())
-        assert abs(share - top.a) < 0.1 * top.a
-        assert float(scene.noise_of(moved, top).std()) < 1.1
+        right = abs(share - top.a) < 0.1 * top.a
+        check(right, f"the picture's share is {share:.3g}; scale it by the top level's a, {top.a:.3g}")
+        wide = float(scene.noise_of(moved, top).std())
+        check(wide < 1.1, f"the noise is {wide:.3g} times as wide as the top level's s; add no more than that")
 
 
 class CorrectorSuite(MoveSuite):
@@ -142,8 +152,10 @@ class CorrectorSuite(MoveSuite):
         scene = Scene(pictures(self.size)[:1], family=family)
         x, level = self.given(scene), scene.levels[-1]
         eps = scene.noise_of(self.run(subject, x, scene), level)
-        assert abs(float(eps.mean())) < 0.05
-        assert abs(float(eps.std()) - 1) < self.drift
+        mean, wide = float(eps.mean()), float(eps.std())
+        check(abs(mean) < 0.05, f"the picture is moved: its noise has the mean {mean:.3g} s; scale what is left by a")
+        kept = abs(wide - 1) < self.drift
+        check(kept, f"the noise is {wide:.3g} times as wide as before; keep its variance (VPS, Eq. 8), or set drift")
 
     def test_history_and_later_entry_are_kept(self, subject: Any, scene: Scene) -> None:
         x, level = self.given(scene), scene.levels[-1]
@@ -168,19 +180,22 @@ class SamplerSuite(MoveSuite):
         x, (lower, level) = self.given(scene), scene.levels[-2:]
         noise = Noise(0, 1)
         eps = scene.noise_of(self.move(subject, x, scene, Evaluator(scene.prior).denoise, noise), lower)
-        assert abs(float(eps.std()) - 1) < 0.05
-        assert noise.calls or distance(eps, scene.noise_of(x, level)) < 1e-3
+        wide = float(eps.std())
+        check(abs(wide - 1) < 0.05, f"the noise is {wide:.3g} times the lower level's s; return a_j x0 + s_j eps")
+        known = noise.calls or distance(eps, scene.noise_of(x, level)) < 1e-3
+        check(known, "the noise is not the estimate's; use its eps, or draw fresh noise with `noise`")
 
     def test_last_step_is_the_picture(self, subject: Any, point: Scene) -> None:
         clean, level = point.levels[:2]
         latent = Latent(point.latents(level), level)
         picture = subject(latent, clean, Evaluator(point.prior).denoise, Noise(0, 1)).x
-        assert distance(picture, point.mean.expand_as(picture)) < 1e-4
+        otherwise = "the last step does not end at the clean picture; where lower.s is 0 return x0"
+        check_close(picture, point.mean.expand_as(picture), 1e-4, otherwise)
 
     def test_later_entry_is_kept(self, subject: Any, scene: Scene) -> None:
         lower, level = scene.levels[-2:]
         x = self.given(scene)
         latent = Latent(x, level, entry=lambda x, level: torch.full_like(x, level.s))
         moved = subject(latent, lower, Evaluator(scene.prior).denoise, Noise(0, 1))
-        assert moved.entry is latent.entry, "return latent.moved(x, lower), not a Latent of your own"
-        assert torch.equal(moved.x, torch.full_like(x, lower.s))
+        check(moved.entry is latent.entry, "what a start put into the latent is lost; return latent.moved(x, lower)")
+        check_equal(moved.x, torch.full_like(x, lower.s), "the rule of later parts is not applied; use latent.moved")

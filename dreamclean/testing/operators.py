@@ -9,7 +9,13 @@ from torch import Tensor
 from dreamclean.builtin.guidance.projection import Projection
 from dreamclean.builtin.priors.mixture import Mixture
 from dreamclean.method.evaluator import Evaluator
-from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
+from dreamclean.testing.check import check, check_close, check_equal, distance
+from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
+
+NO_INVERSE = "A A+ A is not A: pseudo_inverse is not that of degrade; correct it, or leave it to conjugate gradients"
+NO_SOLVE = "solve is not A^T (g A A^T + variance)^-1 v; correct it, or leave it to conjugate gradients"
+SIZES = "override image_shape or start, which say what size of image a measurement is of"
+BATCH = "depends on the rest of the batch; treat every image apart, with no mean or norm over the batch"
 
 
 class OperatorSuite(ComponentSuite):
@@ -33,22 +39,27 @@ class OperatorSuite(ComponentSuite):
     def test_dtype_and_batch_are_kept(self, exact: Any, dtype: torch.dtype) -> None:
         x = pictures(self.size, dtype)
         y = exact.degrade(x)
-        assert (y.dtype, len(y)) == (dtype, 2)
-        assert exact.measure(x).dtype == exact.start(y).dtype == dtype
+        check(y.dtype == dtype, f"degrade makes {y.dtype} of {dtype}; compute in the dtype of x: tensor.to(x)")
+        check(len(y) == 2, f"degrade makes {len(y)} measurements of 2 images; return one for each")
         projected = exact.project(x.flip(3), y, 0.2)
-        assert (projected.dtype, projected.shape) == (dtype, x.shape)
+        for name, made in (("measure", exact.measure(x)), ("start", exact.start(y)), ("project", projected)):
+            check(made.dtype == dtype, f"{name} makes {made.dtype} of {dtype}; keep the dtype of its argument")
+        shapes = f"project returns {tuple(projected.shape)}; return the shape of x0, {tuple(x.shape)}"
+        check(projected.shape == x.shape, shapes)
 
     def test_odd_size(self, exact: Any) -> None:
         y = exact.degrade(pictures(self.odd_size))
         start = exact.start(y)
-        assert y.isfinite().all()
-        assert start.isfinite().all()
-        assert exact.degrade(start).shape == y.shape
+        check(y.isfinite().all(), f"degrade makes NaN or infinity of an image of {self.odd_size}; pad, or set odd_size")
+        check(start.isfinite().all(), f"start makes NaN or infinity for an image of {self.odd_size}")
+        again = tuple(exact.degrade(start).shape)
+        check(again == tuple(y.shape), f"start makes an image measured as {again}, not {tuple(y.shape)}; {SIZES}")
 
     def test_image_shape(self, exact: Any, x: Tensor) -> None:
         for image in (x, pictures(self.odd_size)):
             y = exact.degrade(image)
-            assert exact.degrade(torch.zeros(exact.image_shape(y))).shape == y.shape
+            again = tuple(exact.degrade(torch.zeros(exact.image_shape(y))).shape)
+            check(again == tuple(y.shape), f"image_shape's image is measured as {again}, not {tuple(y.shape)}; {SIZES}")
 
     def test_inputs_are_left_alone(self, exact: Any, x: Tensor) -> None:
         y, other = exact.degrade(x), x.flip(3)
@@ -56,54 +67,67 @@ class OperatorSuite(ComponentSuite):
         exact.measure(x, torch.Generator().manual_seed(0))
         exact.project(other, y, 0.2)
         exact.start(y)
-        assert all(map(torch.equal, copies, (x, y, other)))
+        for name, copy, given in zip(
+            ("the image", "the measurement", "the estimate"), copies, (x, y, other), strict=True
+        ):
+            check_equal(given, copy, f"{name} was changed; work on a copy (x = x + ..., not x += ...)")
 
     def test_degrade_is_repeatable(self, exact: Any, x: Tensor) -> None:
-        assert torch.equal(exact.degrade(x), exact.degrade(x))
+        otherwise = "degrade differs from call to call; draw what is random from a seed that is a setting"
+        check_equal(exact.degrade(x), exact.degrade(x), otherwise)
 
     def test_rest_of_the_batch_does_not_matter(self, exact: Any, x: Tensor) -> None:
         y, other = exact.degrade(x), x.flip(3)
-        assert distance(exact.degrade(x[1:]), y[1:]) < 1e-5
-        assert distance(exact.start(y[1:]), exact.start(y)[1:]) < 1e-4
-        assert distance(exact.project(other[1:], y[1:], 0.2), exact.project(other, y, 0.2)[1:]) < 1e-4
+        check_close(exact.degrade(x[1:]), y[1:], 1e-5, f"degrade {BATCH}")
+        check_close(exact.start(y[1:]), exact.start(y)[1:], 1e-4, f"start {BATCH}")
+        alone, both = exact.project(other[1:], y[1:], 0.2), exact.project(other, y, 0.2)
+        check_close(alone, both[1:], 1e-4, f"project {BATCH}")
 
     def test_noise_follows_the_generator(self, exact: Any, x: Tensor) -> None:
         noisy = exact.model_copy(update={"noise": 0.1})
         first, again, other = (noisy.measure(x, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
-        assert torch.equal(first, again)
-        assert not torch.equal(first, other)
+        check_equal(first, again, "measure differs for one seed; draw all its noise from the generator")
+        check(not first.equal(other), "measure is the same for two seeds; draw its noise from the generator")
 
     def test_noise_has_its_standard_deviation(self, exact: Any, x: Tensor) -> None:
         noisy = exact.model_copy(update={"noise": 0.1})
         noise = torch.stack([noisy.measure(x, torch.Generator().manual_seed(s)) for s in range(64)]) - exact.degrade(x)
-        assert abs(float(noise.std()) - 0.1) < 0.01
+        wide = float(noise.std())
+        check(abs(wide - 0.1) < 0.01, f"noise=0.1 gives noise of standard deviation {wide:.3g}; leave measure as it is")
 
     def test_estimate_that_agrees_is_kept(self, exact: Any, x: Tensor) -> None:
-        assert distance(exact.project(x, exact.degrade(x), 0.2), x) < self.kept
+        otherwise = "project moves an image that agrees with its measurement; add A+ (y - A x0), which is 0 there"
+        check_close(exact.project(x, exact.degrade(x), 0.2), x, self.kept, otherwise)
 
     def test_projection_brings_agreement(self, exact: Any, x: Tensor) -> None:
         y, other = exact.degrade(x), x.flip(3)
-        assert distance(exact.degrade(exact.project(other, y, 0.2)), y) < 0.9 * distance(exact.degrade(other), y)
+        before, after = (distance(exact.degrade(image), y) for image in (other, exact.project(other, y, 0.2)))
+        otherwise = f"project brings an image no nearer to its measurement ({before:.2g} before, {after:.2g} after)"
+        check(after < 0.9 * before, f"{otherwise}; correct the adjoint or project, or leave them out")
 
     def test_worthless_measurement_changes_nothing(self, exact: Any, x: Tensor) -> None:
         noisy, other = exact.model_copy(update={"noise": 1e3}), x.flip(3)
-        assert distance(noisy.project(other, exact.degrade(x), 0.2), other) < 1e-3
+        otherwise = "project follows a measurement of noise 1000; weigh it by the noise, or leave project out"
+        check_close(noisy.project(other, exact.degrade(x), 0.2), other, 1e-3, otherwise)
 
     def test_guided_estimate_is_consistent(self, exact: Any, x: Tensor) -> None:
         prior = Mixture.around(x, std=0.1)
         level = prior.schedule.at(300)
         latent = level.a * prior.encode(x) + level.s * Noise(0, 1)(x)
         eps, x0 = Evaluator(prior, Projection(), exact, exact.degrade(x)).denoise(latent, level)
-        assert distance(level.a * x0 + level.s * eps, latent) < 1e-4
+        otherwise = "the guided eps and x0 are not of the latent; project must return an image"
+        check_close(level.a * x0 + level.s * eps, latent, 1e-4, otherwise)
 
     def test_viewable_measurement_is_a_picture(self, exact: Any, x: Tensor) -> None:
         if not exact.viewable:
             pytest.skip("a measurement is no picture")
         y = exact.degrade(x)
-        assert y.ndim == 4
-        assert y.shape[1] in (1, 3)
-        shown = exact.from_picture(y.expand(-1, 3, -1, -1)).shape
-        assert shown == y.shape, "let from_picture(pixels) of one channel return pixels.mean(1, keepdim=True)"
+        picture = y.ndim == 4 and y.shape[1] in (1, 3)
+        otherwise = f"a measurement of shape {tuple(y.shape)} is no picture (B, 1 or 3, H, W); set viewable = False"
+        check(picture, otherwise)
+        read = tuple(exact.from_picture(y.expand(-1, 3, -1, -1)).shape)
+        otherwise = "of one channel let from_picture(pixels) return pixels.mean(1, keepdim=True)"
+        check(read == tuple(y.shape), f"from_picture makes {read} of a picture, not {tuple(y.shape)}; {otherwise}")
 
 
 class LinearOperatorSuite(OperatorSuite):
@@ -119,7 +143,8 @@ class LinearOperatorSuite(OperatorSuite):
 
     def test_linearity(self, exact: Any, x: Tensor) -> None:
         u, v = x, x.flip(2, 3)
-        assert distance(exact.degrade(2 * u - 3 * v), 2 * exact.degrade(u) - 3 * exact.degrade(v)) < 1e-5
+        otherwise = "degrade is not linear: A(2u - 3v) is not 2 A u - 3 A v; derive from Operator, not LinearOperator"
+        check_close(exact.degrade(2 * u - 3 * v), 2 * exact.degrade(u) - 3 * exact.degrade(v), 1e-5, otherwise)
 
     @DTYPES
     def test_adjoint_passes_the_dot_product_test(self, exact: Any, dtype: torch.dtype) -> None:
@@ -129,16 +154,19 @@ class LinearOperatorSuite(OperatorSuite):
         v = Noise(0, 1)(ax)
         left, right = (ax * v).sum(), (x * exact.adjoint(v)).sum()
         rounding = 1e-5 if dtype == torch.float32 else 1e-10
-        assert abs(left - right) <= rounding * ax.norm() * v.norm()
+        off = float(abs(left - right) / (ax.norm() * v.norm()))
+        otherwise = f"<A x, v> and <x, A^T v> differ by {off:.2g} of the norms, where {rounding:g} is allowed"
+        check(off <= rounding, f"{otherwise}: adjoint is not that of degrade; correct it, or leave it to autograd")
 
     def test_pseudo_inverse(self, exact: Any, x: Tensor) -> None:
         """A A^+ A = A."""
         y = exact.degrade(x)
-        assert distance(exact.degrade(exact.pseudo_inverse(y)), y) < self.accuracy
+        check_close(exact.degrade(exact.pseudo_inverse(y)), y, self.accuracy, NO_INVERSE)
 
     def test_projection_without_noise_is_exact(self, exact: Any, x: Tensor) -> None:
         y = exact.degrade(x)
-        assert distance(exact.degrade(exact.project(x.flip(3), y, 0.2)), y) < self.accuracy
+        otherwise = "without noise a projected image is not measured as y; correct project, or leave it out"
+        check_close(exact.degrade(exact.project(x.flip(3), y, 0.2)), y, self.accuracy, otherwise)
 
     @pytest.mark.parametrize("variance", [1.0, 0.01])
     def test_solve_is_that_of_the_matrix(self, exact: Any, variance: float) -> None:
@@ -146,7 +174,7 @@ class LinearOperatorSuite(OperatorSuite):
         a, v = self._matrix(exact), self._measurement(exact)
         gram = 2.0 * a @ a.T + variance * torch.eye(len(a), dtype=a.dtype)
         wanted = torch.linalg.solve(gram, v.flatten(1).T).T @ a
-        assert distance(exact.solve(v, 2.0, variance).flatten(1), wanted) < 1e-4
+        check_close(exact.solve(v, 2.0, variance).flatten(1), wanted, 1e-4, NO_SOLVE)
 
     def test_noisy_projection_is_the_posterior_mean(self, exact: Any) -> None:
         """x0 + r^2 A^T (r^2 A A^T + noise^2)^-1 (y - A x0)."""
@@ -156,7 +184,8 @@ class LinearOperatorSuite(OperatorSuite):
         residual = y.flatten(1) - x0.flatten(1) @ a.T
         wanted = x0.flatten(1) + std**2 * torch.linalg.solve(gram, residual.T).T @ a
         projected = exact.model_copy(update={"noise": noise}).project(x0, y, std)
-        assert distance(projected.flatten(1), wanted) < 1e-4
+        otherwise = "project is not x0 + r^2 A^T (r^2 A A^T + noise^2)^-1 (y - A x0); correct it, or leave it out"
+        check_close(projected.flatten(1), wanted, 1e-4, otherwise)
 
     def _matrix(self, operator: Any) -> Tensor:
         """A on small images, float64, a row for each number in a measurement."""

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from dreamclean.contracts.levels import Level
 from dreamclean.restorer import Restorer
-from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, distance, pictures
+from dreamclean.testing.check import check, check_close, check_equal
+from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
 
+NOT_OF_X = "a x0 + s eps is not x; return Estimate.from_eps(x, level, eps) or Estimate.from_x0(x, level, x0)"
+CHANGED = "the argument was changed; work on a copy (x = x + ..., not x += ...)"
 KNOWN = pytest.mark.parametrize("operator", [None, "identity"], ids=["blind", "known"])
 
 
@@ -40,12 +43,15 @@ class PriorSuite(ComponentSuite):
         schedule = prior.schedule
         ends = schedule.lowest, schedule.highest
         ratios = [schedule.at(ends[0] + (ends[1] - ends[0]) * k / 20).ratio for k in range(21)]
-        assert all(low < high for low, high in pairwise(ratios))
-        assert ratios[-1] < float("inf")
+        rises = all(low < high for low, high in pairwise(ratios))
+        check(rises, "s / a does not rise with the timestep; let schedule.at(t) do so, from lowest to highest")
+        check(ratios[-1] < float("inf"), "s / a is infinite at schedule.highest; end at a level with a > 0")
 
     def test_strength_as_noise_to_signal_ratio(self, prior: Any) -> None:
         for ratio in (0.25, 0.5, 1.0):
-            assert abs(prior.schedule.at(prior.schedule.resolve(f"snr:{ratio}")).ratio - ratio) < 0.05 * ratio
+            found = prior.schedule.at(prior.schedule.resolve(f"snr:{ratio}")).ratio
+            right = abs(found - ratio) < 0.05 * ratio
+            check(right, f"snr:{ratio} resolves to a level of s / a = {found:.3g}; correct the schedule's resolve")
 
     @KNOWN
     def test_recommended_recipe_has_a_ladder(self, prior: Any, operator: str | None) -> None:
@@ -56,12 +62,16 @@ class PriorSuite(ComponentSuite):
         restorer = Restorer(prior, operator=operator, device="cpu")
         levels = restorer.levels
         if restorer.recipe.strength == "auto":
-            assert operator is None and levels == []
+            check(
+                operator is None, "recommended(True) says strength=auto, which is for blind restoration; say a strength"
+            )
             found = restorer.diagnose(pictures(self.size)[:1])
-            assert found.nfe > 0 or found.family == "too small"
+            check(found.nfe > 0 or found.family == "too small", "a diagnosis does not ask the prior")
             return
-        assert (levels[0].a, levels[0].s) == (1, 0)
-        assert all(low.ratio < high.ratio for low, high in pairwise(levels))
+        clean = (levels[0].a, levels[0].s) == (1, 0)
+        check(clean, f"the lowest level has a = {levels[0].a:g}, s = {levels[0].s:g}; schedule.clean has a = 1, s = 0")
+        rises = all(low.ratio < high.ratio for low, high in pairwise(levels))
+        check(rises, "the levels of the recommended recipe do not rise; recommend fewer steps or more strength")
 
     @DTYPES
     def test_estimate_is_consistent(self, prior: Any, dtype: torch.dtype) -> None:
@@ -69,40 +79,51 @@ class PriorSuite(ComponentSuite):
         for level in self.levels(prior):
             x = self.latents(prior, level, self.size, dtype)
             eps, x0 = prior.predict(x, level)
-            assert eps.dtype == x0.dtype == dtype
-            assert eps.shape == x0.shape == x.shape
-            assert distance(level.a * x0 + level.s * eps, x) < 1e-4
+            made = (
+                f"predict returns {eps.dtype} and {x0.dtype} for {dtype}; return eps and x0 in the dtype of x: .to(x)"
+            )
+            check(eps.dtype == x0.dtype == dtype, made)
+            check_close(level.a * x0 + level.s * eps, x, 1e-4, f"t = {level.t:g}: {NOT_OF_X}")
 
     def test_picture_itself_can_be_asked_about(self, prior: Any) -> None:
         clean = prior.schedule.clean
         estimate = prior.predict(self.latents(prior, clean, self.size), clean)
-        assert estimate.eps.isfinite().all()
-        assert estimate.x0.isfinite().all()
+        for name, value in estimate._asdict().items():
+            check(
+                value.isfinite().all(),
+                f"{name} of the picture itself is not finite; ask at schedule.noisy(level), s > 0",
+            )
 
     def test_odd_size(self, prior: Any) -> None:
         level = self.levels(prior)[1]
         x = self.latents(prior, level, self.odd_size)
         eps, x0 = prior.predict(x, level)
-        assert eps.shape == x0.shape == x.shape
-        assert distance(level.a * x0 + level.s * eps, x) < 1e-4
-        assert prior.decode(x0).shape == (2, 3, *self.odd_size)
+        check_close(level.a * x0 + level.s * eps, x, 1e-4, f"{self.odd_size}: {NOT_OF_X}")
+        size = tuple(prior.decode(x0).shape)
+        check(
+            size == (2, 3, *self.odd_size),
+            f"decode makes {size} of a picture of {self.odd_size}; cut off what was padded",
+        )
 
     def test_prediction_is_repeatable_and_leaves_its_input_alone(self, prior: Any) -> None:
         level = self.levels(prior)[1]
         x = self.latents(prior, level, self.size)
         copy, first = x.clone(), prior.predict(x, level)
-        assert torch.equal(first.eps, prior.predict(x, level).eps)
-        assert torch.equal(x, copy)
+        check_equal(
+            first.eps, prior.predict(x, level).eps, "predict differs from call to call; call .eval(), draw nothing"
+        )
+        check_equal(x, copy, CHANGED)
 
     def test_rest_of_the_batch_does_not_matter(self, prior: Any) -> None:
         level = self.levels(prior)[1]
         x = self.latents(prior, level, self.size)
-        assert distance(prior.predict(x[1:], level).eps, prior.predict(x, level).eps[1:]) < 1e-4
+        otherwise = "predict depends on the rest of the batch; call .eval(), with no mean or norm over the batch"
+        check_close(prior.predict(x[1:], level).eps, prior.predict(x, level).eps[1:], 1e-4, otherwise)
 
     def test_decode_inverts_encode(self, prior: Any) -> None:
         for image in (pictures(self.size), pictures(self.odd_size)):
             copy = image.clone()
             decoded = prior.decode(prior.encode(image))
-            assert decoded.shape == image.shape
-            assert torch.equal(image, copy)
-            assert distance(decoded, image) < (1e-5 if prior.space == "pixel" else 0.2)
+            check_equal(image, copy, CHANGED)
+            allowed = 1e-5 if prior.space == "pixel" else 0.2
+            check_close(decoded, image, allowed, "decode does not give back what encode was given")

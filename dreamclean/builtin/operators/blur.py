@@ -15,6 +15,7 @@ from dreamclean.contracts.component import FloatList
 from dreamclean.contracts.operator import LinearOperator
 
 Boundary = Literal["reflect", "zero", "circular"]
+"""What lies beyond the edge: the picture mirrored, black, or the picture again from its other side."""
 
 
 class Blur(SeparableOperator):

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field, PrivateAttr
 from torch import Tensor
 
+from dreamclean.builtin.priors.hub import hub_options
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
@@ -107,15 +108,18 @@ def load_parts(path: str | Path, revision: str | None = None, variant: str | Non
     """Network and scheduler of a diffusers folder or hub id; DreamCleanError where there are none."""
     from diffusers import DDPMScheduler, UNet2DModel
 
-    if not Path(path).is_dir() and not re.fullmatch(_HUB_ID, str(path)):
-        raise DreamCleanError(f"there is no folder '{path}'")
+    where: dict[str, Any] = {"revision": revision}
+    if not Path(path).is_dir():
+        if not re.fullmatch(_HUB_ID, str(path)):
+            raise DreamCleanError(f"there is no folder '{path}'")
+        where |= hub_options(str(path), revision, ["unet/config.json", "config.json"])
 
     def load(method: Any, subfolder: str, **options: Any) -> Any:
         """From the pipeline's subfolder, else from the root (as in the first DDPM repositories)."""
         try:
-            return method(path, subfolder=subfolder, revision=revision, **options)
+            return method(path, subfolder=subfolder, **where, **options)
         except OSError:
-            return method(path, revision=revision, **options)
+            return method(path, **where, **options)
 
     try:
         options = dict(torch_dtype=torch.float32, low_cpu_mem_usage=False, output_loading_info=True)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from dreamclean_adm.prior import ADM
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from typer.testing import CliRunner
 
 from dreamclean import DreamCleanError
@@ -121,6 +122,11 @@ def test_a_pickle_with_code_is_not_run(saved, tmp_path):
     assert trace.exists()  # it would have
 
 
+def same(eps: Tensor, expected: Tensor) -> None:
+    """Equal weights, but where they lie in memory is the loader's, and decides the order of a kernel's sums."""
+    torch.testing.assert_close(eps, expected, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["guided", "ddpm"])
 def test_old_files_and_half_precision(models, saved, name):
     """Files of PyTorch before 1.6 are no zip archives; weights stored in float16 are computed with in float32."""
@@ -128,7 +134,7 @@ def test_old_files_and_half_precision(models, saved, name):
     expected = ADM(path=str(models.path(name)), **settings)
     level = expected.schedule.at(300)
     old = ADM(path=str(saved(models.state(name), _use_new_zipfile_serialization=False)), **settings)
-    assert torch.equal(old.predict(x, level).eps, expected.predict(x, level).eps)
+    same(old.predict(x, level).eps, expected.predict(x, level).eps)
     half = ADM(path=str(saved({key: tensor.half() for key, tensor in models.state(name).items()})), **settings)
     assert {parameter.dtype for parameter in half.network.parameters()} == {torch.float32}
     torch.testing.assert_close(half.predict(x, level).eps, expected.predict(x, level).eps, rtol=0, atol=0.02)
@@ -152,8 +158,9 @@ def test_a_converted_folder_is_the_same_prior(models, tmp_path, name):
     assert all(torch.equal(tensor, state[key]) for key, tensor in written.items())
     one, two = ADM(path=str(models.path(name)), **settings), ADM(path=str(folder))
     assert one.config == two.config
+    assert all(map(torch.equal, one.network.state_dict().values(), two.network.state_dict().values()))
     x, level = torch.randn(1, 3, 16, 16), one.schedule.at(900)
-    assert torch.equal(one.predict(x, level).eps, two.predict(x, level).eps)
+    same(two.predict(x, level).eps, one.predict(x, level).eps)
 
 
 def test_settings_go_before_a_folders_config(models, tmp_path):

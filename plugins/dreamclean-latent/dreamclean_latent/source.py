@@ -1,22 +1,28 @@
 """Where a model's parts come from: a diffusers folder, a hub id, or a single safetensors file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dreamclean.builtin.priors.hub import hub_options
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.loading import fast_loading, from_single_file, one_line, pretrained
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
+_FILES = ("model_index.json",)
 _TEXTS = re.compile(r"(tokenizer|text_encoder)(_\d)?")
 
 
-def check_place(path: str) -> None:
-    """DreamCleanError unless ``path`` is a folder, a safetensors file or what a hub id looks like."""
+def check_place(path: str, revision: str | None, files: Sequence[str]) -> dict[str, Any]:
+    """What to load ``path`` with, if it is a folder, a safetensors file or a hub id that has one of ``files``.
+
+    Nothing for what is here; ``local_files_only`` for a model of the hub that only the cache has. DreamCleanError
+    for anything else.
+    """
     place = Path(path)
     if place.is_file() and place.suffix != ".safetensors":
         raise DreamCleanError(
@@ -24,13 +30,14 @@ def check_place(path: str) -> None:
         )
     if not place.exists() and not re.fullmatch(_HUB_ID, path):
         raise DreamCleanError(f"there is no folder or file '{path}'")
+    return {} if place.exists() else hub_options(path, revision, files)
 
 
 class Source:
     """The parts of one model. ``config``: the folder or hub id of a single file's configs and tokenizers."""
 
     def __init__(self, path: str, revision: str | None, variant: str | None, config: str | None) -> None:
-        check_place(path)
+        here = check_place(path, revision, _FILES)
         self.path, self.revision, self.variant = path, revision, variant
         self.single = Path(path).is_file()
         if config is not None and not self.single:
@@ -42,12 +49,14 @@ class Source:
         else:
             self.label = f"'{config or path}'"
         self.configs = config or path
+        with one_line(self.label):
+            self.options = check_place(self.configs, self._config_revision(), _FILES) if self.single else here
 
     def index(self) -> dict[str, Any]:
         """The model_index.json."""
         from diffusers import DiffusionPipeline
 
-        index = dict(DiffusionPipeline.load_config(self.configs, revision=self._config_revision()))
+        index = dict(DiffusionPipeline.load_config(self.configs, revision=self._config_revision(), **self.options))
         libraries = {
             part[0] for name, part in index.items() if isinstance(part, list | tuple) and _TEXTS.fullmatch(name)
         }
@@ -60,7 +69,8 @@ class Source:
         from diffusers import DDPMScheduler, UNet2DConditionModel
 
         owner = DDPMScheduler if folder == "scheduler" else UNet2DConditionModel
-        return dict(owner.load_config(self.configs, subfolder=folder, revision=self._config_revision()))
+        where = {"subfolder": folder, "revision": self._config_revision(), **self.options}
+        return dict(owner.load_config(self.configs, **where))
 
     def module(self, cls: str, folder: str, dtype: torch.dtype) -> Any:
         """The model of class ``cls`` in diffusers, with every weight of it loaded.
@@ -68,13 +78,14 @@ class Source:
         What a single file lacks is looked for beside the configs.
         """
         if not self.single:
-            return pretrained(cls, self.path, dtype, subfolder=folder, revision=self.revision, variant=self.variant)
+            options = {"revision": self.revision, "variant": self.variant, **self.options}
+            return pretrained(cls, self.path, dtype, subfolder=folder, **options)
         from diffusers.loaders.single_file_utils import SingleFileComponentError
 
         try:
-            return from_single_file(cls, self.path, dtype, subfolder=folder, config=self.configs)
+            return from_single_file(cls, self.path, dtype, subfolder=folder, config=self.configs, **self.options)
         except SingleFileComponentError:
-            return pretrained(cls, self.configs, dtype, subfolder=folder)
+            return pretrained(cls, self.configs, dtype, subfolder=folder, **self.options)
 
     def text_pipeline(self, cls: str, index: Mapping[str, Any], dtype: torch.dtype) -> Any:
         """The pipeline of class ``cls`` in diffusers with its tokenizers and text encoders alone.
@@ -86,7 +97,7 @@ class Source:
         owner = getattr(diffusers, cls)
         parts = {name: part[0] for name, part in index.items() if isinstance(part, list | tuple)}
         absent = {name: None for name, library in parts.items() if library is None or not _TEXTS.fullmatch(name)}
-        options: dict[str, Any] = dict(dtype=dtype, **absent)
+        options: dict[str, Any] = dict(dtype=dtype, **absent, **self.options)
         if self.single:
             from diffusers.loaders.single_file_utils import SingleFileComponentError
 

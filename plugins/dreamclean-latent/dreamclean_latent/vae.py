@@ -63,21 +63,21 @@ def find_vae(source: Source, path: str | None) -> Found:
         config = source.config("vae")
         cls = _class(config)
         return Found(config, lambda dtype: source.module(cls, "vae", dtype))
-    check_place(path)
     with one_line(f"vae '{path}'"):
-        config, folder = _root_or_folder(path)
+        options = check_place(path, None, ("config.json", "vae/config.json"))
+        config, folder = _root_or_folder(path, options)
         cls = _class(config)
-    return Found(config, lambda dtype: pretrained(cls, path, dtype, subfolder=folder))
+    return Found(config, lambda dtype: pretrained(cls, path, dtype, subfolder=folder, **options))
 
 
-def _root_or_folder(path: str) -> tuple[dict[str, Any], str | None]:
+def _root_or_folder(path: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
     """The autoencoder's config, and its folder: the root, or ``vae`` in a whole model."""
     from diffusers import AutoencoderKL
 
     try:
-        return dict(AutoencoderKL.load_config(path)), None
+        return dict(AutoencoderKL.load_config(path, **options)), None
     except OSError:
-        return dict(AutoencoderKL.load_config(path, subfolder="vae")), "vae"
+        return dict(AutoencoderKL.load_config(path, subfolder="vae", **options)), "vae"
 
 
 def _class(config: Mapping[str, Any]) -> str:

@@ -65,9 +65,9 @@ def test_offloading_changes_no_value(component, folder):
     image, level = pictures((8, 12)), component.schedule.at(component.schedule.resolve("snr:1"))
     with torch.no_grad():
         x = component.encode(image)
-        assert torch.equal(x, offloaded.encode(image))
-        assert torch.equal(component.predict(x, level).eps, offloaded.predict(x, level).eps)
-        assert torch.equal(component.decode(x), offloaded.decode(x))
+        torch.testing.assert_close(offloaded.encode(image), x)  # loaded anew, maybe to other alignments
+        torch.testing.assert_close(offloaded.predict(x, level).eps, component.predict(x, level).eps)
+        torch.testing.assert_close(offloaded.decode(x), component.decode(x))
 
 
 def test_offloaded_weights_visit_the_device(folder):
@@ -113,7 +113,7 @@ def test_what_is_no_model(tmp_path, tiny):
     refused("could not be loaded", path=str(tmp_path / "cut.safetensors"), config=str(tiny("sd1")))
     refused("model_index.json", path=str(tmp_path / "empty"))
     refused("leave config out", path=str(tiny("sd1")), config=str(tiny("sd1")))
-    refused("could not be loaded", path="nobody/nothing")
+    refused("hub model .nobody/nothing. cannot be had", path="nobody/nothing")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from dreamclean import Evaluator, Restorer
 from dreamclean.host.host import host
-from dreamclean.testing.component import distance, pictures
+from dreamclean.testing.check import distance
+from dreamclean.testing.component import pictures
 
 
 @torch.no_grad()

@@ -10,7 +10,8 @@ from dreamclean_latent.prior import Latent
 from safetensors.torch import load_file, save_file
 
 from dreamclean import DreamCleanError, Restorer
-from dreamclean.testing.component import distance, pictures
+from dreamclean.testing.check import distance
+from dreamclean.testing.component import pictures
 
 
 def configure(folder: Any, **changes: Any) -> None:

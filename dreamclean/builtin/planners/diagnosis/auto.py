@@ -13,7 +13,7 @@ from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.method.evaluator import Evaluator
-from dreamclean.method.restoration import Restoration
+from dreamclean.method.restoration import Restoration, joined
 
 if TYPE_CHECKING:
     from dreamclean.restorer import Listener, Restorer
@@ -41,15 +41,7 @@ def restore_auto(
     ]
     if len(parts) == 1:
         return parts[0]
-    return Restoration(
-        torch.cat([part.image for part in parts]),
-        max(part.nfe for part in parts),
-        sum(part.seconds for part in parts),
-        sum(part.prior_seconds for part in parts),
-        restorer.recipe.model_copy(update={"seed": seeds[0]}),
-        [step for part in parts for step in part.trace],
-        [diagnosis for part in parts for diagnosis in part.diagnoses],
-    )
+    return joined(parts, restorer.recipe.model_copy(update={"seed": seeds[0]}))
 
 
 def _one(

@@ -1,0 +1,38 @@
+"""``exact=True``: results that do not depend on threads, on the rest of a batch, or on chance."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from dreamclean.contracts.errors import DreamCleanError
+
+
+def exact_dtype(asked: str | None) -> str:
+    """The precision of an exact run, float32. DreamCleanError if another was asked for."""
+    if asked not in (None, "auto", "float32"):
+        raise DreamCleanError(f"exact results are computed in float32, not in {asked}; leave one of the two away")
+    return "float32"
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Compute on one thread, in full float32 and by deterministic algorithms; as it was before afterwards.
+
+    One thread, because how a sum is split among threads decides its last bits.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for; read at its first use
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    algorithms = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        torch.set_num_threads(1)
+        torch.set_float32_matmul_precision("highest")
+        torch.use_deterministic_algorithms(True)
+        cudnn = torch.backends.cudnn
+        with cudnn.flags(enabled=cudnn.enabled, deterministic=True, benchmark=False, allow_tf32=False):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
+        torch.use_deterministic_algorithms(algorithms[0], warn_only=algorithms[1])

@@ -1,0 +1,84 @@
+"""A component that breaks its contract is told what is wrong and what to do, in a line without tensors."""
+
+import pytest
+import torch
+from pydantic import Field
+
+from dreamclean import Corrector, DDPMSchedule, Estimate, LinearOperator, Prior
+from dreamclean.testing import CorrectorSuite, LinearOperatorSuite, PriorSuite, pictures
+from dreamclean.testing.moves import Scene
+
+X = pictures((8, 8))
+SCENE = Scene(X, std=0.2)
+
+
+class Square(LinearOperator):
+    """Not linear."""
+
+    name = "square"
+
+    def degrade(self, x):
+        return x * x
+
+
+class Transposed(LinearOperator):
+    """An adjoint that is not of it."""
+
+    name = "transposed"
+
+    def degrade(self, x):
+        return 2 * x
+
+    def adjoint(self, y):
+        return y
+
+
+class Batched(Corrector):
+    """Looks at the whole batch, draws from torch, and writes on its argument."""
+
+    name = "Bat ched"
+    how: str = Field(default="batch")
+
+    def __call__(self, x, level, estimate, noise):
+        if self.how == "batch":
+            return x - x.mean()
+        return x + torch.randn_like(x) if self.how == "torch" else x.mul_(2)
+
+
+class Alien(Prior):
+    """Its eps and x0 are not of x."""
+
+    name = "alien"
+
+    @property
+    def schedule(self):
+        return DDPMSchedule.linear()
+
+    def predict(self, x, level):
+        return Estimate(x, x)
+
+
+LINEAR, MOVES, PRIORS = LinearOperatorSuite(), CorrectorSuite(), PriorSuite()
+BROKEN = {
+    "is not linear.*derive from Operator": lambda: LINEAR.test_linearity(Square(), X),
+    "leave it to autograd": lambda: LINEAR.test_adjoint_passes_the_dot_product_test(Transposed(), torch.float64),
+    "rest of its batch; treat every image apart": lambda: MOVES.test_rest_of_the_batch_does_not_matter(
+        Batched(), SCENE
+    ),
+    "same seeds differ; draw noise with": lambda: MOVES.test_same_seed_same_result(Batched(how="torch"), SCENE),
+    "argument x was changed; work on a copy": lambda: MOVES.test_input_is_left_alone(Batched(how="in place"), SCENE),
+    "the picture is moved: .*scale what is left by a": lambda: MOVES.test_level_is_kept(
+        Batched(how="in place"), "ddpm"
+    ),
+    "return Estimate.from_eps": lambda: PRIORS.test_estimate_is_consistent(Alien(), torch.float32),
+    "the name 'Bat ched' is not": lambda: MOVES.test_name_can_be_written_everywhere(Batched()),
+    "how: not described; write Field": lambda: MOVES.test_every_setting_is_described(Batched()),
+}
+
+
+@pytest.mark.parametrize("said", BROKEN)
+def test_what_is_said(said: str):
+    with pytest.raises(AssertionError, match=said) as caught:
+        BROKEN[said]()
+    assert "tensor(" not in str(caught.value)
+    assert "\n" not in str(caught.value)
