@@ -34,14 +34,13 @@ ARGUMENTS = {
 }
 
 TYPES = {
-    "Ask": "dreamclean.contracts.prior",
     "Boundary": "dreamclean.builtin.operators.blur",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
     "Denoise": "dreamclean.builtin.priors.denoiser",
     "Entry": "dreamclean.host.host",
     "Listener": "dreamclean.restorer",
-    "Noise": "dreamclean.contracts.initializer",
-    "Predict": "dreamclean.contracts.operator",
+    "Noise": "dreamclean.contracts.latent",
+    "Predict": "dreamclean.contracts.estimate",
     "Register": "dreamclean.host.hookspecs",
     "Spec": "dreamclean.contracts.component",
 }
