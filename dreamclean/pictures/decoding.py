@@ -25,6 +25,7 @@ _SEQUENCES = ("AVIF", "FLI", "GIF", "PNG", "TIFF", "WEBP")
 """Formats whose further frames are pictures of their own, not layers or previews of the first."""
 _PHOTOMETRIC, _YCBCR = 262, 6
 _log = logging.getLogger(__name__)
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what Pillow logs of a damaged file is printed
 
 
 @cache
@@ -93,6 +94,7 @@ def _opened(path: Path | str) -> Image.Image:
     image = Image.open(path, formats=formats())
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         if _named(path).suffix.lower() in RAW:
+            image.close()
             raise OSError("its first picture is a preview")
         if image.tag_v2.get(_PHOTOMETRIC) == _YCBCR and not image.use_load_libtiff:
             before, TiffImagePlugin.READ_LIBTIFF = TiffImagePlugin.READ_LIBTIFF, True

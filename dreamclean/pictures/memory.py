@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 BYTES_A_PIXEL = 200
-"""What a restoration takes at its peak, beside the network and its tile: some 16 float32 values in each colour."""
+"""Of a restoration, beside the network and its tile: six copies in float32 are 72; decoding, levels by part, and room."""
 _SHARE = 0.5
 """Of the memory; the rest is for the network, its tiles, and everything else that runs."""
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")

@@ -65,6 +65,8 @@ class Picture:
         image = _upright(image)
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             values = np.asarray(image).astype(np.float32)
+            if not np.isfinite(values).all():
+                raise DreamCleanError("some of the picture's values are not finite numbers; replace them first")
             pixels = torch.from_numpy((values / _white(image.mode, values.max())).clip(0, 1))
             return cls(pixels.expand(1, 3, -1, -1).clone(), True, None, True, profile, exif)
         if image.mode == "CMYK":
@@ -248,38 +250,38 @@ def save(image: Image.Image, path: Path, recipe: str | None = None) -> None:
         raise DreamCleanError(f"{path} could not be written ({error.strerror})") from error
 
 
-_METADATA = {"icc_profile": "its colour profile", "exif": "its EXIF data"}
-
-
 def _encoded(image: Image.Image, kind: str, options: dict[str, object], path: Path) -> bytes:
-    """The file's bytes; without the metadata, which is logged, with which Pillow cannot write it or open it again."""
+    """The file's bytes; in sRGB or without EXIF, which is logged, where Pillow cannot write or open again what it has."""
     first: Exception | None = None
-    for left_out in ((), ("icc_profile",), ("exif",), ("icc_profile", "exif")):
-        if not set(left_out) <= set(options):
+    for plain, bare in ((False, False), (True, False), (False, True), (True, True)):
+        if (plain and "icc_profile" not in options) or (bare and "exif" not in options):
             continue
+        pixels, profile = _in_srgb(image) if plain else (image, options.get("icc_profile"))
+        kept = {**options, "icc_profile": profile, "exif": b"" if bare else options.get("exif", b"")}
         try:
             file = io.BytesIO()
-            pixels = image if "icc_profile" not in left_out else _in_srgb(image)
-            pixels.save(file, kind, **{key: value for key, value in options.items() if key not in left_out})
+            pixels.save(file, kind, **kept)
             check_opens(file, kind)
         except (OSError, ValueError, SyntaxError) as error:
             first = first or error
             continue
-        if left_out:
-            names = " and ".join(_METADATA[key] for key in left_out)
-            _log.warning("%s is written without %s (%s)", path, names, first)
+        if plain or bare:
+            lost = ["its own colour profile, in sRGB" if profile else "its colour profile"] * plain + [
+                "its EXIF data"
+            ] * bare
+            _log.warning("%s is written without %s (%s)", path, " and without ".join(lost), first)
         return file.getvalue()
     raise DreamCleanError(f"{path} could not be written ({first}); a PNG holds every kind of picture") from first
 
 
-def _in_srgb(image: Image.Image) -> Image.Image:
-    """A picture in colour that has a profile, as it looks without one."""
+def _in_srgb(image: Image.Image) -> tuple[Image.Image, bytes | None]:
+    """A picture in sRGB, with its profile; as it is and without one, where its own cannot be applied."""
     if not image.mode.startswith("RGB"):
-        return image
-    converted, _ = _to_srgb(image.convert("RGB"), image.info.get("icc_profile"))
+        return image, None
+    converted, profile = _to_srgb(image.convert("RGB"), image.info.get("icc_profile"))
     if image.mode == "RGBA":
         converted.putalpha(image.getchannel("A"))
-    return converted
+    return converted, profile
 
 
 def write_atomically(path: Path, data: bytes) -> None:

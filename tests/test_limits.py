@@ -1,0 +1,100 @@
+"""What is too much: pixels, steps, devices that are none, thin pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Picture, Restorer, VESchedule
+from dreamclean.contracts.levels import MOST_STEPS
+from dreamclean.method.device import pick_device
+from dreamclean.pictures.picture import decoding, memory
+
+FLAT = Image.new("1", (2000, 1500))
+
+
+def test_a_picture_over_the_limit_is_refused_and_the_limit_can_be_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FLAT.save(tmp_path / "in.gif")
+    monkeypatch.setattr(decoding, "megapixels_carried", lambda: 2.5)
+    message = (
+        "in.gif unpacks to 3 megapixels, more than the 2.5 megapixels that this machine's memory carries; scale it"
+    )
+    with pytest.raises(DreamCleanError, match=message):
+        Restorer("starter", device="cpu")(tmp_path / "in.gif")
+    with pytest.raises(DreamCleanError, match=r"more than the 2.9 megapixels of --max-megapixels; .*raise the limit"):
+        Restorer("starter", device="cpu", max_megapixels=2.9).diagnose(tmp_path / "in.gif")
+    found = Restorer("starter", device="cpu", max_megapixels=3)(tmp_path / "in.gif")
+    assert found.image.size == FLAT.size and found.nfe == 0
+
+
+def test_the_limit_may_be_above_pillows_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FLAT.save(tmp_path / "in.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
+    assert Picture.open(tmp_path / "in.png", 4).pixels.shape == (1, 3, 1500, 2000)
+    assert Image.MAX_IMAGE_PIXELS == 1_000_000
+    Picture.open(tmp_path / "in.png", float("inf"))
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan")])
+def test_a_limit_that_lets_nothing_through(limit: float) -> None:
+    with pytest.raises(DreamCleanError, match=r"max_megapixels .* lets no picture through; give more than 0"):
+        Restorer("starter", device="cpu", max_megapixels=limit)
+
+
+def test_what_memory_carries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "limit").write_text("400000000\n")
+    (tmp_path / "none").write_text("max\n")
+    monkeypatch.setattr(memory, "_LIMITS", (str(tmp_path / "none"), str(tmp_path / "nowhere")))
+    assert memory.memory() > 400_000_000  # the machine's own
+    monkeypatch.setattr(memory, "_LIMITS", (str(tmp_path / "none"), str(tmp_path / "limit")))
+    assert memory.memory() == 400_000_000
+    assert memory.megapixels_carried() == pytest.approx(200 / memory.BYTES_A_PIXEL, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "strength", "fit"),
+    [
+        (DDPMSchedule.linear(), 20, 20),
+        (VESchedule(), "snr:0.4", MOST_STEPS),
+        (FlowSchedule(), "snr:0.4", MOST_STEPS),
+    ],
+)
+def test_steps_are_bounded_by_the_schedule(schedule: Any, strength: Any, fit: int) -> None:
+    for steps in (fit + 1, 999_999_999_999_999_999_999):
+        with pytest.raises(DreamCleanError, match=f"{steps} steps do not fit between the timesteps .* fewer steps"):
+            schedule.ladder(strength, steps)
+    assert len(schedule.ladder(strength, fit)) == fit + 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["hpu", "privateuseone", "meta", "xla", "mkldnn", "abacus", "", "cpu:-1"])
+def test_a_device_that_cannot_be_used_gets_one_line(name: str) -> None:
+    with pytest.raises(
+        DreamCleanError, match=f"^device '{name}' cannot be used .*; say auto, cpu, cuda or mps$"
+    ) as error:
+        pick_device(name)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 250
+
+
+def test_a_thin_picture_costs_nothing_blind_and_its_padding_where_a_strength_is_given(
+    unet: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thin = torch.rand(1, 3, 1, 6000)
+    assert Restorer(unet, device="cpu", dtype="float32", strength="auto")(thin).nfe == 0
+    restorer = Restorer(
+        unet, device="cpu", dtype="float32", strength=2, steps=1, corrector="none", sampler="ddim", tile=256
+    )
+    seen: list[int] = []
+    forward = type(restorer.prior.unet).forward
+
+    def counted(self: Any, x: torch.Tensor, *rest: Any, **options: Any) -> Any:
+        seen.append(x[:, :1].numel())
+        return forward(self, x, *rest, **options)
+
+    monkeypatch.setattr(type(restorer.prior.unet), "forward", counted)
+    result = restorer(thin)
+    assert sum(seen) / result.nfe < 1.6 * restorer.prior.multiple * thin[:, :1].numel()
