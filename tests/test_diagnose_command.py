@@ -187,7 +187,8 @@ def test_a_blurred_picture_is_left_alone_and_the_way_out_is_named() -> None:
     assert line.startswith("low resolution or blur, left as it is: to restore it say what happened, e.g. --operator ")
     assert line.endswith(" --noise 0.01; 6 evaluations, 1.0 s")
     example = line.partition("--operator ")[2].partition(" ")[0]
-    assert host().make("operator", example).std == (1.5,)  # the example can be typed as it stands
+    blur = host().make("operator", example)  # it can be typed as it stands
+    assert (blur.shape, blur.std) == ("gaussian", (1.5,))
     assert said({"diagnosis": {**found, "family": "clean"}, "nfe": 6, "seconds": 1.0}).startswith(
         "clean, left as it is; "
     )
