@@ -301,7 +301,8 @@ def test_dreamclean_is_the_kernel_s_on_what_was_shown(name):
 
 
 def test_dreamclean_without_settings_is_the_recommended_restoration():
-    given = problem(None)
+    noise = 0.3 * torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
+    given = problem(None, shown=(0.5 + noise).clamp(0, 1))  # which any prior can tell
     recommended = Restorer(given.prior, device="cpu")(given.shown, seed=given.seeds)
     assert torch.equal(make("dreamclean")(given), recommended.image)
     assert given.estimate.nfe == recommended.nfe

@@ -44,7 +44,7 @@ class _DreamClean(Method):
         default=None,
         ge=0,
         le=1,
-        description="With auto: 0 the most faithful (highest PSNR), 1 the crispest (lowest LPIPS); none: 1",
+        description="With auto: 0 the most faithful (highest PSNR), 1 the crispest; none: 1",
     )
     samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results; none: one")
     steps: int | None = Field(default=None, ge=1, description="Steps from the top noise level to the picture")
