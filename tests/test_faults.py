@@ -22,7 +22,6 @@ from dreamclean import (
     Step,
     Tiled,
     hookimpl,
-    plugins,
 )
 from dreamclean.cli.main import main
 from dreamclean.host.host import Host, Plugin
@@ -229,7 +228,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     """Runs a command that fails; its standard error."""
     found = [Plugin("faults", "1", "faults", lambda: Faults), Plugin("broken", "1", "broken", lambda: 1 // 0)]
     host = Host(found)
-    monkeypatch.setattr(plugins, "host", lambda: Host(found) if host.failures else host)
+    monkeypatch.setattr("dreamclean.host.host.host", lambda: Host(found) if host.failures else host)
     monkeypatch.setattr("dreamclean.restorer.host", lambda: host)
     monkeypatch.setattr("dreamclean.cli.debug._wanted", False)
     monkeypatch.chdir(tmp_path)

@@ -10,7 +10,7 @@ from PIL import Image
 from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Picture, Restorer, VESchedule
 from dreamclean.contracts.levels import MOST_STEPS
 from dreamclean.method.device import pick_device
-from dreamclean.pictures.picture import decoding, memory
+from dreamclean.pictures import decoding, memory
 
 FLAT = Image.new("1", (2000, 1500))
 

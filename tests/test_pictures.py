@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from dreamclean import DreamCleanError, Picture, Restorer
-from dreamclean.pictures.picture import check_target, decoding, is_picture, save
+from dreamclean.pictures import decoding
+from dreamclean.pictures.picture import check_target, is_picture, save
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 Transpose = Image.Transpose
