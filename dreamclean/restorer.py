@@ -143,7 +143,12 @@ class Restorer:
         self.initializer, self.corrector, self.sampler = map(component, MOVES)
         looks = self.planner.looks
         self.levels = [] if looks else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
-        if preset and unsaid and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known)):
+        if (
+            preset
+            and unsaid
+            and self.levels
+            and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known))
+        ):
             warn(doubt)
         self._tiles = None if said.tile == 0 else Tiled(self.prior, said.tile)
         self.device = pick_device(device)
@@ -354,7 +359,7 @@ class Restorer:
             self._prepared = True
 
     def __repr__(self) -> str:
-        parts = {kind: getattr(self, kind) for kind in KINDS}
+        parts = {kind: getattr(self, kind) for kind in KINDS if kind != "planner" or self.planner.looks}
         settings = {name: getattr(self.recipe, name) for name in ("strength", "steps", "seed")}
         told = {**parts, **settings, "device": str(self.device), "dtype": self.recipe.dtype}
         return f"Restorer({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"
