@@ -14,6 +14,7 @@ from torch import Tensor
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError, Refusal
 from dreamclean.contracts.guidance import Guidance
+from dreamclean.contracts.levels import Schedule
 from dreamclean.contracts.listing import there_are
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.planner import Plan, Planner
@@ -169,7 +170,8 @@ class Restorer:
         """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
         recommended = make_recipe(**self.prior.recommended(self.operator is not None))
         if recommended.strength is not None:
-            return self.prior.schedule.at(self.prior.schedule.resolve(recommended.strength)).ratio
+            schedule: Schedule = self.prior.schedule
+            return schedule.at(schedule.resolve(recommended.strength)).ratio
         planner: Planner = self._host.make("planner", recommended.planner or self._host.default("planner"))
         return None if planner.refuses(self.operator is not None, self.prior) else planner.strongest(self.prior)
 
