@@ -1,5 +1,7 @@
 """An outside package's prior in the manner of EDM: levels explode to sigma = 80, spaced as Karras et al. 2022 do."""
 
+import itertools
+
 import pytest
 import torch
 from pydantic import PrivateAttr
@@ -42,7 +44,7 @@ def test_levels_are_spaced_as_karras_do():
     levels = EDM().schedule.ladder(80.0, 18)
     assert len(levels) == 19 and levels[-1].s == 80
     roots = [level.s ** (1 / 7) for level in levels[1:]]
-    gaps = [b - a for a, b in zip(roots, roots[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(roots)]
     assert max(gaps) == pytest.approx(min(gaps), rel=1e-6)
 
 

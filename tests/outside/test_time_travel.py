@@ -1,5 +1,7 @@
 """An outside package's path: time travel (RePaint, Lugmayr et al. 2022; DDNM, Wang et al. 2023, section 3.3)."""
 
+import itertools
+
 import torch
 from pydantic import Field
 
@@ -41,7 +43,7 @@ def test_the_path_climbs_and_comes_down():
     result, visited, heard = run(path=TimeTravel(length=2, repeats=1))
     assert visited[:6] == [400, 350, 300, 400, 350, 300]
     assert visited[-1] == 0 and max(visited) == 400
-    climbs = sum(b > a for a, b in zip(visited, visited[1:], strict=False))
+    climbs = sum(b > a for a, b in itertools.pairwise(visited))
     assert climbs == 3
     assert result.nfe == len(visited) - 1 - climbs  # climbing costs no evaluation
     assert heard[-1].index == heard[-1].total == len(visited) - 1
