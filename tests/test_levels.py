@@ -156,7 +156,7 @@ def test_network_is_asked_at_its_quietest_level_for_a_picture(schedule: Schedule
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_timestep_that_the_model_has_not_is_refused(schedule: Schedule) -> None:
     for t in (-1, schedule.highest + 1, math.nan, math.inf):
-        with pytest.raises(DreamCleanError, match="there is no timestep .*; the prior knows"):
+        with pytest.raises(DreamCleanError, match=r"there is no timestep .*; the prior knows"):
             schedule.at(t)
     assert schedule.at(schedule.highest).t == schedule.highest
 

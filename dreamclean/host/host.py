@@ -212,7 +212,7 @@ class Host:
 
     def make(self, kind: str, spec: "Spec") -> Any:
         """The component that a string, a config or the component itself stands for."""
-        from dreamclean.contracts.component import parse_spec, validated
+        from dreamclean.contracts.component import FROM_PYTHON, parse_spec, validated
 
         base = self.base(kind)
         if isinstance(spec, base):
@@ -220,6 +220,11 @@ class Host:
         if not isinstance(spec, str | dict):
             raise DreamCleanError(f"{brief(spec)} is no {kind}; give a {base.__name__}, a string or a dict")
         name, settings = parse_spec(spec)
+        if given := settings.get(FROM_PYTHON):
+            raise DreamCleanError(
+                f"the recipe's {kind} was an object given from Python ({brief(given)}), which no recipe can make again; "
+                f"give a {kind} as well"
+            )
         return validated(self.find(kind, name).component, f"{kind} {name}", settings)
 
     def default_prior(self) -> Any:
@@ -234,11 +239,17 @@ class Host:
         )
 
     def spec(self, component: "Component") -> dict[str, Any]:
-        """The config form of ``component``, with the package in its name where the name alone is not enough."""
+        """The config form of ``component``, with the package in its name where the name alone is not enough.
+
+        Of an object whose class nobody registers it says that it was given from Python.
+        """
+        from dreamclean.contracts.component import marked
+
         alike = [e for e in self.collect() if e.kind == component.kind and e.name == component.name]
         provider = self.provider(component)
         name = f"{provider[0]}/{component.name}" if provider and len(alike) > 1 else component.name
-        return {**component.spec(), "name": name}
+        form = {**component.spec(), "name": name}
+        return form if provider else form | marked(component)
 
     def provider(self, component: Any) -> tuple[str, str] | None:
         """Package and version of the registered class of ``component``, or None."""

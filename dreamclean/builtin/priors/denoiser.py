@@ -61,6 +61,9 @@ class Denoiser(Prior):
     def reloadable(self) -> tuple[str, ...]:
         return ("_denoise",) if self.path else ()
 
+    def from_python(self) -> bool:
+        return not self.path and self._denoise is not None
+
     @property
     def schedule(self) -> Schedule:
         return VESchedule(2 * self.lowest, 2 * self.highest)
