@@ -26,20 +26,27 @@ STYLE: dict[str, Any] = {"rich_markup_mode": None, "context_settings": {"help_op
 """How help looks, of the built-in commands and of the plugins'."""
 
 
+def _plugin_commands() -> dict[str, list[tuple[str, Any]]]:
+    """What the plugins add: by name, each with its package."""
+    from dreamclean.host.host import host
+
+    return host().commands(lambda: typer.Typer(**STYLE))
+
+
 class _Commands(TyperGroup):
-    """The built-in commands, and the plugins' once they are asked for."""
+    """The built-in commands, and the plugins' once they are asked for.
+
+    Where a name is taken, by a built-in command or by another plugin's, a plugin's is called ``package/name``.
+    """
 
     _with_plugins = False
 
     def _add_plugins(self) -> None:
         if not self._with_plugins:
-            from dreamclean.host.host import host
-
-            extra = typer.Typer(**STYLE)
-            host().add_commands(extra)
-            if extra.registered_commands or extra.registered_groups:
-                theirs = typer.main.get_group(extra).commands
-                self.commands.update({name: theirs[name] for name in theirs if name not in self.commands})
+            built_in = set(self.commands)
+            for name, found in _plugin_commands().items():
+                clash = name in built_in or len(found) > 1
+                self.commands.update({f"{package}/{name}" if clash else name: command for package, command in found})
             self._with_plugins = True
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -49,6 +56,9 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.commands:
             self._add_plugins()
+        choices = [name for name in self.commands if name.endswith(f"/{cmd_name}")]
+        if choices and cmd_name not in self.commands:
+            raise DreamCleanError(f"several packages have a command '{cmd_name}'; choose {' or '.join(choices)}")
         return super().get_command(ctx, cmd_name)
 
 
@@ -216,6 +226,7 @@ def plugins(as_json: AsJson = False) -> None:
     """List every component and where it comes from, and the plugins that failed to load."""
     from dreamclean.host.host import host
 
+    _plugin_commands()  # one that fails there is reported as well
     entries = [e._asdict() for e in host().collect()]
     for entry in entries:
         entry["summary"] = entry.pop("component").summary()

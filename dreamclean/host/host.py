@@ -8,7 +8,7 @@ import configparser
 import difflib
 import importlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,6 +105,8 @@ class Host:
         alone.register(module)
 
         def declare(kind: str, base: str) -> None:
+            if not (kind.isidentifier() and kind == kind.lower()):
+                raise ValueError(f"{brief(kind)} cannot name a kind and its hook; use small letters, digits and _")
             if kind in self.kinds:
                 raise ValueError(f"the kind '{kind}' is declared by {self.kinds[kind].plugin} already")
             self.manager.add_hookspecs(
@@ -162,14 +164,27 @@ class Host:
             self._call_one(key, f"register_{kind}s", register=register)
         return entries
 
-    def add_commands(self, app: "typer.Typer") -> None:
-        """Let every plugin add its commands to ``app``; one that fails on the way adds none."""
-        for key in list(self._plugins):
-            own = type(app)()
-            self._attempt(key, lambda key=key, own=own: self._call_one(key, "register_commands", app=own))
-            if key not in self.failures:
-                app.registered_commands += own.registered_commands
-                app.registered_groups += own.registered_groups
+    def commands(self, new: "Callable[[], typer.Typer]") -> dict[str, list[tuple[str, Any]]]:
+        """The plugins' commands by name, each with its package, as click has them; a plugin that fails has none.
+
+        ``new`` makes an empty application, one for each plugin to add its commands to.
+        """
+        found: dict[str, list[tuple[str, Any]]] = {}
+        for key, plugin in list(self._plugins.items()):
+            taken = [name for name, commands in found.items() if plugin.package in dict(commands)]
+            for name, command in (self._attempt(key, self._commands_of, key, new(), taken) or {}).items():
+                found.setdefault(name, []).append((plugin.package, command))
+        return found
+
+    def _commands_of(self, key: str, own: "typer.Typer", taken: list[str]) -> Mapping[str, Any]:
+        """The plugin's commands; ValueError for one of a name that its package has ``taken`` already."""
+        from typer.main import get_group
+
+        self._call_one(key, "register_commands", app=own)
+        commands = get_group(own).commands if own.registered_commands or own.registered_groups else {}
+        if twice := commands.keys() & set(taken):
+            raise ValueError(f"{self._plugins[key].package} has two commands called '{min(twice)}'")
+        return commands
 
     def tell(self, step: "Step") -> None:
         """Tell every plugin of a step; one that raises is told no more, which is logged, and the run goes on."""
