@@ -18,6 +18,7 @@ from dreamclean.builtin.planners.diagnosis.advice import named, way_out
 from dreamclean.cli.debug import told
 from dreamclean.cli.streams import STREAM, reading, writing
 from dreamclean.contracts.errors import ComponentError, DreamCleanError, DreamCleanWarning
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.warn import show
 from dreamclean.method.blame import blame
 from dreamclean.pictures.foreign import foreign
@@ -140,7 +141,9 @@ def run(
                 job.target.parent.mkdir(parents=True, exist_ok=True)
                 with blame():
                     result = one(job)
-        except (DreamCleanError, RuntimeError, MemoryError) as error:
+        except Exception as error:
+            if not (isinstance(error, DreamCleanError) or lacks_memory(error)):
+                raise
             failures.append(_reason(job, error))
             if as_json:
                 print(_line(job, "failed", error=failures[-1]), flush=True)
@@ -160,7 +163,7 @@ def _line(job: Job, status: str, **more: Any) -> str:
 
 
 def _reason(job: Job, error: Exception) -> str:
-    """A failure in one line; a RuntimeError is torch's word for a lack of memory, among others."""
+    """A failure in one line that names the picture, which a DreamCleanError does by itself."""
     expected = isinstance(error, DreamCleanError) and not isinstance(error, ComponentError)
     return told(error) if expected else f"{job.source}: {told(error)}"
 

@@ -15,6 +15,7 @@ from dreamclean.builtin.planners.diagnosis.calibrate_command import calibrate
 from dreamclean.builtin.planners.diagnosis.command import diagnose
 from dreamclean.cli.debug import debug, told
 from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.warn import show
 from dreamclean.version import __version__
 
@@ -291,9 +292,10 @@ def _run() -> int:
         print(f"error: {told(error)}", file=sys.stderr)
         status = 2
     except Exception as error:
-        if not hasattr(error, "format_message"):  # a usage error of the command line
+        usage = getattr(error, "format_message", None)  # of an error in how the command was written
+        if not usage and not lacks_memory(error):
             raise
-        print(f"error: {error.format_message()} (see dreamclean --help)", file=sys.stderr)
+        print(f"error: {usage()} (see dreamclean --help)" if usage else f"error: {told(error)}", file=sys.stderr)
         status = 2
     if status in (130, 143):
         print("stopped; the same command goes on where it was", file=sys.stderr)
