@@ -36,6 +36,8 @@ ARGUMENTS = {
 }
 
 TYPES = {
+    "Codec": "dreamclean.contracts.codec",
+    "Given": "dreamclean.method.given",
     "Boundary": "dreamclean.builtin.operators.blur",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
     "Denoise": "dreamclean.builtin.priors.denoiser",
@@ -47,6 +49,7 @@ TYPES = {
     "Register": "dreamclean.host.hookspecs",
     "Report": "dreamclean.contracts.planner",
     "Spec": "dreamclean.contracts.component",
+    "Tiled": "dreamclean.method.tiling",
 }
 """The names for types that are used in signatures, and where they are defined."""
 

@@ -11,14 +11,17 @@ from dreamclean import (
     DPS,
     JPEG,
     VPS,
+    Auto,
     Blur,
     Colorize,
     DDIMInversion,
     Denoiser,
+    Descent,
     DiffPIR,
     Diffusers,
     Downsample,
     DPMSolver,
+    Fixed,
     ForwardNoising,
     FourierMagnitude,
     GradientAscent,
@@ -40,6 +43,8 @@ from dreamclean.testing import (
     InitializerSuite,
     LinearOperatorSuite,
     OperatorSuite,
+    PathSuite,
+    PlannerSuite,
     PriorSuite,
     SamplerSuite,
     pictures,
@@ -218,6 +223,18 @@ class TestVelocityPredictingUNet(DiffusersSuite):
 
 class TestImagePredictingUNet(DiffusersSuite):
     prediction = "sample"
+
+
+class TestAuto(PlannerSuite):
+    component = Auto(detail=0.5)
+
+
+class TestFixed(PlannerSuite):
+    component = Fixed()
+
+
+class TestDescent(PathSuite):
+    component = Descent()
 
 
 class TestProjection(GuidanceSuite):
