@@ -21,7 +21,7 @@ from typing import Any
 
 import dreamclean
 from dreamclean.host import describe, hookspecs
-from dreamclean.host.host import KINDS, Entry, Host
+from dreamclean.host.host import Entry, Host
 
 FOLDER = Path(__file__).parent / "reference"
 HEAD = "<!-- Written by docs/build_reference.py; change the docstrings, then run it again. -->\n\n"
@@ -77,7 +77,7 @@ def component_page() -> str:
         "or as a Python object."
     ]
     host = Host(plugins=[])
-    for kind in KINDS:
+    for kind in host.kinds:
         parts.append(f"## {kind.capitalize()}s\n\n{markdown(host.base(kind))}")
         parts += [component(entry) for entry in host.collect() if entry.kind == kind]
     return "\n\n".join(parts) + "\n"

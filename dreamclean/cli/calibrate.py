@@ -59,6 +59,6 @@ def treat_with(restorer: "Restorer") -> "Treat":
 
     def treat(image: "Tensor", recipe: Mapping[str, Any]) -> "Tensor":
         treated = Restorer(restorer.prior, **recipe, device=str(restorer.device), dtype=restorer.recipe.dtype)
-        return treated(image, seed=0).image  # type: ignore[no-any-return]
+        return treated(image, seed=0).image
 
     return treat
