@@ -35,6 +35,7 @@ from dreamclean.method.given import (
     File,
     FileT,
     Given,
+    Seed,
     Seeds,
     Several,
     check_shape,
@@ -188,21 +189,11 @@ class Restorer:
 
     @overload
     def __call__(
-        self,
-        image: File,
-        *,
-        seed: int | Sequence[int] | None = None,
-        trace: bool = False,
-        on_step: Listener | None = None,
+        self, image: File, *, seed: Seed = None, trace: bool = False, on_step: Listener | None = None
     ) -> Restoration[Image.Image]: ...
     @overload
     def __call__(
-        self,
-        image: ArrayT,
-        *,
-        seed: int | Sequence[int] | None = None,
-        trace: bool = False,
-        on_step: Listener | None = None,
+        self, image: ArrayT, *, seed: Seed = None, trace: bool = False, on_step: Listener | None = None
     ) -> Restoration[ArrayT]: ...
     @overload
     def __call__(

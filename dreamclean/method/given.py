@@ -28,8 +28,11 @@ ArrayT = TypeVar("ArrayT", np.ndarray, Tensor)
 Several = list[T] | tuple[T, ...]
 """Pictures, and batches, that are restored one after the other."""
 
-Seeds = int | Sequence[int | Sequence[int] | None] | None
-"""One for all pictures of a list, or one for each; of a batch, one or a sequence."""
+Seed = int | Sequence[int] | None
+"""One for every image of a batch, or one for each; None: the recipe's."""
+
+Seeds = Seed | Sequence[Seed]
+"""One for every picture of a list, or one for each."""
 
 _LONGEST = 4096
 """Characters of a path, more than most systems take; what is longer is a file's content."""

@@ -16,15 +16,14 @@ from dreamclean.contracts.step import Step
 from dreamclean.pictures.picture import RECIPE_KEY, Picture, check_target, save
 from dreamclean.recipe.recipe import Recipe
 
-
-ImageT = TypeVar("ImageT", covariant=True)
+ImageT_co = TypeVar("ImageT_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Restoration(Generic[ImageT]):
+class Restoration(Generic[ImageT_co]):
     """A restored image and how it came about. A notebook shows the picture."""
 
-    image: ImageT
+    image: ImageT_co
     """As given: a PIL image for a path or a PIL image, else an array or a tensor like the one given."""
     nfe: int
     """Evaluations of the prior's network, per image."""
