@@ -208,7 +208,7 @@ class Restorer:
         self, image: Several[Any], *, seed: Seeds = None, trace: bool = False, on_step: Listener | None = None
     ) -> list[Restoration[Any]]: ...
     def __call__(
-        self, image: Given | Several[Any], *, seed: Any = None, trace: bool = False, on_step: Listener | None = None
+        self, image: Given | Several[Any], *, seed: Seeds = None, trace: bool = False, on_step: Listener | None = None
     ) -> Restoration[Any] | list[Restoration[Any]]:
         """Restore a picture, a batch of images, or a list of pictures, which gives a list of results.
 
@@ -226,7 +226,7 @@ class Restorer:
 
     @blame()
     def restore_one(
-        self, image: Given, seed: int | Sequence[int] | None, first: int, trace: bool, on_step: Listener | None
+        self, image: Given, seed: Any, first: int, trace: bool, on_step: Listener | None
     ) -> Restoration[Any]:
         """A picture or a batch; ``first``: how many images of a list or a batch come before it."""
         if isinstance(image, Tensor):
