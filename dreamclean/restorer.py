@@ -15,6 +15,7 @@ from torch import Tensor
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError, Refusal
 from dreamclean.contracts.guidance import Guidance
+from dreamclean.contracts.levels import Schedule
 from dreamclean.contracts.listing import there_are
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.planner import Plan, Planner
@@ -68,7 +69,7 @@ class Restorer:
     the paper.
 
     Args:
-        prior, operator, guidance, planner, initializer, corrector, sampler: the components; no operator: blind. The
+        prior, operator, guidance, planner, initializer, corrector, sampler, path: the components; no operator: blind. The
             planner decides what each image needs; with a strength, a preset or an operator it is ``fixed``.
         recipe: a ``Recipe``, its fields as a dict, or a file: .toml, .json, or a PNG that carries one.
         noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
@@ -103,6 +104,7 @@ class Restorer:
         initializer: Spec | None = None,
         corrector: Spec | None = None,
         sampler: Spec | None = None,
+        path: Spec | None = None,
         noise: float | str | None = None,
         strength: float | str | None = None,
         steps: int | None = None,
@@ -120,7 +122,7 @@ class Restorer:
         self._max_megapixels = max_megapixels
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, guidance=guidance, planner=planner)
-        given |= dict(initializer=initializer, corrector=corrector, sampler=sampler)
+        given |= dict(initializer=initializer, corrector=corrector, sampler=sampler, path=path)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
         said = said.over(make_recipe(tile=tile, exact=exact))
         said = said.over(recipe_of(recipe).without_versions())
@@ -154,9 +156,15 @@ class Restorer:
         if self.operator and self.guidance and (why := self.guidance.refuses(self.operator)):
             raise DreamCleanError(f"guidance {self.guidance.name} cannot serve {self.operator.name}: {why}")
         self.initializer, self.corrector, self.sampler = map(component, MOVES)
+        self.path = component("path")
         looks = self.planner.looks
         self.levels = [] if looks else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
-        if preset and unsaid and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known)):
+        if (
+            preset
+            and unsaid
+            and self.levels
+            and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known))
+        ):
             warn(doubt)
         self._tiles = None if said.tile == 0 else Tiled(self.prior, said.tile)
         self.device = pick_device(device)
@@ -177,8 +185,8 @@ class Restorer:
         """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
         recommended = make_recipe(**self.prior.recommended(self.operator is not None))
         if recommended.strength is not None:
-            usual: float = self.prior.schedule.at(self.prior.schedule.resolve(recommended.strength)).ratio
-            return usual
+            schedule: Schedule = self.prior.schedule
+            return schedule.at(schedule.resolve(recommended.strength)).ratio
         planner: Planner = self._host.make("planner", recommended.planner or self._host.default("planner"))
         return None if planner.refuses(self.operator is not None, self.prior) else planner.strongest(self.prior)
 
@@ -318,13 +326,13 @@ class Restorer:
             self._host.tell(step)
 
         began = time.perf_counter()
-        y, total = y.contiguous(), len(self.levels) - 1
+        y, path = y.contiguous(), self.path(self.levels)
         evaluator = Evaluator(self.prior, self.guidance, operator, y, self._tiles)
         try:
             latents = resample(  # holds the only reference to the start, so that its memory comes free
                 finite(self.prior.encode(operator.start(y) if operator else y), *_CODER),
                 self.levels,
-                self.levels[-2::-1],
+                path,
                 evaluator.denoise,
                 checked(self.initializer, self.initializer),
                 checked(self.corrector, self.corrector),
@@ -332,9 +340,9 @@ class Restorer:
                 seeded_noise(seeds),
             )
             for index, latent in enumerate(latents):
-                listen(Step(index, total, latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
+                listen(Step(index, len(path), latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
         except NotFinite as error:
-            raise DreamCleanError(f"step {done} of {total}: {error}") from error
+            raise DreamCleanError(f"step {done} of {len(path)}: {error}") from error
         decoded = finite(self.prior.decode(latent.x), *_CODER)
         image = decoded.clamp(0, 1)
         if doubt := doubts.of_values(decoded, operator) or doubts.of_agreement(image, operator, y):
@@ -365,7 +373,7 @@ class Restorer:
             self._prepared = True
 
     def __repr__(self) -> str:
-        parts = {kind: getattr(self, kind) for kind in KINDS}
+        parts = {kind: getattr(self, kind) for kind in KINDS if kind != "planner" or self.planner.looks}
         settings = {name: getattr(self.recipe, name) for name in ("strength", "steps", "seed")}
         told = {**parts, **settings, "device": str(self.device), "dtype": self.recipe.dtype}
         return f"Restorer({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"

@@ -16,7 +16,8 @@ from dreamclean.recipe.old import modern
 if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
 
-KINDS = ("prior", "operator", "guidance", "planner", "initializer", "corrector", "sampler")
+KINDS = ("prior", "operator", "guidance", "planner", "initializer", "corrector", "sampler", "path")
+FIXED: dict[str, Any] = {"name": "fixed"}
 MOVES = ("initializer", "corrector", "sampler")
 
 
@@ -34,6 +35,7 @@ class Recipe(BaseModel):
     initializer: dict[str, Any] | None = Field(default=None, description="The way to the top noise level")
     corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
     sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
+    path: dict[str, Any] | None = Field(default=None, description="The order in which levels are visited")
     strength: float | str | None = Field(default=None, description="Top noise level: a timestep, or snr:R for s/a = R")
     steps: int | None = Field(default=None, ge=1, description="Steps from the top level to the picture")
     tile: int | None = Field(default=None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
@@ -129,6 +131,7 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
         initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
         corrector="dreamclean/vps:gamma=0.05,steps=1",
         sampler="dreamclean/ddim",
+        path="dreamclean/descent",
         strength=300 if thousand else f"snr:{DDPMSchedule.linear().at(300).ratio:.4f}",
         steps=30,
     )
@@ -143,7 +146,8 @@ def settle(
     space where neither it nor the user says anything of how to restore, ``planner``.
     """
     if preset is not None:
-        said = said.over(PRESETS[preset](known_operator, prior.schedule))
+        named = PRESETS[preset](known_operator, prior.schedule)
+        said = said.over(named if said.planner in (None, FIXED) else named.model_copy(update={"strength": None}))
     recommended = make_recipe(**prior.recommended(known_operator))
     chosen = recommended.planner
     if not chosen and recommended == Recipe() and prior.space == "pixel":
@@ -154,8 +158,6 @@ def settle(
     said = said.over(Recipe(planner=chosen))
     return said, recommended.over(paper(known_operator, prior.schedule))
 
-
-FIXED: dict[str, Any] = {"name": "fixed"}
 
 PRESETS = {"paper": paper}
 """Named presets, functions of whether the operator is known and of the prior's noise levels."""
