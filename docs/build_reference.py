@@ -85,7 +85,7 @@ def component_page() -> str:
         "or as a Python object."
     ]
     host = Host(plugins=[])
-    for kind in Host([]).kinds:
+    for kind in host.kinds:
         parts.append(f"## {kind.capitalize()}s\n\n{markdown(host.base(kind))}")
         parts += [component(entry) for entry in host.collect() if entry.kind == kind]
     return "\n\n".join(parts) + "\n"
