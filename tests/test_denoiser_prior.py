@@ -142,7 +142,7 @@ def test_recommended_strength_stays_in_its_range() -> None:
     for operator in (None, "identity"):
         for highest in (0.05, 0.5):
             top = Restorer(Denoiser.of(posterior_mean, highest=highest), operator=operator).levels[-1]
-            assert top.s <= 2 * highest + 1e-9
+            assert top.sigma <= 2 * highest + 1e-9
 
 
 def test_bad_files_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

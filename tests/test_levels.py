@@ -17,8 +17,8 @@ def check_linear(schedule: DDPMSchedule) -> None:
     for t in range(1000):
         abar *= 1 - (1e-4 + (0.02 - 1e-4) * t / 999)
         level = schedule.at(t)
-        assert level.a == pytest.approx(math.sqrt(abar), rel=1e-10)
-        assert level.s == pytest.approx(math.sqrt(1 - abar), rel=1e-10)
+        assert level.alpha == pytest.approx(math.sqrt(abar), rel=1e-10)
+        assert level.sigma == pytest.approx(math.sqrt(1 - abar), rel=1e-10)
         assert level.t == t
 
 
@@ -64,8 +64,8 @@ def test_variance_exploding_levels() -> None:
     levels = schedule.ladder(10, 4)
     roots = [0.01 ** (1 / 7) + k / 4 * (10 ** (1 / 7) - 0.01 ** (1 / 7)) for k in range(5)]
     assert levels[0] == Level(0.01, 1.0, 0.0)
-    assert [level.s for level in levels[1:]] == pytest.approx([root**7 for root in roots[1:]])
-    assert levels[-1].s == 10
+    assert [level.sigma for level in levels[1:]] == pytest.approx([root**7 for root in roots[1:]])
+    assert levels[-1].sigma == 10
 
 
 def test_flow_levels() -> None:
@@ -96,7 +96,7 @@ def test_ladders_climb(schedule: Schedule) -> None:
     for strength in ("snr:0.3", "snr:3"):
         levels = schedule.ladder(strength, 12)
         assert len(levels) == 13
-        assert all(i.ratio < j.ratio and i.t < j.t and i.a >= j.a for i, j in ascending(levels))
+        assert all(i.ratio < j.ratio and i.t < j.t and i.alpha >= j.alpha for i, j in ascending(levels))
         assert levels[0] == schedule.clean
         assert [(i, j) for j, i in reversed(list(descending(levels)))] == list(ascending(levels))
 
@@ -136,7 +136,7 @@ def test_zero_terminal_snr() -> None:
     schedule = DDPMSchedule(rescaled**2)
     assert schedule.highest == 997
     assert math.isfinite(schedule.at(schedule.highest).ratio)
-    assert all(level.a > 0 for level in schedule.ladder(997, 20))
+    assert all(level.alpha > 0 for level in schedule.ladder(997, 20))
     with pytest.raises(DreamCleanError, match="at most 997"):
         schedule.resolve(999)
 

@@ -93,7 +93,7 @@ def test_the_quiet_part_is_kept_better() -> None:
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.6, 1.0])
 def test_above_its_own_level_a_part_has_the_levels_noise(ratio: float) -> None:
     level = prior().schedule.at(prior().schedule.timestep(ratio))
-    left, right = halves(LaterEntry(NOISY, DAMAGE, gaussian(6)).latent(level) / level.a - CLEAN)
+    left, right = halves(LaterEntry(NOISY, DAMAGE, gaussian(6)).latent(level) / level.alpha - CLEAN)
     assert left == pytest.approx(max(QUIET, level.ratio), rel=0.03)
     assert right == pytest.approx(max(LOUD, level.ratio), rel=0.03)
 

@@ -92,7 +92,7 @@ class Network(Prior):
         level = min(levels[1:], key=lambda known: abs(known.ratio - ratio))
         if abs(level.ratio - ratio) > 1e-5 * ratio:
             raise ValueError(f"noise-to-signal ratio {ratio} is none of the ladder's; the nearest is {level.ratio}")
-        return self.look(level.a * x.double(), level).x0.to(x)
+        return self.look(level.alpha * x.double(), level).x0.to(x)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ class Estimate(NamedTuple):
     @classmethod
     def from_eps(cls, x: Tensor, level: Level, eps: Tensor) -> "Estimate":
         """x0 = (x - s eps) / a (paper, Eq. 10)."""
-        return cls(eps, torch.sub(x, eps, alpha=level.s).div_(level.a))
+        return cls(eps, torch.sub(x, eps, alpha=level.sigma).div_(level.alpha))
 
     @classmethod
     def from_x0(cls, x: Tensor, level: Level, x0: Tensor) -> "Estimate":
         """eps = (x - a x0) / s."""
-        return cls(torch.sub(x, x0, alpha=level.a).div_(level.s), x0)
+        return cls(torch.sub(x, x0, alpha=level.alpha).div_(level.sigma), x0)
 
 
 Predict = Callable[[Tensor, Level], Estimate]

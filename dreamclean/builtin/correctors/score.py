@@ -23,7 +23,7 @@ class ScoreCorrector(Corrector):
         """c(gamma), the fresh noise's standard deviation in units of s."""
 
     def __call__(self, latent: Latent, denoise: Denoise, noise: Noise) -> Latent:
-        see, s = denoise if self.projected else denoise.prior, latent.level.s
+        see, s = denoise if self.projected else denoise.prior, latent.level.sigma
         for _ in range(self.steps):
             x = latent.x - self.gamma * s * latent.estimated(see).eps
             if self.noise_scale():

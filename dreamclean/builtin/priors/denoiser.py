@@ -83,8 +83,8 @@ class Denoiser(Prior):
         own = self.schedule.noisy(level)
         height, width = x.shape[-2:]
         y = pad_to_multiple(self.decode(x), self.divisor)
-        x0 = self.encode(self._denoise(y, own.s / 2)[..., :height, :width].to(x))
-        return Estimate.from_eps(x, level, (x - x0) / own.s)
+        x0 = self.encode(self._denoise(y, own.sigma / 2)[..., :height, :width].to(x))
+        return Estimate.from_eps(x, level, (x - x0) / own.sigma)
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         limit = self.highest * 2

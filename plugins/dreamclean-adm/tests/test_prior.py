@@ -55,7 +55,7 @@ def test_cosine_noise(timesteps):
     assert levels.highest == timesteps - 2
     for t in (0, timesteps // 3, timesteps - 2):
         alpha_bar, first = (math.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2 for u in ((t + 1) / timesteps, 0))
-        assert levels.at(t).a == pytest.approx(math.sqrt(alpha_bar / first), rel=1e-6)
+        assert levels.at(t).alpha == pytest.approx(math.sqrt(alpha_bar / first), rel=1e-6)
 
 
 def test_what_is_recommended(models):
@@ -114,7 +114,7 @@ def test_low_precision(models, name, dtype):
         cast = isinstance(module, nn.Conv1d | nn.Conv2d) and key.startswith(torso)
         for parameter in module.parameters(recurse=False):
             assert parameter.dtype == (dtype if cast else torch.float32), key
-    assert isinstance(low.schedule.at(300).a, float)
+    assert isinstance(low.schedule.at(300).alpha, float)
     x = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(0))
     for t in (0, 300, low.schedule.highest):
         expected, found = (prior.predict(x, prior.schedule.at(t)).eps for prior in (full, low))

@@ -39,7 +39,7 @@ UNEVEN = 1.5
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found. Ratios are noise-to-signal ratios s/a of the prior's levels."""
+    """What was found. Ratios are noise-to-signal ratios sigma / alpha of the prior's levels."""
 
     family: str
     """clean, white noise, correlated noise, blocking, low resolution or mixed; unknown: the prior has no calibration.
@@ -102,7 +102,7 @@ def diagnose_image(image: Tensor, prior: Prior, estimate: Evaluator) -> Diagnosi
 def answers(parts: Tensor, prior: Prior, levels: Sequence[Level], estimate: Evaluator) -> list[Tensor]:
     """The prior's noise estimates (N, C, h, w), level by level, of ``parts`` (N, 3, H, W) of a picture."""
     x = prior.encode(parts)
-    return [estimate.prior(level.a * x, level).eps for level in levels]
+    return [estimate.prior(level.alpha * x, level).eps for level in levels]
 
 
 def read_signs(answered: Sequence[Tensor]) -> Tensor:
@@ -166,7 +166,7 @@ def spaced_levels(schedule: Schedule, ratios: Sequence[float]) -> list[Level]:
     """The levels nearest to ``ratios``; the prior's highest one in the place of those above it."""
     limit = schedule.at(schedule.highest).ratio
     found = [schedule.at(schedule.timestep(min(ratio, limit))) for ratio in ratios]
-    return list(dict.fromkeys(level for level in found if level.s > 0))
+    return list(dict.fromkeys(level for level in found if level.sigma > 0))
 
 
 def _short(value: Any) -> Any:

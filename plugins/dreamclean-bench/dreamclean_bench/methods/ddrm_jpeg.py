@@ -36,11 +36,11 @@ class DDRMJPEG(Ladder, PixelMethod):
         assert operator is not None
         levels = self.levels(prior)
         y = prior.encode(problem.y)
-        x = levels[-1].a * y + levels[-1].s * problem.noise(y)
+        x = levels[-1].alpha * y + levels[-1].sigma * problem.noise(y)
         for level, lower in descending(levels):
             eps, x0 = problem.estimate.prior(x, level)
             agreed = x0 - prior.encode(operator.degrade(prior.decode(x0))) + y
-            x = lower.a * (self.eta_b * agreed + (1 - self.eta_b) * x0)
-            if lower.s > 0:
-                x = x + lower.s * (self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps)
+            x = lower.alpha * (self.eta_b * agreed + (1 - self.eta_b) * x0)
+            if lower.sigma > 0:
+                x = x + lower.sigma * (self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps)
         return prior.decode(x)

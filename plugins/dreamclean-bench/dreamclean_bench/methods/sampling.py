@@ -18,8 +18,8 @@ def first_latent(problem: Problem, top: Level, strength: float | str | None) -> 
     shape = problem.operator.image_shape(problem.y)
     z = problem.noise(torch.empty(shape, dtype=problem.y.dtype, device=problem.y.device))
     if strength is None:
-        return top.s * z
-    return top.a * problem.prior.encode(problem.operator.start(problem.y)) + top.s * z
+        return top.sigma * z
+    return top.alpha * problem.prior.encode(problem.operator.start(problem.y)) + top.sigma * z
 
 
 class Ancestral(Ladder):
@@ -43,14 +43,14 @@ def ancestral(x: Tensor, x0: Tensor, level: Level, lower: Level) -> tuple[Tensor
     (c s_j^2 x_i + a_j b x0) / s_i^2 and the variance b s_j^2 / s_i^2.
     """
     c, b = transition(level, lower)
-    mean = (c * lower.s**2 * x + lower.a * b * x0) / level.s**2
-    return mean, b * lower.s**2 / level.s**2
+    mean = (c * lower.sigma**2 * x + lower.alpha * b * x0) / level.sigma**2
+    return mean, b * lower.sigma**2 / level.sigma**2
 
 
 def transition(level: Level, lower: Level) -> tuple[float, float]:
     """c and b of q(x_level | x_lower) = N(c x_lower, b I)."""
-    c = level.a / lower.a
-    return c, level.s**2 - (c * lower.s) ** 2
+    c = level.alpha / lower.alpha
+    return c, level.sigma**2 - (c * lower.sigma) ** 2
 
 
 def differentiable(operator: Operator) -> bool:
