@@ -10,7 +10,7 @@ help:
 	@echo "make demo      degrade a photograph, restore it, look at demo/sheet.png"
 	@echo "make test      run the tests"
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
-	@echo "make lint      ruff and mypy"
+	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make docs      generate the references in docs/"
 	@echo "make overhead  time spent outside the prior"
 	@echo "make bench-quick IMAGES=FOLDER  every method on every task, and a report"
@@ -32,6 +32,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: install
 	$(BIN)/python docs/build_reference.py

@@ -36,11 +36,12 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
     from dreamclean.builtin.operators.separable import SeparableOperator
-    from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose
+    from dreamclean.builtin.planners.diagnosis.auto import Auto
+    from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+    from dreamclean.builtin.planners.fixed import Fixed
     from dreamclean.builtin.priors.denoiser import Denoiser
     from dreamclean.builtin.priors.diffusers import Diffusers, UNetPrior
     from dreamclean.builtin.priors.mixture import Mixture
-    from dreamclean.builtin.priors.tiled import Tiled
     from dreamclean.builtin.samplers.ddim import DDIM, ddim_step
     from dreamclean.builtin.samplers.dpm_solver import DPMSolver
     from dreamclean.contracts.component import Component, FloatList, IntList
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         descending,
     )
     from dreamclean.contracts.operator import LinearOperator, Operator
+    from dreamclean.contracts.planner import Plan, Planner
     from dreamclean.contracts.prior import Prior
     from dreamclean.contracts.sampler import Sampler
     from dreamclean.contracts.step import Step
@@ -103,14 +105,16 @@ _WHERE = {
     "builtin.operators.jpeg": "JPEG",
     "builtin.operators.separable": "SeparableOperator",
     "pictures.picture": "Picture",
-    "builtin.planners.diagnosis.diagnose": "Diagnosis diagnose",
+    "builtin.planners.diagnosis.auto": "Auto",
+    "builtin.planners.diagnosis.diagnose": "Diagnosis",
+    "builtin.planners.fixed": "Fixed",
+    "contracts.planner": "Plan Planner",
     "host.discovery": "Plugin",
     "host.host": "Host",
     "contracts.prior": "Prior",
     "builtin.priors.denoiser": "Denoiser",
     "builtin.priors.diffusers": "Diffusers UNetPrior",
     "builtin.priors.mixture": "Mixture",
-    "builtin.priors.tiled": "Tiled",
     "recipe.recipe": "Recipe read_recipe",
     "method.restoration": "Restoration",
     "restorer": "Restorer",
@@ -126,6 +130,7 @@ __all__ = [
     "DPS",
     "JPEG",
     "VPS",
+    "Auto",
     "Blur",
     "Colorize",
     "Component",
@@ -144,6 +149,7 @@ __all__ = [
     "DreamCleanWarning",
     "Estimate",
     "Evaluator",
+    "Fixed",
     "FloatList",
     "FlowSchedule",
     "ForwardNoising",
@@ -168,6 +174,8 @@ __all__ = [
     "Past",
     "PiGDM",
     "Picture",
+    "Plan",
+    "Planner",
     "Plugin",
     "Prior",
     "Projection",
@@ -179,14 +187,12 @@ __all__ = [
     "ScoreCorrector",
     "SeparableOperator",
     "Step",
-    "Tiled",
     "UNetPrior",
     "VESchedule",
     "__version__",
     "ascending",
     "ddim_step",
     "descending",
-    "diagnose",
     "hookimpl",
     "read_recipe",
 ]

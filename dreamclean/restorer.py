@@ -11,14 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dreamclean.builtin.planners.diagnosis.auto import restore_auto
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, diagnose_image, left_alone
-from dreamclean.builtin.priors.tiled import Tiled, tiled
 from dreamclean.contracts.component import Component, Spec
-from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError, Refusal
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.listing import there_are
 from dreamclean.contracts.operator import Operator
+from dreamclean.contracts.planner import Plan, Planner
 from dreamclean.contracts.step import Step
 from dreamclean.contracts.warn import warn
 from dreamclean.host.host import Host, host
@@ -29,19 +27,19 @@ from dreamclean.method.checks import checked
 from dreamclean.method.device import pick_device, pick_dtype
 from dreamclean.method.each import restore_each
 from dreamclean.method.evaluator import Evaluator
-from dreamclean.method.exact import deterministic, exact_dtype
+from dreamclean.method.exact import deterministic
 from dreamclean.method.finite import NotFinite, finite
 from dreamclean.method.given import Given, check_shape, check_values, opened, recipe_of
 from dreamclean.method.loop import resample
+from dreamclean.method.measured import info_of, measured
 from dreamclean.method.noise import seeded_noise, seeds_of
-from dreamclean.method.restoration import Restoration, carrying, joined
+from dreamclean.method.restoration import Restoration, averaged, carrying, joined
+from dreamclean.method.tiling import Tiled
 from dreamclean.pictures.decoding import check_limit
+from dreamclean.recipe.exact import exact_dtype
 from dreamclean.recipe.noise import with_noise
-from dreamclean.recipe.recipe import KINDS, PRESETS, Recipe, filled, make_recipe
+from dreamclean.recipe.recipe import FIXED, KINDS, MOVES, PRESETS, Recipe, make_recipe, settle
 from dreamclean.version import __version__
-
-EIGHT_BIT = 1 / 255 / 12**0.5
-"""Standard deviation of the rounding to 8 bits: no picture file is known better than this."""
 
 Listener = Callable[[Step], object]
 """What is told of every step of a run; what it returns is not used. Copy ``step.x`` to keep it."""
@@ -53,18 +51,16 @@ class Restorer:
     """Restore degraded images with a diffusion prior.
 
     Components are given as objects, strings (``"vps:gamma=0.05"``) or config dicts. What is not given comes
-    from ``recipe``, then ``preset``, then the prior's own recommendation, then the paper; and where nothing at
-    all is said and the degradation is unknown, from a diagnosis of the image.
+    from ``recipe``, then ``preset``, then the planner's plan for the image, then the prior's own recommendation, then
+    the paper.
 
     Args:
-        prior, operator, guidance, initializer, corrector, sampler: the components; no operator: blind.
+        prior, operator, guidance, planner, initializer, corrector, sampler: the components; no operator: blind. The
+            planner decides what each image needs; with a strength, a preset or an operator it is ``fixed``.
         recipe: a ``Recipe``, its fields as a dict, or a file: .toml, .json, or a PNG that carries one.
         noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
             ``"poisson:RATE"``.
-        strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R; ``"auto"``: what the
-            diagnosis of each image says, if it has to be treated at all.
-        detail, samples: with ``"auto"``: 0 (most faithful: the clean image's mean) to 1 (crispest, what runs where
-            nothing is said); the mean of how many results.
+        strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R.
         steps: steps from there to the picture.
         tile: side in pixels of the tiles that larger pictures are cut into; 0: never cut; None: the prior's
             native size, or 768 where it has none.
@@ -90,14 +86,13 @@ class Restorer:
         *,
         operator: Spec | None = None,
         guidance: Spec | None = None,
+        planner: Spec | None = None,
         initializer: Spec | None = None,
         corrector: Spec | None = None,
         sampler: Spec | None = None,
         noise: float | str | None = None,
         strength: float | str | None = None,
         steps: int | None = None,
-        detail: float | None = None,
-        samples: int | None = None,
         tile: int | None = None,
         seed: int | None = None,
         preset: str | None = None,
@@ -111,10 +106,10 @@ class Restorer:
         check_limit(max_megapixels)
         self._max_megapixels = max_megapixels
         self._host = plugins or host()
-        given = dict(prior=prior, operator=operator, guidance=guidance)
+        given = dict(prior=prior, operator=operator, guidance=guidance, planner=planner)
         given |= dict(initializer=initializer, corrector=corrector, sampler=sampler)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
-        said = said.over(make_recipe(detail=detail, samples=samples, tile=tile, exact=exact))
+        said = said.over(make_recipe(tile=tile, exact=exact))
         said = said.over(recipe_of(recipe).without_versions())
         self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
 
@@ -132,18 +127,25 @@ class Restorer:
         if preset is not None and preset not in PRESETS:
             raise DreamCleanError(f"there is no preset '{preset}'; {there_are(PRESETS)}")
         unsaid = said.strength is None
-        self._said = said = filled(said, preset, self.prior, known)
+        self._said, rest = settle(said, preset, self.prior, known, self._host.default("planner"))
+        said = self._said
+        self.planner: Planner = component("planner")
+        if why := self.planner.refuses(known, self.prior):
+            raise DreamCleanError(f"planner {self.planner.name} {why}")
+        if self.planner.looks and said.strength is not None:
+            raise DreamCleanError(f"planner {self.planner.name} chooses the strength itself; leave one of them away")
+        said = said if self.planner.looks else said.over(rest)
         self.guidance: Guidance | None = component("guidance")
         if self.guidance and not known:
             raise DreamCleanError("guidance belongs to a known operator; give one too")
         if self.operator and self.guidance and (why := self.guidance.refuses(self.operator)):
             raise DreamCleanError(f"guidance {self.guidance.name} cannot serve {self.operator.name}: {why}")
-        self.initializer, self.corrector, self.sampler = map(component, KINDS[3:])
-        auto = said.strength == "auto"
-        self.levels = [] if auto else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
-        if preset and unsaid and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, known)):
+        self.initializer, self.corrector, self.sampler = map(component, MOVES)
+        looks = self.planner.looks
+        self.levels = [] if looks else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
+        if preset and unsaid and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known)):
             warn(doubt)
-        self._any_size = self.prior if said.tile == 0 else tiled(self.prior, said.tile)
+        self._tiles = None if said.tile == 0 else Tiled(self.prior, said.tile)
         self.device = pick_device(device)
         self.dtype = pick_dtype(exact_dtype(dtype) if said.exact else said.dtype, self.device)
         self.recipe = said.model_copy(update=self._settled())
@@ -158,10 +160,18 @@ class Restorer:
         dtype = str(self.dtype).removeprefix("torch.")
         return {**specs, "tile": self._tile, "dtype": dtype, "versions": versions}
 
+    def _usual(self) -> float | None:
+        """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
+        recommended = make_recipe(**self.prior.recommended(self.operator is not None))
+        if recommended.strength is not None:
+            return self.prior.schedule.at(self.prior.schedule.resolve(recommended.strength)).ratio
+        planner: Planner = self._host.make("planner", recommended.planner or self._host.default("planner"))
+        return None if planner.refuses(self.operator is not None, self.prior) else planner.strongest(self.prior)
+
     @property
     def _tile(self) -> int:
         """Side of the tiles in pixels, which a lack of memory may have made smaller; 0: nothing is cut."""
-        return self._any_size.side if isinstance(self._any_size, Tiled) else 0
+        return self._tiles.side if self._tiles else 0
 
     @overload
     def __call__(
@@ -210,31 +220,21 @@ class Restorer:
         """A picture or a batch; ``first``: how many images of a list or a batch come before it."""
         if isinstance(image, Tensor):
             check_values(image, self.operator)
-            return self._run(image, self.operator, seed, first, trace, on_step)
+            return self._run(image, self.operator, {}, seed, first, trace, on_step)
         if isinstance(image, np.ndarray):
             return restore_array(image, self.operator, lambda x: self.restore_one(x, seed, first, trace, on_step))
         picture = opened(image, self._max_megapixels)
-        if self.recipe.strength == "auto" and picture.hidden:
-            recipe = self.recipe.model_copy(update={"seed": seeds_of(self.recipe.seed if seed is None else seed, 1)[0]})
-            untouched = carrying(picture.with_pixels(picture.pixels), recipe)
-            return Restoration(untouched, 0, 0.0, 0.0, recipe, [], [left_alone("transparent")])
-        operator, pixels = self.operator, picture.pixels
-        if operator is not None:
-            if not operator.viewable:
-                raise DreamCleanError(
-                    f"a measurement of {operator.name} is no picture; give it from Python as a tensor"
-                )
-            pixels = operator.from_picture(pixels)
-            operator = operator.model_copy(update={"noise": max(operator.noise, EIGHT_BIT)})
-        result = self._run(pixels, operator, seed, first, trace, on_step)
+        pixels, operator = measured(picture.pixels, self.operator)
+        result = self._run(pixels, operator, info_of(picture), seed, first, trace, on_step)
         colours = operator is not None and pixels.shape[1] == 1
         restored = picture.with_pixels(result.image, keep_grey=not colours)
         return replace(result, image=carrying(restored, result.recipe))
 
     @blame()
     @torch.no_grad()
-    def diagnose(self, image: Given) -> Diagnosis:
-        """What damage a picture, or a tensor (1, 3, H, W) in [0, 1], has by the prior's own answers."""
+    def plan(self, image: Given) -> Plan:
+        """What the planner says of a picture, or of a tensor (1, 3, H, W) in [0, 1]; nothing is restored."""
+        info: dict[str, Any] = {}
         if isinstance(image, np.ndarray):
             check_array(image)
             image = pixels_of(image)
@@ -242,21 +242,20 @@ class Restorer:
             check_values(image)
         else:
             picture = opened(image, self._max_megapixels)
-            if picture.hidden:
-                return left_alone("transparent")
-            image = picture.pixels
+            image, info = picture.pixels, info_of(picture)
         check_shape(image, None)
-        if self.prior.space != "pixel" or len(image) > 1:
-            raise DreamCleanError("a diagnosis needs one image, (1, 3, H, W), and a prior in pixel space")
+        if len(image) > 1:
+            raise DreamCleanError("a plan is for one image; give (1, 3, H, W)")
         self._prepare()
         with self._arithmetic():
-            return diagnose_image(self._here(image), self.prior, Evaluator(self.prior))
+            return self.planner(self._here(image), info, self.prior, Evaluator(self.prior).prior)
 
     @torch.no_grad()
     def _run(
         self,
         y: Tensor,
         operator: Operator | None,
+        info: Mapping[str, Any],
         seed: int | Sequence[int] | None,
         first: int,
         trace: bool,
@@ -265,17 +264,36 @@ class Restorer:
         check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
         self._prepare()
-        if self.recipe.exact and len(y) > 1:
-            alone = [self._run(y[k : k + 1], operator, seeds[k], first + k, trace, on_step) for k in range(len(y))]
+        if len(y) > 1 and (self.recipe.exact or self.planner.looks):
+            alone = [
+                self._run(y[k : k + 1], operator, info, seeds[k], first + k, trace, on_step) for k in range(len(y))
+            ]
             return joined(alone, self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile}))
         with self._arithmetic():
+            if self.planner.looks:
+                return self._planned(self._here(y), info, seeds[0], first, trace, on_step)
             return self._restore(self._here(y), operator, seeds, first, trace, on_step)
+
+    def _planned(
+        self, image: Tensor, info: Mapping[str, Any], seed: int, first: int, trace: bool, on_step: Listener | None
+    ) -> Restoration:
+        """One image (1, 3, H, W) as the planner says."""
+        began, evaluator = time.perf_counter(), Evaluator(self.prior)
+        plan = self.planner(image, info, self.prior, evaluator.prior)
+        if plan.refusal:
+            raise Refusal(plan.refusal)
+        own, reports = self.recipe.model_copy(update={"seed": seed}), [plan.report] if plan.report else []
+        looked = Restoration(image, evaluator.nfe, time.perf_counter() - began, evaluator.seconds, own, [], reports)
+        if plan.recipe is None:
+            return looked
+        treated = self._with(make_recipe(**plan.recipe))
+        y, operator = measured(image, treated.operator)
+        seeds = [(seed + k) % 2**63 for k in range(plan.samples)]
+        return averaged([treated._run(y, operator, {}, own, first, trace, on_step) for own in seeds], looked)
 
     def _restore(
         self, y: Tensor, operator: Operator | None, seeds: list[int], first: int, trace: bool, on_step: Listener | None
     ) -> Restoration:
-        if self.recipe.strength == "auto":
-            return restore_auto(self, y, seeds, first, trace, on_step)
         steps: list[Step] = []
         done = 0
 
@@ -290,7 +308,7 @@ class Restorer:
 
         began = time.perf_counter()
         y, total = y.contiguous(), len(self.levels) - 1
-        evaluator = Evaluator(self._any_size, self.guidance, operator, y)
+        evaluator = Evaluator(self.prior, self.guidance, operator, y, self._tiles)
         try:
             latents = resample(  # holds the only reference to the start, so that its memory comes free
                 finite(self.prior.encode(operator.start(y) if operator else y), *_CODER),
@@ -314,13 +332,13 @@ class Restorer:
         recipe = self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile})
         return Restoration(image, evaluator.nfe, seconds, evaluator.seconds, recipe, steps)
 
-    def with_recipe(self, recipe: Recipe) -> "Restorer":
-        """This restorer, with ``recipe`` in the place of ``strength="auto"``; what else was said stays."""
-        said = self._said.model_copy(update=dict.fromkeys(("strength", "detail", "samples", "prior")))
-        objects = {**self._objects, "prior": self.prior}
+    def _with(self, recipe: Recipe) -> "Restorer":
+        """This restorer with a plan's ``recipe``; what the user said goes over it."""
+        objects = {**self._objects, "prior": self.prior, "planner": FIXED}
         options: dict[str, Any] = {"device": str(self.device), "dtype": self.recipe.dtype, "plugins": self._host}
+        said = self._said.model_copy(update=dict.fromkeys(("prior", "planner")))
         other = type(self)(**objects, recipe=said.over(recipe), **options)
-        other._prepared, other._any_size = self._prepared, self._any_size
+        other._prepared, other._tiles = self._prepared, self._tiles
         return other
 
     def _arithmetic(self) -> AbstractContextManager[None]:
@@ -337,7 +355,7 @@ class Restorer:
 
     def __repr__(self) -> str:
         parts = {kind: getattr(self, kind) for kind in KINDS}
-        settings = {name: getattr(self.recipe, name) for name in ("strength", "steps", "detail", "samples", "seed")}
+        settings = {name: getattr(self.recipe, name) for name in ("strength", "steps", "seed")}
         told = {**parts, **settings, "device": str(self.device), "dtype": self.recipe.dtype}
         return f"Restorer({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"
 

@@ -1,4 +1,4 @@
-"""``strength="auto"``: each image is treated as its diagnosis says, or comes back as it was."""
+"""``planner="auto"``: each image is treated as its diagnosis says, or comes back as it was."""
 
 import json
 from dataclasses import replace
@@ -163,8 +163,8 @@ def test_what_is_left_alone_has_no_treatment() -> None:
 
 def test_every_image_by_its_own_diagnosis() -> None:
     result = Restorer(knowing(), **CPU)(NOISY, seed=[4, 5, 6])
-    assert [diagnosis.family for diagnosis in result.diagnoses] == ["clean", "white noise", "white noise"]
-    for diagnosis, sigma in zip(result.diagnoses[1:], (0.1, 0.2), strict=True):
+    assert [diagnosis.family for diagnosis in result.reports] == ["clean", "white noise", "white noise"]
+    for diagnosis, sigma in zip(result.reports[1:], (0.1, 0.2), strict=True):
         assert diagnosis.noise == pytest.approx(sigma, rel=0.15)
     assert torch.equal(result.image[0], NOISY[0])
     errors = [(x - CLEAN).square().mean((1, 2, 3)) for x in (result.image, NOISY)]
@@ -173,12 +173,12 @@ def test_every_image_by_its_own_diagnosis() -> None:
 
 
 def test_an_image_comes_out_alike_alone_and_in_a_batch() -> None:
-    restorer = Restorer(knowing(), strength="auto", corrector=VPS_DRAWING, **CPU)
+    restorer = Restorer(knowing(), planner="auto", corrector=VPS_DRAWING, **CPU)
     together = restorer(NOISY, seed=[4, 5, 6])
     for k in range(3):
         alone = restorer(NOISY[k : k + 1], seed=4 + k)
         assert torch.equal(alone.image, together.image[k : k + 1])
-        assert alone.diagnoses == together.diagnoses[k : k + 1]
+        assert alone.reports == together.reports[k : k + 1]
     again, other = restorer(NOISY, seed=[4, 5, 6]).image, restorer(NOISY, seed=7).image
     assert torch.equal(again, together.image)
     assert [torch.equal(a, b) for a, b in zip(other, again, strict=True)] == [True, False, False]
@@ -188,8 +188,8 @@ def test_a_picture_with_nothing_wrong_comes_back_as_it_was() -> None:
     prior, heard = knowing(), []
     result = Restorer(prior, **CPU)(NOISY[:1], seed=9, trace=True, on_step=heard.append)
     assert torch.equal(result.image, NOISY[:1])
-    assert len(prior._calls) == result.nfe == result.diagnoses[0].nfe == 6
-    assert (result.trace, heard, result.diagnoses[0].ratio) == ([], [], None)
+    assert len(prior._calls) == result.nfe == result.reports[0].nfe == 6
+    assert (result.trace, heard, result.reports[0].ratio) == ([], [], None)
     assert (result.recipe.strength, result.recipe.seed, result.recipe.corrector) == ("auto", 9, None)
     assert 0 < result.prior_seconds < result.seconds
     assert torch.equal(Restorer(knowing(), recipe=result.recipe, **CPU)(NOISY[:1]).image, NOISY[:1])
@@ -198,10 +198,10 @@ def test_a_picture_with_nothing_wrong_comes_back_as_it_was() -> None:
 def test_without_a_calibration_nothing_is_called_clean() -> None:
     """White noise is still told and treated; what else there may be is not guessed at."""
     prior = Mixture.around(CLEAN, std=0.02)
-    assert Restorer(prior, **CPU).diagnose(CLEAN[:1]).family == "unknown"
+    assert Restorer(prior, **CPU).plan(CLEAN[:1]).report.family == "unknown"
     with pytest.raises(DreamCleanError, match="no calibration: cannot tell compressed or blurred from clean; give"):
         Restorer(prior, **CPU)(CLEAN[:1])
-    assert Restorer(prior, **CPU)(NOISY[1:2]).diagnoses[0].family == "white noise"
+    assert Restorer(prior, **CPU)(NOISY[1:2]).reports[0].family == "white noise"
     assert Restorer(prior, strength=40, **CPU)(CLEAN[:1]).nfe > 0
 
 
@@ -223,13 +223,13 @@ def test_what_is_treated_is_told_to_listeners() -> None:
 
 
 def test_the_recipe_of_a_treated_picture_makes_it_again() -> None:
-    result = Restorer(knowing(), strength="auto", corrector=VPS_DRAWING, **CPU)(NOISY[2:], seed=3)
+    result = Restorer(knowing(), planner="auto", corrector=VPS_DRAWING, **CPU)(NOISY[2:], seed=3)
     recipe = result.recipe
     assert (recipe.detail, recipe.steps, recipe.seed) == (None, STEPS, 3)
-    assert recipe.strength == DDPMSchedule.linear().timestep(result.diagnoses[0].ratio or 0)
+    assert recipe.strength == DDPMSchedule.linear().timestep(result.reports[0].ratio or 0)
     again = Restorer(knowing(), recipe=json.loads(recipe.to_json()) | {"prior": None}, device="cpu")(NOISY[2:])
     assert torch.equal(again.image, result.image)
-    assert (again.nfe, again.diagnoses) == (STEPS, [])
+    assert (again.nfe, again.reports) == (STEPS, [])
     assert again.recipe == recipe
 
 
@@ -256,11 +256,11 @@ class Recommending(Counting):
     ],
 )
 def test_what_the_user_said_is_kept(said: dict[str, Any], expected: tuple[Any, ...], nfe: int) -> None:
-    result = Restorer(knowing(), strength="auto", **said, **CPU)(NOISY[1:2])
+    result = Restorer(knowing(), planner="auto", **said, **CPU)(NOISY[1:2])
     parts = (result.recipe.initializer, result.recipe.corrector, result.recipe.sampler)
     assert (*(part and part["name"] for part in parts), result.recipe.steps, result.recipe.seed) == expected
     assert result.nfe == 6 + nfe
-    assert result.recipe.strength == DDPMSchedule.linear().timestep(result.diagnoses[0].ratio or 0)
+    assert result.recipe.strength == DDPMSchedule.linear().timestep(result.reports[0].ratio or 0)
 
 
 def test_what_the_prior_recommends_beside_the_diagnosis_is_kept() -> None:
@@ -297,7 +297,7 @@ def test_what_does_not_fit_together(kind: type[Mixture], said: dict[str, Any], m
 def test_latents_get_the_papers_settings() -> None:
     assert Restorer(knowing(Latent), **CPU).recipe.strength == 300
     with pytest.raises(DreamCleanError, match="a prior in pixel space"):
-        Restorer(knowing(Latent), **CPU).diagnose(NOISY[:1])
+        Restorer(knowing(Latent), **CPU).plan(NOISY[:1]).report
 
 
 def test_a_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() -> None:
@@ -311,19 +311,17 @@ def test_a_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() 
 def test_diagnose_from_python() -> None:
     picture = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     prior = Mixture.around(picture.repeat(2, 1, 1, 1))
-    assert diagnose(picture, prior).spec() == Restorer(prior).diagnose(picture).spec()
+    assert diagnose(picture, prior).spec() == Restorer(prior).plan(picture).report.spec()
 
 
 def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
     """Each sample has noise of its own; the mean of four is theirs, in four times the evaluations."""
     noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
-    made = [
-        Restorer("starter", strength="auto", corrector=VPS_DRAWING, **CPU)(noisy, seed=k).image for k in range(5, 9)
-    ]
-    restorer = Restorer("starter", strength="auto", corrector=VPS_DRAWING, samples=4, **CPU)
+    made = [Restorer("starter", planner="auto", corrector=VPS_DRAWING, **CPU)(noisy, seed=k).image for k in range(5, 9)]
+    restorer = Restorer("starter", planner="auto", corrector=VPS_DRAWING, samples=4, **CPU)
     mean = restorer(noisy, seed=5)
     torch.testing.assert_close(mean.image, torch.stack(made).mean(0))
-    assert mean.nfe == mean.diagnoses[0].nfe + 4 * (mean.recipe.steps or STEPS)
+    assert mean.nfe == mean.reports[0].nfe + 4 * (mean.recipe.steps or STEPS)
     assert not torch.equal(made[0], made[1])
     assert torch.equal(Restorer(recipe=mean.recipe, device="cpu")(noisy).image, mean.image)
     with pytest.raises(DreamCleanError, match="samples belongs to strength=auto"):
@@ -331,7 +329,7 @@ def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
 
 
 def test_a_tile_made_smaller_for_one_picture_stays_so_for_the_next() -> None:
-    restorer = Restorer("starter", strength="auto", **CPU)
+    restorer = Restorer("starter", planner="auto", **CPU)
     treated = restorer.with_recipe(Restorer("starter", strength=40, **CPU).recipe.without_versions())
     assert isinstance(restorer._any_size, Tiled)
     restorer._any_size._tile = 64

@@ -75,7 +75,7 @@ def test_it_tells_what_could_not_be_told_before(cli: Cli) -> None:
     assert "of the last 18, not fitted, " in out and "named right" in out
     for name in cases:
         assert cli("diagnose", f"{name}.png", "--prior", PRIOR)[1].startswith(f"{name}.png: {name} (")
-    assert Restorer(PRIOR, **CPU).diagnose("white noise.png").noise == pytest.approx(20 / 255, rel=0.15)
+    assert Restorer(PRIOR, **CPU).plan("white noise.png").report.noise == pytest.approx(20 / 255, rel=0.15)
     assert sorted(path.name for path in Path("known").iterdir()) == ["0.png", "1.png", "2.png", "calibration.json"]
     for word in ("clean", "blocking"):  # a clean picture comes back as it was, a compressed one is treated
         assert cli("restore", f"{word}.png", "--prior", PRIOR)[0] == 0
@@ -89,11 +89,11 @@ def test_a_network_in_a_folder_finds_its_calibration(cli: Cli, unet: str, tmp_pa
 
     folder = Path(shutil.copytree(unet.removeprefix("diffusers:path="), tmp_path / "model"))
     prior = f"diffusers:path={folder}"
-    assert Restorer(prior, **CPU).diagnose("known/0.png").sure is None
+    assert Restorer(prior, **CPU).plan("known/0.png").report.sure is None
     status, out, err = cli("calibrate", prior, "known", "--samples", FEWEST, "--device", "cpu")
     assert (status, err) == (0, "")
     assert out.startswith(f"{folder}/calibration.json: from {FEWEST} samples") and "too few to check" in out
-    found = Restorer(prior, **CPU).diagnose("known/0.png")
+    found = Restorer(prior, **CPU).plan("known/0.png").report
     assert found.sure is not None and set(found.probabilities) == set(FAMILIES)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from dreamclean.builtin.planners.diagnosis.command import words
 from PIL import Image
 
 from dreamclean import DreamCleanError, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration
-from dreamclean.builtin.planners.diagnosis.command import words
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 from dreamclean.cli.jobs import said
 from dreamclean.cli.main import main
@@ -206,14 +206,14 @@ def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Ima
     restorer = Restorer(unet, device="cpu", dtype="float32")
     photo.save(tmp_path / "in.png")
     pixels = Picture.from_pil(photo).pixels
-    found = restorer.diagnose(photo)
-    assert found == restorer.diagnose(tmp_path / "in.png") == restorer.diagnose(str(tmp_path / "in.png"))
-    assert found == restorer.diagnose(pixels)
+    found = restorer.plan(photo).report
+    assert found == restorer.plan(tmp_path / "in.png").report == restorer.plan(str(tmp_path / "in.png")).report
+    assert found == restorer.plan(pixels).report
     assert json.loads(json.dumps(found.spec()))["family"] == found.family
     with pytest.raises(DreamCleanError, match="a diagnosis needs one image"):
-        restorer.diagnose(pixels.repeat(2, 1, 1, 1))
+        restorer.plan(pixels.repeat(2, 1, 1, 1)).report
     with pytest.raises(DreamCleanError, match="divide by 255"):
-        restorer.diagnose(255 * pixels)
+        restorer.plan(255 * pixels).report
 
 
 def test_numbers_are_given_to_four_digits() -> None:

@@ -57,9 +57,9 @@ def test_an_operator_takes_arrays(unet: str, photo: Image.Image) -> None:
 
 def test_an_array_can_be_diagnosed(photo: Image.Image) -> None:
     restorer = Restorer(Mixture.around(torch.rand(1, 3, 21, 33)), **QUICK)
-    wanted = restorer.diagnose(photo)
-    assert restorer.diagnose(np.asarray(photo)) == wanted
-    assert restorer.diagnose(np.asarray(photo) / np.float32(255)) == wanted
+    wanted = restorer.plan(photo).report
+    assert restorer.plan(np.asarray(photo)).report == wanted
+    assert restorer.plan(np.asarray(photo) / np.float32(255)).report == wanted
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ class Chatty:
     [
         lambda restorer, given: restorer(given),
         lambda restorer, given: restorer([given]),
-        lambda restorer, given: restorer.diagnose(given),
+        lambda restorer, given: restorer.plan(given).report,
         lambda restorer, given: Restorer(given),
         lambda restorer, given: Restorer(corrector=given),
         lambda restorer, given: Restorer(corrector={"gamma": given}),

@@ -26,7 +26,7 @@ def test_a_picture_over_the_limit_is_refused_and_the_limit_can_be_raised(
     with pytest.raises(DreamCleanError, match=message):
         Restorer("starter", device="cpu")(tmp_path / "in.gif")
     with pytest.raises(DreamCleanError, match=r"more than the 2.9 megapixels of --max-megapixels; .*raise the limit"):
-        Restorer("starter", device="cpu", max_megapixels=2.9).diagnose(tmp_path / "in.gif")
+        Restorer("starter", device="cpu", max_megapixels=2.9).plan(tmp_path / "in.gif").report
     found = Restorer("starter", device="cpu", max_megapixels=3)(tmp_path / "in.gif")
     assert found.image.size == FLAT.size and found.nfe == 0
 
@@ -84,7 +84,7 @@ def test_a_thin_picture_costs_nothing_blind_and_its_padding_where_a_strength_is_
     unet: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thin = torch.rand(1, 3, 1, 6000)
-    assert Restorer(unet, device="cpu", dtype="float32", strength="auto")(thin).nfe == 0
+    assert Restorer(unet, device="cpu", dtype="float32", planner="auto")(thin).nfe == 0
     restorer = Restorer(
         unet, device="cpu", dtype="float32", strength=2, steps=1, corrector="none", sampler="ddim", tile=256
     )

@@ -165,8 +165,8 @@ def test_even_noise_has_one_level() -> None:
 def test_auto_treats_uneven_noise_in_fifteen_evaluations() -> None:
     model = Mixture.around((MEAN + 1) / 2, std=0.02)
     picture = (MEAN + 1) / 2 + DAMAGE / 4 * gaussian(5)
-    result = Restorer(model, strength="auto", **CPU)(picture, seed=0)
+    result = Restorer(model, planner="auto", **CPU)(picture, seed=0)
     assert result.nfe == 6 + 1 + STEPS
-    assert result.diagnoses[0].loudest is not None
+    assert result.reports[0].loudest is not None
     again = Restorer(model, recipe=result.recipe, **CPU)(picture)
     assert torch.equal(again.image, result.image)

@@ -124,7 +124,7 @@ def test_a_restorer_can_be_pickled(unet: str, photo: Image.Image) -> None:
 
 def test_what_was_given_in_python_is_pickled_along(tmp_path: Path) -> None:
     images = torch.rand(2, 3, 8, 8)
-    restorer = Restorer(Mixture.around(images, std=0.1), strength="auto", device="cpu")
+    restorer = Restorer(Mixture.around(images, std=0.1), planner="auto", device="cpu")
     assert torch.equal(pickle.loads(pickle.dumps(restorer))(images).image, restorer(images).image)
     own = pickle.loads(pickle.dumps(Denoiser.of(torch.mul)))
     assert own._denoise is torch.mul

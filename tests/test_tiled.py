@@ -12,9 +12,9 @@ from pydantic import PrivateAttr
 from torch import Tensor
 
 from dreamclean import DDPMSchedule, DreamCleanError, Estimate, Level, Mixture, Prior, Restorer, Schedule, Tiled
-from dreamclean.builtin.priors.tiled import snug, spans
 from dreamclean.contracts.latent import Latent
 from dreamclean.host.host import host
+from dreamclean.method.tiling import snug, spans
 from dreamclean.pictures.picture import save
 from dreamclean.testing import PriorSuite
 

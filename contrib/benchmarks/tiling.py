@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from dreamclean import Picture, Restorer
-from dreamclean.builtin.priors.tiled import snug, spans
+from dreamclean.method.tiling import snug, spans
 from dreamclean.pictures.picture import is_picture
 
 RECIPE: dict[str, Any] = {

@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--prior", help="name:key=value,...; the default prior unless said")
     parser.add_argument("--limit", type=int, help="the first so many pictures")
     options = parser.parse_args()
-    restorer = Restorer(options.prior, strength="auto")
+    restorer = Restorer(options.prior, planner="auto")
     images = [crop(path, 256) for path in pictures_of(options.folder)[: options.limit]]
     families(restorer, images)
     noises(restorer, images)
@@ -69,7 +69,7 @@ def noises(restorer: Restorer, images: list[Tensor]) -> None:
         errors = []
         for number, image in enumerate(images):
             noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(number))
-            found = restorer.diagnose(eight_bit(image + sigma / 255 * noise))
+            found = restorer.plan(eight_bit(image + sigma / 255 * noise)).report
             if found.noise:
                 errors.append(found.noise * 255 / sigma - 1)
         if not errors:

@@ -36,11 +36,11 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="the centre 256 x 256 as it is, not a smaller copy")
     options = parser.parse_args()
     clean = crops(options.photos, options.every, options.limit, options.whole)
-    restorer = Restorer(options.prior, strength="auto")
+    restorer = Restorer(options.prior, planner="auto")
     for task in TASKS:
         damaged = [eight_bit(damage(task, image, number)) for number, image in enumerate(clean)]
         report(task, "input", damaged, clean)
-        found = [restorer.diagnose(image) for image in damaged]
+        found = [restorer.plan(image).report for image in damaged]
         for detail in DETAILS:
             recipes = [treatment(diagnosis, restorer.prior.schedule, detail) for diagnosis in found]
             results = [

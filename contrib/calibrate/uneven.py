@@ -34,7 +34,7 @@ def main() -> None:
         picture(options.photos, *options.at, options.picture)
         return
     clean = crops(options.photos)
-    restorer = Restorer(device="cpu", strength="auto")
+    restorer = Restorer(device="cpu", planner="auto")
     if options.fit:
         fit(restorer, clean)
     else:
@@ -61,7 +61,7 @@ def noisy(clean: Tensor, std: Tensor) -> Tensor:
 def picture(photo: Path, left: int, top: int, target: Path) -> None:
     clean = Picture.open(photo).pixels[..., top : top + 256, left : left + 256]
     damaged = noisy(clean, torch.linspace(3, 60, clean.shape[-1]).div(255).expand_as(clean))
-    strip = [damaged, *(image[0] for image in treated(Restorer(device="cpu", strength="auto"), damaged))]
+    strip = [damaged, *(image[0] for image in treated(Restorer(device="cpu", planner="auto"), damaged))]
     for name, image in zip(("input", "one level", "auto"), strip, strict=True):
         report("3 to 60", name, image, damaged, clean)
     Picture(clean).with_pixels(torch.cat(strip, -1)).save(target, quality=92)
@@ -69,7 +69,7 @@ def picture(photo: Path, left: int, top: int, target: Path) -> None:
 
 def treated(restorer: Restorer, image: Tensor) -> Iterator[tuple[Tensor, str]]:
     """The image (1, 3, H, W) restored from one level, and as auto does, in 8 bits."""
-    found = restorer.diagnose(image)
+    found = restorer.plan(image).report
     for how, diagnosis in (("one level", replace(found, loudest=None)), ("auto", found)):
         recipe = treatment(diagnosis, restorer.prior.schedule)
         result = restorer.with_recipe(recipe)(image, seed=0).image if recipe else image

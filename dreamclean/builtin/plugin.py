@@ -1,6 +1,32 @@
 """The built-in components, registered by the same hooks as everybody's."""
 
-from dreamclean.host.hookspecs import Register, hookimpl
+from dreamclean.builtin import hooks
+from dreamclean.host.hookspecs import Declare, Register, hookimpl
+
+
+@hookimpl
+def register_kinds(declare: Declare) -> None:
+    declare("prior", "dreamclean.contracts.prior:Prior", hooks.register_priors)
+    declare("initializer", "dreamclean.contracts.initializer:Initializer", hooks.register_initializers)
+    declare("corrector", "dreamclean.contracts.corrector:Corrector", hooks.register_correctors)
+    declare("sampler", "dreamclean.contracts.sampler:Sampler", hooks.register_samplers)
+    declare("operator", "dreamclean.contracts.operator:Operator", hooks.register_operators)
+    declare("guidance", "dreamclean.contracts.guidance:Guidance", hooks.register_guidances)
+    declare("planner", "dreamclean.contracts.planner:Planner", hooks.register_planners)
+
+
+@hookimpl
+def defaults() -> dict[str, str]:
+    return {"planner": "dreamclean/auto"}
+
+
+@hookimpl
+def register_planners(register: Register) -> None:
+    from dreamclean.builtin.planners.diagnosis.auto import Auto
+    from dreamclean.builtin.planners.fixed import Fixed
+
+    for cls in (Fixed, Auto):
+        register(cls)
 
 
 @hookimpl
@@ -8,9 +34,8 @@ def register_priors(register: Register) -> None:
     from dreamclean.builtin.priors.denoiser import Denoiser
     from dreamclean.builtin.priors.diffusers import Diffusers
     from dreamclean.builtin.priors.mixture import Mixture
-    from dreamclean.builtin.priors.tiled import Tiled
 
-    for cls in (Diffusers, Denoiser, Mixture, Tiled):
+    for cls in (Diffusers, Denoiser, Mixture):
         register(cls)
 
 

@@ -14,11 +14,10 @@ import rich.markup
 import rich.progress
 from rich.console import Console
 
-from dreamclean.builtin.planners.diagnosis.advice import named, way_out
-from dreamclean.cli.debug import told
 from dreamclean.cli.streams import STREAM, reading, writing
-from dreamclean.contracts.errors import ComponentError, DreamCleanError, DreamCleanWarning
+from dreamclean.contracts.errors import ComponentError, DreamCleanError, DreamCleanWarning, Refusal
 from dreamclean.contracts.warn import show
+from dreamclean.host.debug import told
 from dreamclean.method.blame import blame
 from dreamclean.pictures.foreign import foreign
 from dreamclean.pictures.picture import check_target, is_picture
@@ -161,7 +160,7 @@ def _line(job: Job, status: str, **more: Any) -> str:
 
 def _reason(job: Job, error: Exception) -> str:
     """A failure in one line; a RuntimeError is torch's word for a lack of memory, among others."""
-    expected = isinstance(error, DreamCleanError) and not isinstance(error, ComponentError)
+    expected = isinstance(error, DreamCleanError) and not isinstance(error, ComponentError | Refusal)
     return told(error) if expected else f"{job.source}: {told(error)}"
 
 
@@ -185,31 +184,24 @@ def _show(caught: list[warnings.WarningMessage], source: Path) -> None:
 
 def restored(restorer: "Restorer", job: Job, jobs: list[Job]) -> dict[str, Any]:
     """Restore one of ``jobs``, under a progress bar; what ``--json`` prints of it."""
-    from dreamclean.builtin.planners.diagnosis.auto import CannotTell
-
     with reading(job.source) as source, writing(job.target) as target:
-        try:
-            with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
-                result = restorer(source, on_step=on_step)
-        except CannotTell as error:
-            raise DreamCleanError(f"{job.source}: {error}") from None
+        with progress(f"{jobs.index(job) + 1}/{len(jobs)} {job.source.name}") as on_step:
+            result = restorer(source, on_step=on_step)
         result.save(target)
     return {
         "nfe": result.nfe,
         "seconds": round(result.seconds, 4),
         "prior_seconds": round(result.prior_seconds, 4),
         "seed": result.recipe.seed,
-        "diagnosis": result.diagnoses[0].spec() if result.diagnoses else None,
+        "summary": result.reports[0].summary() if result.reports else None,
+        "report": result.reports[0].spec() if result.reports else None,
         "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
     }
 
 
 def said(result: dict[str, Any]) -> str:
     """A restoration in a few words: what was found, if it was looked for, and what it took."""
-    found = result["diagnosis"]
-    words = f"{named(found['family'])}; " if found else ""
-    if found and not found["ratio"]:
-        words = f"{named(found['family'])}, left as it is{way_out(found['family'])}; "
+    words = f"{result['summary']}; " if result["summary"] else ""
     return f"{words}{result['nfe']} evaluations, {result['seconds']:.1f} s"
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dreamclean.builtin.planners.diagnosis.calibrate_command import calibrate
-from dreamclean.builtin.planners.diagnosis.command import diagnose
-from dreamclean.cli.debug import debug, told
+from dreamclean.cli.calibrate import calibrate
+from dreamclean.cli.diagnose import diagnose
 from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
 from dreamclean.contracts.warn import show
+from dreamclean.host.debug import debug, told
 from dreamclean.version import __version__
 
 if TYPE_CHECKING:
@@ -107,18 +107,19 @@ def restore(
     guidance: Annotated[
         str | None, typer.Option(help="How estimates are brought into agreement with the measurement, e.g. projection.")
     ] = None,
+    planner: Annotated[
+        str | None, typer.Option(help="What decides what each picture needs, e.g. auto:detail=0, or fixed.")
+    ] = None,
     noise: NoiseOption = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps from the top level to the picture.")] = None,
-    strength: Annotated[
-        str | None, typer.Option(help="Top noise level: a timestep, snr:R for s/a = R, or auto.")
-    ] = None,
+    strength: Annotated[str | None, typer.Option(help="Top noise level: a timestep, or snr:R for s/a = R.")] = None,
     preset: Annotated[str | None, typer.Option(help="Named settings: paper.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A .toml or .json recipe, or a PNG that carries one.")] = None,
     detail: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="With auto: 0 most faithful (highest PSNR), 1 crispest; unsaid: 1."),
+        typer.Option(min=0, max=1, help="The planner's: 0 most faithful (highest PSNR), 1 crispest, the default."),
     ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="With auto: the mean of so many results.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="The planner's: the mean of so many results.")] = None,
     tile: Annotated[int | None, typer.Option(min=0, help="Side of a large picture's tiles; 0: never cut.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; 0 unless said.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
@@ -144,20 +145,20 @@ def restore(
     jobs, done = plan(sources, output, "restored", overwrite)
     if not jobs:
         raise typer.Exit(0 if run(jobs, done, lambda job: {}, as_json, said) else 2)
+    from dreamclean.cli.planners import planner_with
     from dreamclean.restorer import Restorer
 
     restorer = Restorer(
         prior,
         operator=operator,
         guidance=guidance,
+        planner=planner_with(planner, detail=detail, samples=samples),
         initializer=initializer,
         corrector=corrector,
         sampler=sampler,
         noise=noise,
         strength=strength,
         steps=steps,
-        detail=detail,
-        samples=samples,
         tile=tile,
         seed=seed,
         preset=preset,

@@ -9,6 +9,10 @@ class InvalidSetting(DreamCleanError, ValueError):
     """A component's setting that is unknown, missing or out of bounds."""
 
 
+class Refusal(DreamCleanError):
+    """A planner's: nothing can be done for this picture. The message says what the user can do about it."""
+
+
 class ComponentError(DreamCleanError):
     """A component's code failed. The message names the component; ``__cause__`` is the error itself."""
 

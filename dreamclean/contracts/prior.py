@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,9 +11,6 @@ from torch import Tensor
 from dreamclean.contracts.component import Component
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import Level, Schedule
-
-if TYPE_CHECKING:
-    from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 
 
 class Prior(Component):
@@ -24,9 +21,6 @@ class Prior(Component):
     """
 
     kind: ClassVar[str] = "prior"
-    is_default: ClassVar[bool] = False
-    """Whether this prior runs when the user names none."""
-
     space: ClassVar[Literal["pixel", "latent"]] = "pixel"
     pixel_scale: ClassVar[float] = 0.5
     """Standard deviation in the image, [0, 1] scale, of a unit standard deviation in x."""
@@ -71,29 +65,13 @@ class Prior(Component):
         return 1
 
     @property
-    def calibration_file(self) -> Path | None:
-        """Where this prior's calibration is, or would be put; None where the prior has no file or folder of its own."""
+    def source(self) -> Path | None:
+        """The file or folder that the model comes from, beside which planners keep what they know of it; else None."""
         return None
-
-    @property
-    def calibration(self) -> "Calibration | None":
-        """What was learnt about this prior for the diagnosis of pictures (``dreamclean calibrate``), or None."""
-        from dreamclean.builtin.planners.diagnosis.calibration import Calibration
-
-        file = self.calibration_file
-        return Calibration.load(file) if file and file.is_file() else None
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         """The recipe that suits this prior, blind or with a known operator; fields as in ``Recipe``."""
         return {}
-
-
-def calibration_beside(path: str) -> Path | None:
-    """``calibration.json`` in the folder ``path``, ``NAME.calibration.json`` beside the file; None where neither is."""
-    place = Path(path)
-    if not path or not place.exists():
-        return None
-    return place / "calibration.json" if place.is_dir() else place.with_name(f"{place.stem}.calibration.json")
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

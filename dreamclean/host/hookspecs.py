@@ -1,7 +1,7 @@
 """The hooks: what a plugin may implement. Import nothing heavy here; ``--help`` reads this file."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
@@ -14,6 +14,14 @@ hookspec = pluggy.HookspecMarker("dreamclean")
 hookimpl = pluggy.HookimplMarker("dreamclean")
 
 Register = Callable[[type[Any]], None]
+
+
+class Declare(Protocol):
+    """Declares a kind: its name, its base class as ``module:Class``, and its hook's specification if it has its own."""
+
+    def __call__(self, kind: str, base: str, spec: Callable[[Register], None] | None = None) -> None: ...
+
+
 """What a hook is handed: call it with a component's class to register it."""
 
 
@@ -28,42 +36,17 @@ def components_hook() -> Callable[[Register], None]:
 
 
 @hookspec
-def register_priors(register: Register) -> None:
-    """Register model backends: call ``register`` with each subclass of ``dreamclean.Prior``."""
-
-
-@hookspec
-def register_initializers(register: Register) -> None:
-    """Register ways from the measurement to the top noise level: subclasses of ``dreamclean.Initializer``."""
-
-
-@hookspec
-def register_correctors(register: Register) -> None:
-    """Register moves of a latent within its noise level: subclasses of ``dreamclean.Corrector``."""
-
-
-@hookspec
-def register_samplers(register: Register) -> None:
-    """Register steps from a noise level to the next lower one: subclasses of ``dreamclean.Sampler``."""
-
-
-@hookspec
-def register_operators(register: Register) -> None:
-    """Register degradations: subclasses of ``dreamclean.Operator`` or ``dreamclean.LinearOperator``."""
-
-
-@hookspec
-def register_guidances(register: Register) -> None:
-    """Register ways to bring an estimate into agreement with a measurement: subclasses of ``dreamclean.Guidance``."""
-
-
-@hookspec
-def register_kinds(declare: Callable[[str, str], None]) -> None:
+def register_kinds(declare: Declare) -> None:
     """Declare a kind of component of your own: call ``declare("method", "my_package.method:Method")``.
 
     The second argument is the kind's base class, a subclass of ``dreamclean.Component``, as
     ``module:Class``. Every plugin can then register components of it by a hook ``register_methods``.
     """
+
+
+@hookspec
+def defaults() -> dict[str, str]:  # type: ignore[empty-body]
+    """Offer what runs when nobody names a component: a dict of kinds and names, ``{"prior": "my-package/model"}``."""
 
 
 @hookspec

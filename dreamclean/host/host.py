@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pluggy
 
-from dreamclean.builtin import plugin as builtins
-from dreamclean.cli.debug import show
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.listing import there_are
 from dreamclean.host import hookspecs
+from dreamclean.host.config import config_file, configured
+from dreamclean.host.debug import show
 from dreamclean.host.discovery import Plugin, canonical, discover
 from dreamclean.version import __version__
 
@@ -28,17 +28,12 @@ if TYPE_CHECKING:
 
     from dreamclean.contracts.component import Component, Spec
     from dreamclean.contracts.step import Step
+    from dreamclean.host.hookspecs import Register
 
 _log = logging.getLogger(__name__)
 
-KINDS = {  # the kernel's kinds and their contracts, which are imported when components are first asked for
-    "prior": "dreamclean.contracts.prior:Prior",
-    "initializer": "dreamclean.contracts.initializer:Initializer",
-    "corrector": "dreamclean.contracts.corrector:Corrector",
-    "sampler": "dreamclean.contracts.sampler:Sampler",
-    "operator": "dreamclean.contracts.operator:Operator",
-    "guidance": "dreamclean.contracts.guidance:Guidance",
-}
+BUILT_IN = "dreamclean.builtin.plugin"
+"""The module of the built-in components, a plugin like any other; nothing else names it."""
 
 
 class Kind(NamedTuple):
@@ -65,10 +60,10 @@ class Host:
         self.manager = pluggy.PluginManager("dreamclean")
         self.manager.add_hookspecs(hookspecs)
         self.failures: dict[str, str] = {}
-        self.kinds = {kind: Kind(base, "dreamclean:builtins") for kind, base in KINDS.items()}
+        self.kinds: dict[str, Kind] = {}
         self._plugins: dict[str, Plugin] = {}
         self._entries: list[Entry] | None = None
-        built_in = Plugin("dreamclean", __version__, "builtins", lambda: builtins)
+        built_in = Plugin("dreamclean", __version__, "builtin", lambda: importlib.import_module(BUILT_IN))
         modules: dict[str, Any] = {}
         for plugin in (built_in, *(self._found() if plugins is None else plugins)):
             self._load(plugin, modules)
@@ -104,11 +99,11 @@ class Host:
         alone.add_hookspecs(hookspecs)
         alone.register(module)
 
-        def declare(kind: str, base: str) -> None:
+        def declare(kind: str, base: str, spec: Callable[[Register], None] | None = None) -> None:
             if kind in self.kinds:
                 raise ValueError(f"the kind '{kind}' is declared by {self.kinds[kind].plugin} already")
             self.manager.add_hookspecs(
-                type("Hooks", (), {f"register_{kind}s": staticmethod(hookspecs.components_hook())})
+                type("Hooks", (), {f"register_{kind}s": staticmethod(spec or hookspecs.components_hook())})
             )
             self.kinds[kind] = Kind(base, key)
 
@@ -222,16 +217,36 @@ class Host:
         name, settings = parse_spec(spec)
         return validated(self.find(kind, name).component, f"{kind} {name}", settings)
 
-    def default_prior(self) -> Any:
-        """The prior that an installed package offers for when nothing is chosen."""
-        defaults = [e for e in self.collect() if e.kind == "prior" and e.component.is_default]
-        if len(defaults) == 1:
-            return defaults[0].component()
-        names = ", ".join(f"{e.package}/{e.name}" for e in defaults)
-        found = f"several packages offer one ({names})" if defaults else "no installed package offers one"
+    def default(self, kind: str) -> str:
+        """The name of the component of ``kind`` that runs when nobody names one: the user's choice, or a plugin's.
+
+        DreamCleanError where no package offers one, or several do.
+        """
+        if chosen := configured().get(kind):
+            return chosen
+        offers = [(key, offer[kind]) for key, offer in self._offers() if kind in offer]
+        foreign = [(key, name) for key, name in offers if self._plugins[key].package != "dreamclean"] or offers
+        if len({name for _, name in foreign}) == 1:
+            return foreign[0][1]
+        names = ", ".join(f"{name} of {self._plugins[key].package}" for key, name in foreign)
+        found = f"several packages offer one ({names})" if foreign else "no installed package offers one"
         raise DreamCleanError(
-            f"no prior was chosen and {found}; choose with prior=NAME, see 'dreamclean plugins'{self._failed()}"
+            f'no {kind} was chosen and {found}; choose with {kind}=NAME, or for good with a line {kind} = "NAME" '
+            f"in {config_file()}; see 'dreamclean plugins'{self._failed()}"
         )
+
+    def _offers(self) -> list[tuple[str, dict[str, str]]]:
+        """What each plugin offers as defaults."""
+        offers = []
+        for caller in self.manager.hook.defaults.get_hookimpls():
+            offer = self._attempt(caller.plugin_name, caller.function)
+            if offer:
+                offers.append((caller.plugin_name, offer))
+        return offers
+
+    def default_prior(self) -> Any:
+        """The prior that runs when nobody names one."""
+        return self.make("prior", self.default("prior"))
 
     def spec(self, component: "Component") -> dict[str, Any]:
         """The config form of ``component``, with the package in its name where the name alone is not enough."""

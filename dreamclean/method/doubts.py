@@ -39,9 +39,8 @@ def of_agreement(image: Tensor, operator: Operator | None, y: Tensor) -> str | N
     )
 
 
-def of_preset(preset: str, top: Level, prior: Prior, known_operator: bool) -> str | None:
-    """A warning if the ``top`` level of a preset is far from what the prior recommends."""
-    usual = _usual(prior, known_operator)
+def of_preset(preset: str, top: Level, prior: Prior, usual: float | None, known_operator: bool) -> str | None:
+    """A warning if the ``top`` level of a preset is far from ``usual``, the noise-to-signal ratio that suits the prior."""
     if usual is None or usual / FAR < top.ratio < usual * FAR:
         return None
     return (
@@ -49,14 +48,6 @@ def of_preset(preset: str, top: Level, prior: Prior, known_operator: bool) -> st
         f"{'' if known_operator else ' at most'}, so it may change the picture much; leave the preset away "
         "or give a strength"
     )
-
-
-def _usual(prior: Prior, known_operator: bool) -> float | None:
-    """The noise-to-signal ratio that the prior recommends, or the highest that its diagnosis knows; None: neither."""
-    strength = prior.recommended(known_operator).get("strength")
-    if strength not in (None, "auto"):
-        return prior.schedule.at(prior.schedule.resolve(strength)).ratio
-    return max(prior.calibration.ratios) if prior.calibration and not known_operator else None
 
 
 def _rms(x: Tensor) -> Tensor:

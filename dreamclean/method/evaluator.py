@@ -12,18 +12,25 @@ from dreamclean.contracts.levels import Level
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.prior import Prior
 from dreamclean.method.finite import finite
+from dreamclean.method.tiling import Tiled
 
 
 class Evaluator:
     """Asks a prior, and counts: ``nfe`` evaluations per image so far, which took ``seconds``.
 
-    With ``guidance``, ``operator`` and a measurement ``y``, what ``denoise`` answers agrees with that.
+    With ``tiles`` large pictures are cut. With ``guidance``, ``operator`` and a measurement ``y``, what ``denoise`` answers agrees with that.
     """
 
     def __init__(
-        self, prior: Prior, guidance: Guidance | None = None, operator: Operator | None = None, y: Tensor | None = None
+        self,
+        prior: Prior,
+        guidance: Guidance | None = None,
+        operator: Operator | None = None,
+        y: Tensor | None = None,
+        tiles: Tiled | None = None,
     ) -> None:
         self._prior, self._guidance, self._operator, self._y = prior, guidance, operator, y
+        self._asked: Prior | Tiled = tiles or prior
         self.nfe, self.seconds = 0, 0.0
         self._x0: Tensor | None = None
 
@@ -34,11 +41,11 @@ class Evaluator:
 
     def prior(self, x: Tensor, level: Level) -> Estimate:
         """The prior's own estimate at ``x`` (B, C, H, W), whatever was measured."""
-        return self._evaluate(self._prior.predict, x, level)
+        return self._evaluate(self._asked.predict, x, level)
 
     def invert(self, x: Tensor, level: Level) -> Estimate:
         """The same on the way up, from the picture to the top level: without a text's guidance."""
-        return self._evaluate(self._prior.invert, x, level)
+        return self._evaluate(self._asked.invert, x, level)
 
     def _evaluate(self, predict: Predict, x: Tensor, level: Level) -> Estimate:
         self._x0 = None  # its memory is better used

@@ -1,7 +1,7 @@
 """What a restoration gives back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.planner import Report
 from dreamclean.contracts.step import Step
 from dreamclean.pictures.picture import RECIPE_KEY, Picture, check_target, save
 from dreamclean.recipe.recipe import Recipe
@@ -33,8 +33,8 @@ class Restoration:
     """Everything that was set; ``Restorer(recipe=...)`` runs it again."""
     trace: list[Step] = field(default_factory=list)
     """If asked for: the latents and clean estimates after each step, on the CPU."""
-    diagnoses: list[Diagnosis] = field(default_factory=list)
-    """With ``strength="auto"``: what was found, image by image."""
+    reports: list[Report] = field(default_factory=list)
+    """What the planner found, image by image, if it looked."""
 
     def save(self, path: Path | str) -> None:
         """Write the picture, whatever it is held in; a PNG carries the recipe. A file that is there is replaced.
@@ -71,7 +71,7 @@ class Restoration:
             what = f"{self.image.mode} picture {self.image.width} x {self.image.height}"
         else:
             what = f"{type(self.image).__name__} {tuple(self.image.shape)}"
-        found = "".join(f", {diagnosis.family}" for diagnosis in self.diagnoses)
+        found = "".join(f", {report.summary()}" for report in self.reports)
         return f"Restoration({what}{found}, {self.nfe} evaluations, {self.seconds:.1f} s)"
 
 
@@ -92,5 +92,19 @@ def joined(parts: Sequence[Restoration], recipe: Recipe) -> Restoration:
         sum(part.prior_seconds for part in parts),
         recipe,
         [step for part in parts for step in part.trace],
-        [diagnosis for part in parts for diagnosis in part.diagnoses],
+        [report for part in parts for report in part.reports],
+    )
+
+
+def averaged(results: Sequence[Restoration], looked: Restoration) -> Restoration:
+    """The mean of ``results`` of one image, with what the look at it before them found and cost."""
+    parts, one = [looked, *results], len(results) == 1
+    return replace(
+        results[0],
+        image=results[0].image if one else torch.stack([result.image for result in results]).mean(0),
+        nfe=sum(part.nfe for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        prior_seconds=sum(part.prior_seconds for part in parts),
+        recipe=results[0].recipe if one else looked.recipe,
+        reports=looked.reports,
     )

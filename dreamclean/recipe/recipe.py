@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from dreamclean.contracts.component import Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import DDPMSchedule, Schedule
-from dreamclean.method.exact import exact_dtype
+from dreamclean.recipe.exact import exact_dtype
+from dreamclean.recipe.old import modern
 
 if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
 
-KINDS = ("prior", "operator", "guidance", "initializer", "corrector", "sampler")
+KINDS = ("prior", "operator", "guidance", "planner", "initializer", "corrector", "sampler")
+MOVES = ("initializer", "corrector", "sampler")
 
 
 class Recipe(BaseModel):
@@ -28,17 +30,12 @@ class Recipe(BaseModel):
     guidance: dict[str, Any] | None = Field(
         default=None, description="How estimates are brought into agreement with the measurement"
     )
+    planner: dict[str, Any] | None = Field(default=None, description="What decides what each picture needs")
     initializer: dict[str, Any] | None = Field(default=None, description="The way to the top noise level")
     corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
     sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
-    strength: float | str | None = Field(
-        default=None, description="Top noise level: a timestep, snr:R for s/a = R, or auto"
-    )
+    strength: float | str | None = Field(default=None, description="Top noise level: a timestep, or snr:R for s/a = R")
     steps: int | None = Field(default=None, ge=1, description="Steps from the top level to the picture")
-    detail: float | None = Field(
-        default=None, ge=0, le=1, description="With auto: 0 most faithful (highest PSNR), 1 crispest; none: 1"
-    )
-    samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results")
     tile: int | None = Field(default=None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of each image's random numbers")
     dtype: str | None = Field(
@@ -48,6 +45,11 @@ class Recipe(BaseModel):
         default=None, description="The same bytes on any number of threads and in any batch: float32, one thread"
     )
     versions: dict[str, str] = Field(default_factory=dict, description="Packages that made the picture")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was(cls, fields: Any) -> Any:
+        return modern(fields) if isinstance(fields, dict) else fields
 
     @field_validator(*KINDS, mode="before")
     @classmethod
@@ -66,14 +68,12 @@ class Recipe(BaseModel):
     def _strength(cls, value: float | str | None) -> float | str | None:
         if not isinstance(value, str):
             return value
-        if value == "auto":
-            return value
         number = value.removeprefix("snr:")
         try:
             return value if value.startswith("snr:") and float(number) > 0 else float(number)
         except ValueError:
             raise ValueError(
-                "a strength is a timestep such as 300, snr:R with the noise-to-signal ratio R, or auto"
+                "a strength is a timestep such as 300, or snr:R with the noise-to-signal ratio R"
             ) from None
 
     @model_validator(mode="after")
@@ -134,40 +134,28 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
     )
 
 
-MATCHED = make_recipe(
-    initializer="dreamclean/matched-level",
-    corrector="dreamclean/vps:gamma=0.05,fused=true",
-    sampler="dreamclean/dpm-solver",
-    steps=4,
-)
-"""What a strength of the user's own is combined with where the prior would leave the rest to a diagnosis."""
+def settle(
+    said: Recipe, preset: str | None, prior: "Prior", known_operator: bool, planner: str
+) -> tuple[Recipe, Recipe]:
+    """``said`` with the planner that it implies, and what it leaves open: the prior's recommendation over the paper.
 
-
-def filled(said: Recipe, preset: str | None, prior: "Prior", known_operator: bool) -> Recipe:
-    """``said``, with what it leaves open: from the preset, then the prior's recommendation, then the paper.
-
-    Where nothing is said of how to restore, blind and in pixel space, and the prior recommends nothing, the
-    strength is ``"auto"``. Where the prior recommends that and the user gives a strength, it is a matched start's.
-    DreamCleanError where auto, ``detail`` or ``samples`` do not fit.
+    A preset, a strength, or an operator without a planner: the recipe is fixed. Else the prior's planner, or, in pixel
+    space where neither it nor the user says anything of how to restore, ``planner``.
     """
     if preset is not None:
         said = said.over(PRESETS[preset](known_operator, prior.schedule))
-    silent = not any(getattr(said, name) for name in (*KINDS[3:], "strength", "steps"))
     recommended = make_recipe(**prior.recommended(known_operator))
-    if silent and recommended == Recipe() and not known_operator and prior.space == "pixel":
-        recommended = Recipe(strength="auto")
-    if recommended.strength == "auto" and said.strength not in (None, "auto"):
-        recommended = MATCHED
-    said = said.over(recommended)
-    if said.strength != "auto":
-        for name in ("detail", "samples"):
-            if getattr(said, name) is not None:
-                raise DreamCleanError(f"{name} belongs to strength=auto; leave one of them away")
-        return said.over(paper(known_operator, prior.schedule))
-    if known_operator or prior.space != "pixel":
-        raise DreamCleanError("strength=auto is for blind restoration in pixel space; give a strength")
-    return said
+    chosen = recommended.planner
+    if not chosen and recommended == Recipe() and prior.space == "pixel":
+        silent = not any(getattr(said, name) for name in (*MOVES, "steps"))
+        chosen = Recipe(planner=planner).planner if silent else None
+    if known_operator or said.strength is not None or not chosen:
+        chosen = FIXED
+    said = said.over(Recipe(planner=chosen))
+    return said, recommended.over(paper(known_operator, prior.schedule))
 
+
+FIXED: dict[str, Any] = {"name": "fixed"}
 
 PRESETS = {"paper": paper}
 """Named presets, functions of whether the operator is known and of the prior's noise levels."""

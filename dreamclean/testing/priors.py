@@ -59,16 +59,12 @@ class PriorSuite(ComponentSuite):
     def test_recommended_recipe_has_a_ladder(self, prior: Any, operator: str | None) -> None:
         """What is recommended parses, its components exist, and its levels rise from the picture.
 
-        Where the blind recommendation is ``"auto"`` there are no levels yet, and a picture can be diagnosed.
+        Where a planner is recommended there are no levels yet, and it can be asked about a picture.
         """
         restorer = Restorer(prior, operator=operator, device="cpu")
         levels = restorer.levels
-        if restorer.recipe.strength == "auto":
-            check(
-                operator is None, "recommended(True) says strength=auto, which is for blind restoration; say a strength"
-            )
-            found = restorer.diagnose(pictures(self.size)[:1])
-            check(found.nfe > 0 or found.family == "too small", "a diagnosis does not ask the prior")
+        if restorer.planner.looks:
+            check(restorer.plan(pictures(self.size)[:1]), "the planner recommended has no plan for a picture")
             return
         clean = (levels[0].alpha, levels[0].sigma) == (1, 0)
         check(

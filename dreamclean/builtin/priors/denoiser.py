@@ -11,7 +11,7 @@ from torch import Tensor
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import Level, Schedule, VESchedule
-from dreamclean.contracts.prior import Prior, calibration_beside, pad_to_multiple
+from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 Denoise = Callable[[Tensor, float], Tensor]
 """D(y, sigma): noisy images (B, 3, H, W) and the noise's standard deviation, both for pixels in [0, 1], to clean ones."""
@@ -70,8 +70,8 @@ class Denoiser(Prior):
         return self.divisor
 
     @property
-    def calibration_file(self) -> Path | None:
-        return calibration_beside(self.path)
+    def source(self) -> Path | None:
+        return Path(self.path) if self.path and Path(self.path).exists() else None
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         if self._denoise is None:

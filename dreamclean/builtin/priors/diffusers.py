@@ -14,7 +14,7 @@ from dreamclean.builtin.priors.hub import hub_options
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
-from dreamclean.contracts.prior import Prior, calibration_beside, pad_to_multiple
+from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
 
@@ -97,8 +97,8 @@ class Diffusers(UNetPrior):
     variant: str | None = Field(default=None, description="Variant of the weights file, e.g. fp16")
 
     @property
-    def calibration_file(self) -> Path | None:
-        return calibration_beside(self.path)
+    def source(self) -> Path | None:
+        return Path(self.path) if self.path and Path(self.path).exists() else None
 
     def parts(self) -> tuple[Any, Any]:
         return load_parts(self.path, revision=self.revision, variant=self.variant)

@@ -10,7 +10,7 @@ from torch import Tensor
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule
-from dreamclean.contracts.prior import Prior, calibration_beside
+from dreamclean.contracts.prior import Prior
 
 _SCHEDULES: dict[str, Schedule] = {"ddpm": DDPMSchedule.linear(), "ve": VESchedule(), "flow": FlowSchedule()}
 
@@ -46,8 +46,8 @@ class Mixture(Prior):
         return _SCHEDULES[self.family]
 
     @property
-    def calibration_file(self) -> Path | None:
-        return calibration_beside(self.path)
+    def source(self) -> Path | None:
+        return Path(self.path) if self.path and Path(self.path).exists() else None
 
     @property
     def means(self) -> Tensor:

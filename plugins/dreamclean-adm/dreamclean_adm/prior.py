@@ -10,7 +10,7 @@ from torch import Tensor
 from dreamclean import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
-from dreamclean.contracts.prior import Prior, calibration_beside, pad_to_multiple
+from dreamclean.contracts.prior import Prior, pad_to_multiple
 from dreamclean_adm.config import UNTOLD, Betas, Config, Order
 from dreamclean_adm.loading import load
 from dreamclean_adm.noise import schedule
@@ -85,8 +85,8 @@ class ADM(Prior):
         return self.config.size
 
     @property
-    def calibration_file(self) -> Path | None:
-        return calibration_beside(self.path)
+    def source(self) -> Path | None:
+        return Path(self.path) if self.path and Path(self.path).exists() else None
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """As the originals' fp16: the torso's convolutions in ``dtype``, all else in float32."""

@@ -9,3 +9,8 @@ def register_priors(register: Register) -> None:
     from dreamclean_starter.prior import Starter
 
     register(Starter)
+
+
+@hookimpl
+def defaults() -> dict[str, str]:
+    return {"prior": "dreamclean-starter/starter"}

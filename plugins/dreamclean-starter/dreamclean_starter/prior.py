@@ -1,14 +1,21 @@
 """The starter prior and the recipes that suit it."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from dreamclean.builtin.priors.diffusers import UNetPrior, load_parts
 
 MODEL = Path(__file__).with_name("model")
 """The model as a diffusers folder: ``DDPMPipeline.from_pretrained(MODEL)`` loads it too."""
 
-BLIND: dict[str, Any] = {"strength": "auto"}
+BLIND: dict[str, Any] = {
+    "planner": "dreamclean/auto",
+    # with a strength of the user's own:
+    "initializer": "dreamclean/matched-level",
+    "corrector": "dreamclean/vps:gamma=0.05,fused=true",
+    "sampler": "dreamclean/dpm-solver",
+    "steps": 4,
+}
 KNOWN: dict[str, Any] = {
     "initializer": "dreamclean/forward-noising",
     "corrector": "dreamclean/vps:gamma=0.9,fused=true",
@@ -22,7 +29,6 @@ class Starter(UNetPrior):
     """A small prior of natural photographs that comes with its package: offline, on a CPU, any size."""
 
     name = "starter"
-    is_default: ClassVar[bool] = True
 
     def parts(self) -> tuple[Any, Any]:
         return load_parts(MODEL)
@@ -32,9 +38,9 @@ class Starter(UNetPrior):
         """None: it is convolutional, and looks at textures and edges rather than at whole pictures."""
 
     @property
-    def calibration_file(self) -> Path:
-        """Of these weights."""
-        return MODEL / "calibration.json"
+    def source(self) -> Path:
+        """The model's folder."""
+        return MODEL
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         return KNOWN if known_operator else BLIND

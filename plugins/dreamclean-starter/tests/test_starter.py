@@ -57,7 +57,7 @@ def test_blind_white_noise_is_named_measured_and_removed(sigma):
     noise = torch.randn(CUP.shape, generator=torch.Generator().manual_seed(0))
     noisy = (CUP + sigma / 255 * noise).clamp(0, 1).mul(255).round() / 255
     result = Restorer()(noisy)
-    (diagnosis,) = result.diagnoses
+    (diagnosis,) = result.reports
     assert diagnosis.family == "white noise"
     assert diagnosis.noise == pytest.approx(sigma / 255, rel=0.15)
     assert psnr(result.image) > psnr(noisy) + 4
@@ -65,7 +65,7 @@ def test_blind_white_noise_is_named_measured_and_removed(sigma):
 
 def test_blind_a_clean_picture_is_left_as_it_is():
     result = Restorer()(CUP)
-    assert result.diagnoses[0].ratio is None
+    assert result.reports[0].ratio is None
     assert torch.equal(result.image, CUP)
 
 
@@ -90,11 +90,11 @@ def test_plain_diffusers_loads_it():
 def test_the_calibration_is_found_beside_the_model(tmp_path):
     """The same folder as a diffusers model, with its calibration and without."""
     compressed = JPEG(quality=(12,)).degrade(CUP)
-    assert Restorer(f"diffusers:path={MODEL}").diagnose(compressed).family == "blocking"
+    assert Restorer(f"diffusers:path={MODEL}").plan(compressed).report.family == "blocking"
     for name in ("unet", "scheduler"):
         (tmp_path / name).symlink_to(MODEL / name)
     bare = Restorer(f"diffusers:path={tmp_path}")
     assert bare.prior.calibration is None
-    assert bare.diagnose(compressed).family == "unknown"
+    assert bare.plan(compressed).report.family == "unknown"
     with pytest.raises(DreamCleanError, match="cannot tell compressed or blurred from clean"):
         bare(compressed)

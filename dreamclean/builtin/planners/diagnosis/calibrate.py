@@ -5,14 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dreamclean.builtin.planners.diagnosis import sample_file
-from dreamclean.builtin.planners.diagnosis.calibration import Calibration
+from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_file
 from dreamclean.builtin.planners.diagnosis.fit import Sample, fit
 from dreamclean.builtin.planners.diagnosis.samples import CYCLE, Sampler
-from dreamclean.cli.jobs import progress_bar
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.prior import Prior
 from dreamclean.pictures.picture import write_atomically
-from dreamclean.restorer import Restorer
 
 FEWEST = 2 * len(CYCLE)
 """Samples without which nothing is fitted."""
@@ -24,7 +22,7 @@ _SAVED_EVERY = 60
 
 def check_output(output: Path | None, prior: Prior, overwrite: bool) -> Path:
     """Where the calibration goes; DreamCleanError where there is no place, or it is taken."""
-    target = output or prior.calibration_file
+    target = output or calibration_file(prior)
     if target is None:
         raise DreamCleanError(
             "this prior has no folder to keep a calibration in; name a model in a local folder, or give -o FILE"
@@ -37,22 +35,24 @@ def check_output(output: Path | None, prior: Prior, overwrite: bool) -> Path:
 
 
 def run(
-    restorer: Restorer, photos: Sequence[Path], target: Path, count: int, minutes: float | None, side: int | None
+    sampler: Sampler,
+    target: Path,
+    count: int,
+    minutes: float | None,
+    track: Callable[[int], object] = lambda made: None,
 ) -> str:
     """Make ``count`` samples, or as many as ``minutes`` allow; fit, and write ``target``. What came of it, in words."""
-    prior = restorer.prior
-    prior.prepare(restorer.device, restorer.dtype)
-    sampler, kept = Sampler(restorer, photos, side), sample_file.path_for(target)
+    kept = sample_file.path_for(target)
     made_of = {
-        "prior": str(prior.spec()),
-        "photos": [path.name for path in photos],
+        "prior": str(sampler.prior.spec()),
+        "photos": [path.name for path in sampler.photos],
         "side": sampler.side,
         "metric": sampler.metric_name,
     }
     samples = sample_file.read(kept, made_of)[:count]
     stop = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
     try:
-        _collect(sampler, samples, count, stop, lambda: sample_file.write(kept, made_of, samples))
+        _collect(sampler, samples, count, stop, lambda: sample_file.write(kept, made_of, samples), track)
     finally:
         if samples:
             sample_file.write(kept, made_of, samples)
@@ -77,17 +77,22 @@ def run(
     )
 
 
-def _collect(sampler: Sampler, samples: list[Sample], count: int, stop: float, save: Callable[[], None]) -> None:
-    """Add to ``samples`` until there are ``count`` or the clock says ``stop``, under a progress bar."""
+def _collect(
+    sampler: Sampler,
+    samples: list[Sample],
+    count: int,
+    stop: float,
+    save: Callable[[], None],
+    track: Callable[[int], object],
+) -> None:
+    """Add to ``samples`` until there are ``count`` or the clock says ``stop``; ``track`` is told how many there are."""
     saved = time.monotonic()
-    with progress_bar() as bar:
-        task = bar.add_task("samples", total=count, completed=len(samples))
-        while len(samples) < count and time.monotonic() < stop:
-            samples.append(sampler.sample(len(samples)))
-            bar.update(task, completed=len(samples), description=f"sample {len(samples)} of {count}")
-            if time.monotonic() - saved > _SAVED_EVERY:
-                save()
-                saved = time.monotonic()
+    while len(samples) < count and time.monotonic() < stop:
+        samples.append(sampler.sample(len(samples)))
+        track(len(samples))
+        if time.monotonic() - saved > _SAVED_EVERY:
+            save()
+            saved = time.monotonic()
 
 
 def _how_good(samples: Sequence[Sample], ratios: Sequence[float]) -> str:

@@ -1,5 +1,6 @@
 """What was learnt about one prior's signs: linear rules from the signs to family, noise and level."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.signs import NAMES
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.prior import Prior
 
 FAMILIES = ("clean", "white noise", "correlated noise", "blocking", "low resolution", "mixed")
 
@@ -82,3 +84,25 @@ class Calibration(BaseModel):
 def with_squares(x: Tensor) -> Tensor:
     """Standardised signs (..., n + 1) with the square of each before the constant at the end."""
     return torch.cat([x[..., :-1], x[..., :-1].square(), x[..., -1:]], dim=-1)
+
+
+def calibration_file(prior: Prior) -> Path | None:
+    """Where the calibration of ``prior`` is, or would be put; None for one without a file or folder of its own.
+
+    ``calibration.json`` in its folder, ``NAME.calibration.json`` beside its file.
+    """
+    place = prior.source
+    if place is None:
+        return None
+    return place / "calibration.json" if place.is_dir() else place.with_name(f"{place.stem}.calibration.json")
+
+
+def calibration_of(prior: Prior) -> Calibration | None:
+    """What was learnt about ``prior`` (``dreamclean calibrate``), or None."""
+    file = calibration_file(prior)
+    return _loaded(file, file.stat().st_mtime_ns) if file and file.is_file() else None
+
+
+@lru_cache(maxsize=8)
+def _loaded(file: Path, changed: int) -> Calibration:
+    return Calibration.load(file)

@@ -2,26 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dreamclean.builtin.initializers.local_level import telling, unevenness
-from dreamclean.builtin.planners.diagnosis.calibration import Calibration
+from dreamclean.builtin.planners.diagnosis.advice import named, way_out
+from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_of
 from dreamclean.builtin.planners.diagnosis.exempt import exempt
-from dreamclean.builtin.planners.diagnosis.rule import read
+from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN, read
 from dreamclean.builtin.planners.diagnosis.signs import signs
+from dreamclean.contracts.estimate import Predict
 from dreamclean.contracts.levels import Level, Schedule
 from dreamclean.contracts.prior import Prior, pad_to_multiple
-from dreamclean.method.evaluator import Evaluator
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from PIL import Image
-
-    from dreamclean.contracts.component import Spec
 
 RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
@@ -62,34 +56,40 @@ class Diagnosis:
     loudest: float | None = None
     """The ratio of the loudest parts, where noise is so uneven that each part should start at a level of its own."""
 
+    def words(self) -> str:
+        """In a line: how sure, how strong, where the restoration starts."""
+        if self.family == UNKNOWN:
+            return f"{UNKNOWN}; {CANNOT_TELL}"
+        said = named(self.family)
+        if self.sure is not None:
+            said += f" ({self.sure:.0%} sure)"
+        if self.noise is not None:
+            said += f", standard deviation {self.noise * 255:.1f} of 255"
+        if self.ratio is None:
+            return said + ", better left as it is" + way_out(self.family)
+        if self.loudest is None:
+            return said + f"; start at snr:{self.ratio:.3g}"
+        return said + f", uneven; start at snr:{self.ratio:.3g}, its loudest parts at snr:{self.loudest:.3g}"
+
+    def summary(self) -> str:
+        """In a few words, for the line about a restoration."""
+        return named(self.family) + ("" if self.ratio else ", left as it is" + way_out(self.family))
+
     def spec(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return {name: _short(value) for name, value in vars(self).items()}
 
 
-def diagnose(
-    image: "Path | str | Image.Image | Tensor", prior: "Spec | None" = None, *, device: str = "auto"
-) -> Diagnosis:
-    """What damage a picture has: a path, a PIL image or a tensor (1, 3, H, W) in [0, 1], by a pixel-space ``prior``.
-
-    A ``Restorer`` has a method of this name, for many pictures.
-    """
-    from dreamclean.restorer import Restorer
-
-    return Restorer(prior, device=device).diagnose(image)
-
-
-def diagnose_image(image: Tensor, prior: Prior, estimate: Evaluator) -> Diagnosis:
+def diagnose_image(image: Tensor, prior: Prior, predict: Predict) -> Diagnosis:
     """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] on its prior's device."""
     if family := exempt(image):
         return left_alone(family)
-    calibration = prior.calibration
+    calibration = calibration_of(prior)
     levels = spaced_levels(prior.schedule, calibration.ratios if calibration else RATIOS)
-    before = estimate.nfe
-    answered = answers(crops(image, min(CROP, prior.native_size or CROP)), prior, levels, estimate)
+    answered = answers(crops(image, min(CROP, prior.native_size or CROP)), prior, levels, predict)
     found = read_signs(answered)
     ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
-    shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": estimate.nfe - before}
+    shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": len(levels)}
     if calibration is None or len(levels) != len(calibration.ratios):
         family, ratio = read(ratios, rms, correlation)
         noise = ratio * prior.pixel_scale if ratio and family == "white noise" else None
@@ -99,10 +99,10 @@ def diagnose_image(image: Tensor, prior: Prior, estimate: Evaluator) -> Diagnosi
     return replace(diagnosis, loudest=_loudest(diagnosis, answered, prior.schedule))
 
 
-def answers(parts: Tensor, prior: Prior, levels: Sequence[Level], estimate: Evaluator) -> list[Tensor]:
+def answers(parts: Tensor, prior: Prior, levels: Sequence[Level], predict: Predict) -> list[Tensor]:
     """The prior's noise estimates (N, C, h, w), level by level, of ``parts`` (N, 3, H, W) of a picture."""
     x = prior.encode(parts)
-    return [estimate.prior(level.alpha * x, level).eps for level in levels]
+    return [predict(level.alpha * x, level).eps for level in levels]
 
 
 def read_signs(answered: Sequence[Tensor]) -> Tensor:

@@ -2,9 +2,10 @@
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +17,8 @@ from dreamclean.builtin.planners.diagnosis.fit import Sample
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import Level
-from dreamclean.method.evaluator import Evaluator
+from dreamclean.contracts.prior import Prior
 from dreamclean.pictures.picture import Picture
-from dreamclean.restorer import Restorer
 
 SIDE = 160
 """Of the crops in pixels, unless the prior's native size is smaller."""
@@ -50,15 +50,19 @@ LPIPS_WEIGHT = 8.0
 """dB that a unit of LPIPS is worth."""
 
 Metric = Callable[[Tensor, Tensor], float]
+Treat = Callable[[Tensor, Mapping[str, Any]], Tensor]
+"""A restoration: an image (1, 3, H, W) and the fields of a recipe, to the restored image."""
 
 
 class Sampler:
     """Makes the samples, each by its number alone: which photograph, which crop, which damage."""
 
-    def __init__(self, restorer: Restorer, photos: Sequence[Path], side: int | None = None) -> None:
-        self.restorer, self.photos = restorer, photos
-        self.side = side or min(SIDE, restorer.prior.native_size or SIDE)
-        self.levels: list[Level] = spaced_levels(restorer.prior.schedule, RATIOS)
+    def __init__(
+        self, prior: Prior, treat: Treat, photos: Sequence[Path], side: int | None = None, device: str = "cpu"
+    ) -> None:
+        self.prior, self.treat, self.photos, self.device = prior, treat, photos, device
+        self.side = side or min(SIDE, prior.native_size or SIDE)
+        self.levels: list[Level] = spaced_levels(prior.schedule, RATIOS)
         self.metric, self.metric_name = metric()
         self.unusable: set[Path] = set()
 
@@ -71,17 +75,17 @@ class Sampler:
         # worse than none: where blocking's level is learnt, of smaller copies only.
         clean = crop(self._photo(rng), self.side, rng, sharp=learnt and family == "blocking")
         picture, std = damaged(clean, family, rng, generator)
-        prior, picture = self.restorer.prior, picture.to(self.restorer.device)
-        found = read_signs(answers(picture, prior, self.levels, Evaluator(prior)))
+        picture = picture.to(self.device)
+        found = read_signs(answers(picture, self.prior, self.levels, self.prior.predict))
         worth = [self._worth(family, level, clean, picture) for level in self.levels] if learnt else []
         return Sample(family, std, found, worth)
 
     def _worth(self, family: str, level: Level, clean: Tensor, picture: Tensor) -> float:
         """Of the family's treatment from ``level``."""
         known = Diagnosis(family, None, {}, None, level.ratio, [], [], [], 0)
-        recipe = treatment(known, self.restorer.prior.schedule)
+        recipe = treatment(known, self.prior.schedule)
         assert recipe is not None
-        return self.metric(self.restorer.with_recipe(recipe)(picture, seed=0).image.cpu(), clean)
+        return self.metric(self.treat(picture, recipe).cpu(), clean)
 
     def _photo(self, rng: Random) -> Tensor:
         """The pixels of one that is large enough."""

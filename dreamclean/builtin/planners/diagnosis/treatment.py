@@ -1,8 +1,9 @@
 """From a diagnosis to a recipe."""
 
+from typing import Any
+
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 from dreamclean.contracts.levels import Schedule
-from dreamclean.recipe.recipe import Recipe, make_recipe
 
 STEPS = 8
 NOISE = ("white noise", "correlated noise")
@@ -13,7 +14,7 @@ DRAWN = 0.25
 """VPS's gamma at the crisp end: towards 1 it smooths, it does not draw texture."""
 
 
-def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = None) -> Recipe | None:
+def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float = 1.0) -> dict[str, Any] | None:
     """The recipe that suits the diagnosis: a matched start and a second-order sampler; None: leave it as it is.
 
     Where noise is uneven, every part starts at its own level.
@@ -25,7 +26,6 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     """
     if diagnosis.ratio is None:
         return None
-    detail = 1.0 if detail is None else detail
     drawn = 0.0 if diagnosis.family in NOISE else detail
     gamma, eta, steps = DRAWN * drawn**2, drawn, round(STEPS**detail)
     loudest = schedule.at(schedule.highest).ratio
@@ -34,7 +34,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     if diagnosis.loudest is not None:
         initializer, steps = f"dreamclean/local-level:ratio={diagnosis.ratio:.4g}", STEPS
         top = schedule.timestep(diagnosis.loudest)
-    return make_recipe(
+    return dict(
         initializer=initializer,
         corrector=f"dreamclean/vps:gamma={gamma:g},fused=true" if gamma else "dreamclean/none",
         sampler=f"dreamclean/dpm-solver:eta={eta:g}",

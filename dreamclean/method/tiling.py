@@ -3,99 +3,45 @@
 import logging
 import math
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 from torch import Tensor
 
-from dreamclean.contracts.component import validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate, Predict
-from dreamclean.contracts.levels import Level, Schedule
+from dreamclean.contracts.levels import Level
 from dreamclean.contracts.prior import Prior, pad_to_multiple
-
-if TYPE_CHECKING:
-    from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 
 SIZE_FREE_TILE = 768
 """Side in pixels of the tiles for a prior that has no size of its own."""
 _SMALLEST = 64
+_LEAST = 16
 _log = logging.getLogger(__name__)
 
 
-def _made(spec: Any) -> Any:
-    """The prior of a nested config form."""
-    from dreamclean.host.host import host
-
-    return host().make("prior", spec)
-
-
-class Tiled(Prior):
-    """Another prior, asked tile by tile; a picture that fits into one tile is given to it whole.
+class Tiled:
+    """A prior, asked tile by tile; a picture that fits into one tile is given to it whole.
 
     Where tiles overlap their noise estimates are averaged with weights that fall smoothly to the tile's edge,
     at every evaluation, so that neighbours agree step by step and no seam can grow (cf. MultiDiffusion,
     Bar-Tal et al. 2023). Memory inside the prior is that of one tile. Where even that is too much, the batch
     is halved, then the tile, and one line is logged.
+
+    Args:
+        tile: side in pixels; None: the prior's native size, or 768 where it has none.
+        overlap: of neighbours, in pixels; None: a quarter of the tile, at most 96.
+        batch: tiles evaluated at once; None: as many as there are images.
     """
 
-    name = "tiled"
-    prior: Annotated[Prior, BeforeValidator(_made), PlainSerializer(lambda prior: prior.spec())] = Field(
-        description="The prior that sees the tiles: its name, a table with name and settings, or an object"
-    )
-    tile: int | None = Field(default=None, ge=16, description="Side in pixels; none: the prior's native size, else 768")
-    overlap: int | None = Field(default=None, ge=0, description="Of neighbours, in pixels; none: a quarter, at most 96")
-    batch: int | None = Field(
-        default=None, ge=1, description="Tiles evaluated at once; none: as many as there are images"
-    )
-    _tile: int = PrivateAttr(0)
-    _batch: int | None = PrivateAttr(None)
-
-    def model_post_init(self, context: Any) -> None:
-        self._tile = self.tile or self.prior.native_size or SIZE_FREE_TILE
-        self._batch = self.batch
-
-    @property
-    def space(self) -> Any:  # type: ignore[override]
-        return self.prior.space
-
-    @property
-    def pixel_scale(self) -> float:  # type: ignore[override]
-        return self.prior.pixel_scale
-
-    @property
-    def schedule(self) -> Schedule:
-        return self.prior.schedule
-
-    @property
-    def multiple(self) -> int:
-        return self.prior.multiple
-
-    @property
-    def scale_factor(self) -> int:
-        return self.prior.scale_factor
-
-    @property
-    def calibration_file(self) -> Path | None:
-        return self.prior.calibration_file
-
-    @property
-    def calibration(self) -> "Calibration | None":
-        return self.prior.calibration
-
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
-        return self.prior.recommended(known_operator)
-
-    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.prior.prepare(device, dtype)
-
-    def encode(self, image: Tensor) -> Tensor:
-        return self.prior.encode(image)
-
-    def decode(self, x: Tensor) -> Tensor:
-        return self.prior.decode(x)
+    def __init__(
+        self, prior: Prior, tile: int | None = None, overlap: int | None = None, batch: int | None = None
+    ) -> None:
+        if tile is not None and tile < _LEAST:
+            raise DreamCleanError(f"a tile has at least {_LEAST} pixels a side, not {tile}; 0: never cut")
+        self.prior, self.overlap = prior, overlap
+        self._tile = tile or prior.native_size or SIZE_FREE_TILE
+        self._batch = batch
 
     @property
     def side(self) -> int:
@@ -162,11 +108,6 @@ class Tiled(Prior):
             raise DreamCleanError(f"out of memory even with a tile of {side} pixels; free some, or choose --device cpu")
         self._tile = side // 2
         _log.warning("out of memory: going on with tiles of %d pixels", self._tile)
-
-
-def tiled(prior: Prior, tile: int | None = None) -> Prior:
-    """``prior`` for pictures of any size; itself if it cuts them already."""
-    return prior if isinstance(prior, Tiled) else validated(Tiled, "tile", {"prior": prior, "tile": tile})
 
 
 def snug(length: int, side: int, overlap: int, grid: int = 1) -> int:

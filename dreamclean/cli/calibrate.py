@@ -1,9 +1,16 @@
 """``dreamclean calibrate``. Heavy imports wait inside, so that ``--help`` is quick."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dreamclean.builtin.planners.diagnosis.samples import Treat
+    from dreamclean.restorer import Restorer
 
 
 def calibrate(
@@ -28,13 +35,30 @@ def calibrate(
     it was.
     """
     from dreamclean.builtin.planners.diagnosis.calibrate import check_output, run
-    from dreamclean.cli.jobs import pictures_in
+    from dreamclean.builtin.planners.diagnosis.samples import Sampler
+    from dreamclean.cli.jobs import pictures_in, progress_bar
     from dreamclean.contracts.errors import DreamCleanError
     from dreamclean.restorer import Restorer
 
     if not photos.is_dir():
         raise DreamCleanError(f"there is no folder {photos}; give a folder of clean photographs")
     files = pictures_in(photos)
-    restorer = Restorer(prior, device=device, strength="auto")
+    restorer = Restorer(prior, device=device, planner="auto")
     target = check_output(output, restorer.prior, overwrite)
-    print(run(restorer, files, target, samples, minutes, side), flush=True)
+    restorer.prior.prepare(restorer.device, restorer.dtype)
+    sampler = Sampler(restorer.prior, treat_with(restorer), files, side, str(restorer.device))
+    with progress_bar() as bar:
+        task = bar.add_task("samples", total=samples)
+        said = run(sampler, target, samples, minutes, lambda made: bar.update(task, completed=made))
+    print(said, flush=True)
+
+
+def treat_with(restorer: "Restorer") -> "Treat":
+    """Restorations by a recipe with this restorer's prior."""
+    from dreamclean.restorer import Restorer
+
+    def treat(image: "Tensor", recipe: Mapping[str, Any]) -> "Tensor":
+        treated = Restorer(restorer.prior, **recipe, device=str(restorer.device), dtype=restorer.recipe.dtype)
+        return treated(image, seed=0).image  # type: ignore[no-any-return]
+
+    return treat

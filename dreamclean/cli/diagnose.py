@@ -3,15 +3,9 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from dreamclean.builtin.planners.diagnosis.advice import named, way_out
-from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
-
-if TYPE_CHECKING:
-    from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 
 
 def diagnose(
@@ -28,10 +22,11 @@ def diagnose(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
     """Say what damage a picture has, and where its restoration would start."""
-    from dreamclean.cli.debug import told
     from dreamclean.cli.jobs import pictures_in
+    from dreamclean.cli.planners import reported
     from dreamclean.cli.streams import STREAM, check_streams, reading
     from dreamclean.contracts.errors import DreamCleanError
+    from dreamclean.host.debug import told
     from dreamclean.restorer import Restorer
 
     check_streams(sources, None, as_json)
@@ -47,34 +42,19 @@ def diagnose(
     for path in paths:
         try:
             with reading(path) as file:
-                found[path] = restorer.diagnose(file)
+                found[path] = reported(restorer.plan(file))
         except DreamCleanError as error:
             failures.append(told(error))
             if as_json:
                 print(json.dumps({"input": str(path), "status": "failed", "error": failures[-1]}), flush=True)
             continue
         line = {"input": str(path), "status": "done", **found[path].spec()}
-        print(json.dumps(line) if as_json else f"{path}: {words(found[path])}", flush=True)
+        print(json.dumps(line) if as_json else f"{path}: {found[path].words()}", flush=True)
     if figure and found:
+        from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
         from dreamclean.builtin.planners.diagnosis.figure import draw
 
-        draw({path.name: diagnosis for path, diagnosis in found.items()}, figure)
+        draw({path.name: report for path, report in found.items() if isinstance(report, Diagnosis)}, figure)
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     raise typer.Exit(2 if failures else 0)
-
-
-def words(diagnosis: "Diagnosis") -> str:
-    """A diagnosis in a line."""
-    if diagnosis.family == UNKNOWN:
-        return f"{UNKNOWN}; {CANNOT_TELL}"
-    said = named(diagnosis.family)
-    if diagnosis.sure is not None:
-        said += f" ({diagnosis.sure:.0%} sure)"
-    if diagnosis.noise is not None:
-        said += f", standard deviation {diagnosis.noise * 255:.1f} of 255"
-    if diagnosis.ratio is None:
-        return said + ", better left as it is" + way_out(diagnosis.family)
-    if diagnosis.loudest is None:
-        return said + f"; start at snr:{diagnosis.ratio:.3g}"
-    return said + f", uneven; start at snr:{diagnosis.ratio:.3g}, its loudest parts at snr:{diagnosis.loudest:.3g}"

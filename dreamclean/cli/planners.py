@@ -1,0 +1,23 @@
+"""Planners on the command line."""
+
+from typing import Any
+
+from dreamclean.contracts.component import parse_spec
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.planner import Plan, Report
+
+
+def planner_with(planner: str | None, **settings: Any) -> dict[str, Any] | str | None:
+    """``planner`` with those of ``settings`` that are given; of none, the one that looks at pictures."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if not given:
+        return planner
+    name, own = parse_spec(planner or "auto")
+    return {"name": name, **own, **given}
+
+
+def reported(plan: Plan) -> Report:
+    """What the planner found. DreamCleanError for one that looks at nothing."""
+    if plan.report is None:
+        raise DreamCleanError("this planner does not look at pictures; choose another with --planner")
+    return plan.report

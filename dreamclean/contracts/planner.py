@@ -1,0 +1,62 @@
+"""The contract of a planner: what is to be done with a picture."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor
+
+from dreamclean.contracts.component import Component
+from dreamclean.contracts.estimate import Predict
+from dreamclean.contracts.prior import Prior
+
+
+class Report(Protocol):
+    """What a planner found, for people and programs."""
+
+    def words(self) -> str:
+        """In one line."""
+
+    def summary(self) -> str:
+        """In a few words, for the line about a restoration."""
+
+    def spec(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with one picture."""
+
+    recipe: Mapping[str, Any] | None = field(default_factory=dict)
+    """Fields of a recipe, which what the user said goes over; an operator may be among them. None: leave it as it is."""
+    report: Report | None = None
+    refusal: str = ""
+    """Why nothing can be done, and what the user can do about it: the error of a restoration."""
+    samples: int = 1
+    """The result is the mean of so many, with seeds that follow each other."""
+
+
+class Planner(Component):
+    """A way to decide what a picture needs."""
+
+    kind: ClassVar[str] = "planner"
+    looks: ClassVar[bool] = True
+    """Whether it looks at the picture. The plan of one that does not is made once, and batches are run whole."""
+
+    def refuses(self, known_operator: bool, prior: Prior) -> str:
+        """Why it cannot plan here, in a few words; empty if it can."""
+        return ""
+
+    def strongest(self, prior: Prior) -> float | None:
+        """The highest noise-to-signal ratio that its plans start from; None: it cannot be said."""
+        return None
+
+    @abstractmethod
+    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, predict: Predict) -> Plan:
+        """The plan of one ``image`` (1, 3, H, W) in [0, 1], on its prior's device.
+
+        ``info`` is what its file says (``transparent``: it is so all over); ``predict(x, level)`` is one evaluation of
+        the prior, and counted. DreamCleanError where nothing can be said.
+        """

@@ -1,0 +1,31 @@
+"""The user's own defaults: a TOML file with a line for each kind of component, ``prior = "NAME"``."""
+
+import os
+import tomllib
+from pathlib import Path
+
+from dreamclean.contracts.errors import DreamCleanError
+
+
+def config_file() -> Path:
+    """``$DREAMCLEAN_CONFIG``, else ``dreamclean/config.toml`` where the system keeps a user's settings."""
+    own = os.environ.get("DREAMCLEAN_CONFIG")
+    return (
+        Path(own)
+        if own
+        else Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config", "dreamclean", "config.toml").expanduser()
+    )
+
+
+def configured() -> dict[str, str]:
+    """What the file says; empty where there is none. DreamCleanError for one that cannot be read."""
+    file = config_file()
+    if not file.is_file():
+        return {}
+    try:
+        found = tomllib.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise DreamCleanError(f"{file} cannot be read ({error})") from error
+    if odd := [name for name, value in found.items() if not isinstance(value, str)]:
+        raise DreamCleanError(f'{file}: {odd[0]} is no text; write {odd[0]} = "NAME"')
+    return found

@@ -1,0 +1,27 @@
+"""A picture as a measurement."""
+
+from typing import Any
+
+from torch import Tensor
+
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.operator import Operator
+from dreamclean.pictures.picture import Picture
+
+EIGHT_BIT = 1 / 255 / 12**0.5
+"""Standard deviation of the rounding to 8 bits: no picture file is known better than this."""
+
+
+def measured(pixels: Tensor, operator: Operator | None) -> tuple[Tensor, Operator | None]:
+    """What ``operator`` is to have made, from the pixels (B, 3, H, W) of a picture file, and the operator with its noise."""
+    if operator is None:
+        return pixels, None
+    if not operator.viewable:
+        raise DreamCleanError(f"a measurement of {operator.name} is no picture; give it from Python as a tensor")
+    noisy = operator.model_copy(update={"noise": max(operator.noise, EIGHT_BIT)})
+    return operator.from_picture(pixels), noisy
+
+
+def info_of(picture: Picture) -> dict[str, Any]:
+    """What a planner is told of a picture's file."""
+    return {"transparent": picture.hidden}

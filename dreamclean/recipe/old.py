@@ -1,0 +1,12 @@
+"""Recipes as earlier versions wrote them."""
+
+from typing import Any
+
+
+def modern(fields: dict[str, Any]) -> dict[str, Any]:
+    """``fields`` of a recipe, with ``strength="auto"``, ``detail`` and ``samples`` as the planner's that they are now."""
+    if fields.get("strength") != "auto":
+        return fields
+    settings = {name: fields[name] for name in ("detail", "samples") if fields.get(name) is not None}
+    kept = {name: value for name, value in fields.items() if name not in ("strength", "detail", "samples")}
+    return {"planner": {"name": "auto", **settings}, **kept}
