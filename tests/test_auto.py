@@ -285,7 +285,7 @@ class Latent(Counting):
         (Counting, {"detail": 2.0}, "detail: Input should be less than or equal to 1"),
         (Counting, {"strength": "auto", "operator": "identity"}, "auto is for blind restoration in pixel space"),
         (Latent, {"strength": "auto"}, "auto is for blind restoration in pixel space"),
-        (Counting, {"strength": "automatic"}, "snr:R with the noise-to-signal ratio R, or auto"),
+        (Counting, {"strength": "automatic"}, "nsr:R with the noise-to-signal ratio R, or auto"),
     ],
 )
 def test_what_does_not_fit_together(kind: type[Mixture], said: dict[str, Any], message: str) -> None:

@@ -77,7 +77,7 @@ def test_every_guidance_serves_every_operator_or_says_why(guidance: Guidance, op
     clean = pictures((16, 16))
     prior = Mixture.around(clean, std=0.1)
     y = operator.measure(clean, torch.Generator().manual_seed(1))
-    settings = {"operator": operator, "noise": 0.02, "guidance": guidance, "strength": "snr:0.8", "steps": 4, **CPU}
+    settings = {"operator": operator, "noise": 0.02, "guidance": guidance, "strength": "nsr:0.8", "steps": 4, **CPU}
     if guidance.refuses(operator):
         with pytest.raises(DreamCleanError, match=f"guidance {guidance.name} cannot serve {operator.name}: it needs"):
             Restorer(prior, **settings)

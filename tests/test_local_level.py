@@ -68,7 +68,7 @@ class Told(Initializer):
 
 def landed(initializer: Initializer, sampler: Sampler) -> Tensor:
     model = prior()
-    levels = model.schedule.ladder(f"snr:{LOUD}", 40)
+    levels = model.schedule.ladder(f"nsr:{LOUD}", 40)
     noise: Noise = lambda x: gaussian(6)  # noqa: E731
     parts = initializer, NoCorrector(), sampler, noise
     *_, last = resample(NOISY, levels, levels[-2::-1], Evaluator(model).denoise, *parts)
@@ -122,7 +122,7 @@ def test_unevenness_is_the_local_width() -> None:
 
 @pytest.mark.parametrize("ratio", [0.2, None])
 def test_the_damage_is_as_loud_as_said(ratio: float | None) -> None:
-    levels = prior().schedule.ladder("snr:0.6", 5)
+    levels = prior().schedule.ladder("nsr:0.6", 5)
     latent = LocalLevel(ratio=ratio)(NOISY, levels, Evaluator(prior()).denoise, lambda x: gaussian(6))
     assert isinstance(latent.entry, LaterEntry)
     assert float(latent.entry.damage.square().mean().sqrt()) == pytest.approx(ratio or levels[-1].ratio, rel=1e-3)
@@ -131,7 +131,7 @@ def test_the_damage_is_as_loud_as_said(ratio: float | None) -> None:
 def test_it_costs_an_evaluation() -> None:
     picture = ((NOISY + 1) / 2).clamp(0, 1)
     for initializer, nfe in (("matched-level", 5), ("local-level", 6), ("local-level:ratio=0.3", 6)):
-        restorer = Restorer(prior(), strength="snr:0.6", steps=5, initializer=initializer, corrector="none", **CPU)
+        restorer = Restorer(prior(), strength="nsr:0.6", steps=5, initializer=initializer, corrector="none", **CPU)
         assert restorer(picture, seed=0).nfe == nfe
 
 

@@ -188,7 +188,7 @@ def test_user_over_recipe_over_preset_over_prior_over_paper() -> None:
     assert settings(own, preset="paper", recipe=recipe) == (4, 300, "langevin")
     assert settings(own, recipe=recipe) == (4, 200, "langevin")
     assert settings(own, preset="paper", recipe=recipe, corrector="vps", steps=2) == (2, 300, "vps")
-    assert settings(own, preset="paper", recipe=recipe, strength="snr:0.3") == (4, "snr:0.3", "langevin")
+    assert settings(own, preset="paper", recipe=recipe, strength="nsr:0.3") == (4, "nsr:0.3", "langevin")
 
 
 def test_the_papers_settings() -> None:

@@ -44,7 +44,7 @@ from dreamclean.host.host import Host
 from dreamclean.method.loop import resample
 
 FAMILIES = ("ddpm", "ve", "flow")
-STRENGTH = "snr:1.24"  # that of t = 300 under linear beta
+STRENGTH = "nsr:1.24"  # that of t = 300 under linear beta
 
 
 def seeded(seed: int = 0) -> Callable[[Tensor], Tensor]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.strength import as_nsr
 
 MOST_STEPS = 10_000
 """More steps than any model tells apart: the bound of schedules that have a level for every real number."""
@@ -68,15 +69,15 @@ class Schedule(ABC):
         return level if level.sigma > 0 else self.at(self.lowest)
 
     def resolve(self, strength: float | str) -> float:
-        """The timestep of a strength: a timestep, or ``"snr:R"`` with the noise-to-signal ratio R = s/a.
+        """The timestep of a strength: a timestep, or ``"nsr:R"`` with the noise-to-signal ratio R = sigma / alpha.
 
         Raises DreamCleanError for a strength that the model does not know.
         """
         if isinstance(strength, str):
-            ratio, limit = float(strength.removeprefix("snr:")), self.at(self.highest).ratio
+            ratio, limit = float(as_nsr(strength).removeprefix("nsr:")), self.at(self.highest).ratio
             if not 0 < ratio <= limit:
                 raise DreamCleanError(
-                    f"strength {strength} is outside what the prior knows; choose snr up to {limit:.4g}"
+                    f"strength {strength} is outside what the prior knows; choose nsr up to {limit:.4g}"
                 )
             return self.timestep(ratio)
         if not self.lowest < strength <= self.highest:

@@ -10,3 +10,11 @@ def modern(fields: dict[str, Any]) -> dict[str, Any]:
     settings = {name: fields[name] for name in ("detail", "samples") if fields.get(name) is not None}
     kept = {name: value for name, value in fields.items() if name not in ("strength", "detail", "samples")}
     return {"planner": {"name": "auto", **settings}, **kept}
+
+
+def in_todays_words(fields: dict[str, Any]) -> dict[str, Any]:
+    """``fields`` of a recipe that was stored, with ``nsr:R`` for ``snr:R``, a name that the ratio's inverse has."""
+    strength = fields.get("strength")
+    if isinstance(strength, str) and strength.startswith("snr:"):
+        fields = {**fields, "strength": "nsr:" + strength.removeprefix("snr:")}
+    return fields

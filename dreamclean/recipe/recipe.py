@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from dreamclean.contracts.component import Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import DDPMSchedule, Schedule
+from dreamclean.contracts.strength import as_nsr
 from dreamclean.recipe.exact import exact_dtype
-from dreamclean.recipe.old import modern
+from dreamclean.recipe.old import in_todays_words, modern
 
 if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
@@ -34,7 +35,9 @@ class Recipe(BaseModel):
     initializer: dict[str, Any] | None = Field(default=None, description="The way to the top noise level")
     corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
     sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
-    strength: float | str | None = Field(default=None, description="Top noise level: a timestep, or snr:R for s/a = R")
+    strength: float | str | None = Field(
+        default=None, description="Top noise level: a timestep, or nsr:R for sigma / alpha = R"
+    )
     steps: int | None = Field(default=None, ge=1, description="Steps from the top level to the picture")
     tile: int | None = Field(default=None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of each image's random numbers")
@@ -68,12 +71,13 @@ class Recipe(BaseModel):
     def _strength(cls, value: float | str | None) -> float | str | None:
         if not isinstance(value, str):
             return value
-        number = value.removeprefix("snr:")
+        value = as_nsr(value)
+        number = value.removeprefix("nsr:")
         try:
-            return value if value.startswith("snr:") and float(number) > 0 else float(number)
+            return value if value.startswith("nsr:") and float(number) > 0 else float(number)
         except ValueError:
             raise ValueError(
-                "a strength is a timestep such as 300, or snr:R with the noise-to-signal ratio R"
+                "a strength is a timestep such as 300, or nsr:R with the noise-to-signal ratio R"
             ) from None
 
     @model_validator(mode="after")
@@ -114,7 +118,7 @@ def read_recipe(path: Path) -> Recipe:
             raise ValueError("it holds no table of settings")
     except (OSError, ValueError, RecursionError) as error:
         raise DreamCleanError(f"no recipe could be read from {path}: {error}") from error
-    return validated(Recipe, f"recipe {path.name}", data)
+    return validated(Recipe, f"recipe {path.name}", in_todays_words(data))
 
 
 def paper(known_operator: bool, schedule: Schedule) -> Recipe:
@@ -129,7 +133,7 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
         initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
         corrector="dreamclean/vps:gamma=0.05,steps=1",
         sampler="dreamclean/ddim",
-        strength=300 if thousand else f"snr:{DDPMSchedule.linear().at(300).ratio:.4f}",
+        strength=300 if thousand else f"nsr:{DDPMSchedule.linear().at(300).ratio:.4f}",
         steps=30,
     )
 

@@ -35,7 +35,7 @@ class Scene:
 
     def __init__(self, images: Tensor, std: float = 0.0, family: Family = "ddpm") -> None:
         self.prior = Mixture.around(images, std, family)
-        self.levels = self.prior.schedule.ladder("snr:1", 8)
+        self.levels = self.prior.schedule.ladder("nsr:1", 8)
         self.mean = self.prior.means[:1]
 
     def latents(self, level: Level) -> Tensor:

@@ -37,7 +37,7 @@ class PriorSuite(ComponentSuite):
     def levels(self, prior: Any) -> list[Level]:
         """A quiet level, one with half as much noise as signal, and one with as much."""
         schedule = prior.schedule
-        return [schedule.at(schedule.lowest), *(schedule.at(schedule.resolve(f"snr:{r}")) for r in (0.5, 1.0))]
+        return [schedule.at(schedule.lowest), *(schedule.at(schedule.resolve(f"nsr:{r}")) for r in (0.5, 1.0))]
 
     def test_noise_rises_with_the_timestep(self, prior: Any) -> None:
         schedule = prior.schedule
@@ -49,10 +49,10 @@ class PriorSuite(ComponentSuite):
 
     def test_strength_as_noise_to_signal_ratio(self, prior: Any) -> None:
         for ratio in (0.25, 0.5, 1.0):
-            found = prior.schedule.at(prior.schedule.resolve(f"snr:{ratio}")).ratio
+            found = prior.schedule.at(prior.schedule.resolve(f"nsr:{ratio}")).ratio
             right = abs(found - ratio) < 0.05 * ratio
             check(
-                right, f"snr:{ratio} resolves to a level of sigma / alpha = {found:.3g}; correct the schedule's resolve"
+                right, f"nsr:{ratio} resolves to a level of sigma / alpha = {found:.3g}; correct the schedule's resolve"
             )
 
     @KNOWN

@@ -90,7 +90,7 @@ class Denoiser(Prior):
         limit = self.highest * 2
         corrector = f"dreamclean/vps:gamma={0.9 if known_operator else 0.05},fused=true"
         start = "forward-noising" if known_operator else "matched-level"
-        strength = f"snr:{min(0.5 if known_operator else 0.2, limit):g}"
+        strength = f"nsr:{min(0.5 if known_operator else 0.2, limit):g}"
         return {
             "initializer": f"dreamclean/{start}",
             "corrector": corrector,

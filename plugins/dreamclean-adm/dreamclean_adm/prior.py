@@ -105,4 +105,4 @@ class ADM(Prior):
     def recommended(self, known_operator: bool) -> dict[str, Any]:
         """With an operator the paper's strength, as a noise-to-signal ratio where the noise levels are others."""
         own = self.config.betas == "linear" and self.config.timesteps == 1000
-        return {} if own or not known_operator else {"strength": f"snr:{_PAPER:.4f}"}
+        return {} if own or not known_operator else {"strength": f"nsr:{_PAPER:.4f}"}

@@ -92,7 +92,7 @@ def test_inversion_and_sampling_meet(models, name):
     def error(steps: int) -> float:
         components = dict(initializer="ddim-inversion", corrector="none", sampler="ddim")
         restorer = Restorer(
-            make(models, name), **components, strength="snr:0.5", steps=steps, device="cpu", dtype="float32"
+            make(models, name), **components, strength="nsr:0.5", steps=steps, device="cpu", dtype="float32"
         )
         x = restorer(image, trace=True).trace[-1].x
         return float((x - (2 * image - 1)).square().mean().sqrt())

@@ -294,7 +294,7 @@ def test_snips_has_the_papers_moments(name: str) -> None:
     assert discrepancy(draw(at, COARSE), *coarse_moments(at), at.d) < TOLERANCE
 
 
-FINE = SNIPS(strength="snr:1", steps=100, repeats=5, c=0.15)
+FINE = SNIPS(strength="nsr:1", steps=100, repeats=5, c=0.15)
 
 
 @EVERY
@@ -483,7 +483,7 @@ def test_a_scaled_pseudo_inverse_does_not_agree_with_the_measurement(
         (DDNMPlus(steps=7), 7),
         (DDNMPlus(steps=8, travel_length=2, travel_repeat=3), 8 + 3 * 2 * 2),
         (PiGDM(steps=7), 7),
-        (PiGDM(steps=7, weight="score", strength="snr:1"), 7),
+        (PiGDM(steps=7, weight="score", strength="nsr:1"), 7),
         (SNIPS(steps=7, repeats=2), 14),
     ],
     ids=lambda value: getattr(value, "name", str(value)),

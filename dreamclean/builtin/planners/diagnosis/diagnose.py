@@ -44,7 +44,7 @@ class Diagnosis:
     noise: float | None
     """Standard deviation of the noise on the [0, 1] scale, if it is white."""
     ratio: float | None
-    """Where to start (``strength="snr:..."``), a level that the prior has; None: better left as it is, or unknown."""
+    """Where to start (``strength="nsr:..."``), a level that the prior has; None: better left as it is, or unknown."""
     ratios: list[float]
     """The levels asked,"""
     rms: list[float]
@@ -68,8 +68,8 @@ class Diagnosis:
         if self.ratio is None:
             return said + ", better left as it is" + way_out(self.family)
         if self.loudest is None:
-            return said + f"; start at snr:{self.ratio:.3g}"
-        return said + f", uneven; start at snr:{self.ratio:.3g}, its loudest parts at snr:{self.loudest:.3g}"
+            return said + f"; start at nsr:{self.ratio:.3g}"
+        return said + f", uneven; start at nsr:{self.ratio:.3g}, its loudest parts at nsr:{self.loudest:.3g}"
 
     def summary(self) -> str:
         """In a few words, for the line about a restoration."""

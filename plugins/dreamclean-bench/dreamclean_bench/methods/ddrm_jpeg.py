@@ -22,7 +22,7 @@ class DDRMJPEG(Ladder, PixelMethod):
     name = "ddrm-jpeg"
     paper: ClassVar[str] = "JPEG Artifact Correction using Denoising Diffusion Restoration Models (2022)"
     strength: Strength = Field(
-        default=300.0, description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest"
+        default=300.0, description="Top noise level: a timestep, or nsr:R for sigma / alpha = R; none: the highest"
     )
     steps: int = Field(default=20, ge=1, description="Steps from the top noise level to the picture")
     eta: float = Field(default=1.0, ge=0, le=1, description="Share of fresh noise in each step")

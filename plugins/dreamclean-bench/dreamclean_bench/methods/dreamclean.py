@@ -39,7 +39,9 @@ class _DreamClean(Method):
     )
     initializer: str | None = Field(default=None, description="Way to the top noise level; none: the preset's")
     sampler: str | None = Field(default=None, description="Step to the next noise level; none: the preset's")
-    strength: Strength = Field(default=None, description="Top noise level: a timestep, snr:R for s/a = R, or auto")
+    strength: Strength = Field(
+        default=None, description="Top noise level: a timestep, nsr:R for sigma / alpha = R, or auto"
+    )
     detail: float | None = Field(
         default=None,
         ge=0,
