@@ -20,15 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import dreamclean
+from dreamclean.builtin import hooks as hooks_of_kinds
 from dreamclean.host import describe, hookspecs
-from dreamclean.host.host import KINDS, Entry, Host
+from dreamclean.host.host import Entry, Host
 
 FOLDER = Path(__file__).parent / "reference"
 HEAD = "<!-- Written by docs/build_reference.py; change the docstrings, then run it again. -->\n\n"
 
 ARGUMENTS = {
     "register": "a function; call it with each class, once a class",
-    "declare": "a function; call it with the kind's name, in the singular, and its base class as `module:Class`",
+    "declare": "a function; call it with the kind's name, in the singular, its base class as `module:Class`, and, if it "
+    "has one, its hook's own specification",
     "app": "a fresh `typer.Typer`; what is added to it becomes a command of `dreamclean`",
     "step": "a [`Step`](python.md#step): `index` of `total`, `level`, `x`, `x0`, `nfe`, `image`; copy tensors to keep them",
 }
@@ -41,7 +43,9 @@ TYPES = {
     "Listener": "dreamclean.restorer",
     "Noise": "dreamclean.contracts.latent",
     "Predict": "dreamclean.contracts.estimate",
+    "Declare": "dreamclean.host.hookspecs",
     "Register": "dreamclean.host.hookspecs",
+    "Report": "dreamclean.contracts.planner",
     "Spec": "dreamclean.contracts.component",
 }
 """The names for types that are used in signatures, and where they are defined."""
@@ -66,7 +70,8 @@ def linked(match: re.Match[str]) -> str:
 
 def hooks() -> list[tuple[str, Callable[..., Any]]]:
     """The hook specs, in the order in which they are written."""
-    return [(n, f) for n, f in vars(hookspecs).items() if hasattr(f, "dreamclean_spec")]
+    specs = {**vars(hooks_of_kinds), **vars(hookspecs)}
+    return [(n, f) for n, f in specs.items() if hasattr(f, "dreamclean_spec")]
 
 
 def component_page() -> str:
@@ -77,7 +82,7 @@ def component_page() -> str:
         "or as a Python object."
     ]
     host = Host(plugins=[])
-    for kind in KINDS:
+    for kind in Host([]).kinds:
         parts.append(f"## {kind.capitalize()}s\n\n{markdown(host.base(kind))}")
         parts += [component(entry) for entry in host.collect() if entry.kind == kind]
     return "\n\n".join(parts) + "\n"

@@ -14,6 +14,7 @@ from torch import Tensor
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError, Refusal
 from dreamclean.contracts.guidance import Guidance
+from dreamclean.contracts.levels import Schedule
 from dreamclean.contracts.listing import there_are
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.planner import Plan, Planner
@@ -143,7 +144,12 @@ class Restorer:
         self.initializer, self.corrector, self.sampler = map(component, MOVES)
         looks = self.planner.looks
         self.levels = [] if looks else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
-        if preset and unsaid and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known)):
+        if (
+            preset
+            and unsaid
+            and self.levels
+            and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known))
+        ):
             warn(doubt)
         self._tiles = None if said.tile == 0 else Tiled(self.prior, said.tile)
         self.device = pick_device(device)
@@ -164,7 +170,8 @@ class Restorer:
         """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
         recommended = make_recipe(**self.prior.recommended(self.operator is not None))
         if recommended.strength is not None:
-            return self.prior.schedule.at(self.prior.schedule.resolve(recommended.strength)).ratio
+            schedule: Schedule = self.prior.schedule
+            return schedule.at(schedule.resolve(recommended.strength)).ratio
         planner: Planner = self._host.make("planner", recommended.planner or self._host.default("planner"))
         return None if planner.refuses(self.operator is not None, self.prior) else planner.strongest(self.prior)
 
@@ -354,7 +361,7 @@ class Restorer:
             self._prepared = True
 
     def __repr__(self) -> str:
-        parts = {kind: getattr(self, kind) for kind in KINDS}
+        parts = {kind: getattr(self, kind) for kind in KINDS if kind != "planner" or self.planner.looks}
         settings = {name: getattr(self.recipe, name) for name in ("strength", "steps", "seed")}
         told = {**parts, **settings, "device": str(self.device), "dtype": self.recipe.dtype}
         return f"Restorer({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"

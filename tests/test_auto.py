@@ -11,6 +11,7 @@ from pydantic import PrivateAttr
 from torch import Tensor
 
 from dreamclean import (
+    Auto,
     DDPMSchedule,
     DreamCleanError,
     Estimate,
@@ -18,16 +19,19 @@ from dreamclean import (
     Level,
     Mixture,
     Picture,
+    Plan,
+    Recipe,
     Restorer,
     Schedule,
     Step,
-    Tiled,
     VESchedule,
-    diagnose,
 )
-from dreamclean.builtin.planners.diagnosis.calibration import Calibration
+from dreamclean.builtin.planners.diagnosis import auto, diagnose
+from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_of
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 from dreamclean.builtin.planners.diagnosis.treatment import FAITHFUL, NOISE, STEPS, treatment
+from dreamclean.method.tiling import Tiled
+from dreamclean.recipe.recipe import make_recipe
 
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
 NAMED = ("white noise", "correlated noise", "blocking", "mixed")
@@ -70,7 +74,11 @@ class Counting(Mixture):
 @pytest.fixture(autouse=True)
 def calibrated(exact: Calibration, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every ``Counting`` is."""
-    monkeypatch.setattr(Counting, "calibration", property(lambda prior: exact))
+    known = calibration_of
+    for module in (auto, diagnose):
+        monkeypatch.setattr(
+            module, "calibration_of", lambda prior: exact if isinstance(prior, Counting) else known(prior)
+        )
 
 
 def knowing(kind: type[Mixture] = Counting) -> Any:
@@ -93,8 +101,8 @@ def bounds(schedule: Schedule) -> list[float]:
 def test_a_treatment_fits_every_family_of_levels(name: str) -> None:
     schedule = SCHEDULES[name]
     for ratio in bounds(schedule):
-        recipe = treatment(found("white noise", ratio), schedule)
-        assert recipe is not None and recipe.strength is not None and recipe.steps is not None
+        recipe = made(treatment(found("white noise", ratio), schedule))
+        assert recipe.strength is not None and recipe.steps is not None
         levels = schedule.ladder(recipe.strength, recipe.steps)
         assert levels[-1] == schedule.at(schedule.timestep(ratio))
         assert 1 <= recipe.steps <= STEPS
@@ -103,16 +111,20 @@ def test_a_treatment_fits_every_family_of_levels(name: str) -> None:
 def test_there_are_fewer_steps_where_fewer_fit() -> None:
     schedule = DDPMSchedule.linear()
     for t, steps in ((1, 1), (3, 3), (7, 7), (8, 8), (300, 8)):
-        recipe = treatment(found("mixed", schedule.at(t).ratio), schedule)
-        assert recipe is not None
+        recipe = made(treatment(found("mixed", schedule.at(t).ratio), schedule))
         assert (recipe.strength, recipe.steps) == (t, steps)
 
 
-def parts(family: str, detail: float | None, ratio: float = 0.2) -> tuple[float, int, float, float]:
+def made(recipe: dict[str, Any] | None) -> Recipe:
+    assert recipe is not None
+    return make_recipe(**recipe)
+
+
+def parts(family: str, detail: float, ratio: float = 0.2) -> tuple[float, int, float, float]:
     """A treatment's level in multiples of the diagnosed one, its steps, VPS's gamma and the sampler's eta."""
     schedule = DDPMSchedule.linear()
-    recipe = treatment(found(family, ratio), schedule, detail)
-    assert recipe is not None and recipe.corrector is not None and recipe.sampler is not None
+    recipe = made(treatment(found(family, ratio), schedule, detail))
+    assert recipe.corrector is not None and recipe.sampler is not None
     assert recipe.corrector["name"] == ("dreamclean/vps" if "gamma" in recipe.corrector else "dreamclean/none")
     level = schedule.at(float(recipe.strength or 0)).ratio / ratio
     return level, recipe.steps or 0, float(recipe.corrector.get("gamma", 0)), float(recipe.sampler["eta"])
@@ -124,7 +136,6 @@ def test_detail_goes_from_one_step_to_all(family: str) -> None:
     noise = family in NOISE
     assert parts(family, 0) == (pytest.approx(FAITHFUL.get(family, 1), rel=0.02), 1, 0, 0)
     assert parts(family, 1) == (pytest.approx(1, rel=0.02), STEPS, 0 if noise else 0.25, 0 if noise else 1)
-    assert parts(family, None) == parts(family, 1)
     steps = [parts(family, k / 4) for k in range(5)]
     assert [step[1] for step in steps] == [1, 2, 3, 5, 8]
     for k in range(1, 4):  # the level, the gamma and the eta go one way
@@ -135,21 +146,21 @@ def test_detail_goes_from_one_step_to_all(family: str) -> None:
 
 def test_the_faithful_end_is_a_level_that_the_prior_has() -> None:
     schedule = SCHEDULES["denoiser"]
-    recipe = treatment(found("blocking", 0.7), schedule, 0)
-    assert recipe is not None
+    recipe = made(treatment(found("blocking", 0.7), schedule, 0))
     assert recipe.strength == schedule.highest
 
 
 def test_uneven_noise_needs_all_the_steps() -> None:
     uneven = replace(found("white noise", 0.1), loudest=0.3)
-    recipes = [treatment(uneven, DDPMSchedule.linear(), detail) for detail in (0, 1)]
-    assert recipes[0] == recipes[1] and recipes[0] is not None and recipes[0].steps == STEPS
+    recipes = [made(treatment(uneven, DDPMSchedule.linear(), detail)) for detail in (0, 1)]
+    assert recipes[0] == recipes[1] and recipes[0].steps == STEPS
 
 
 def test_the_faithful_end_is_nearer_to_the_picture() -> None:
     """Of a mixture with some width the mean is known: one step is nearer in the mean square than all of them."""
     errors = [
-        (Restorer(knowing(), detail=detail, **CPU)(NOISY[1:]).image - CLEAN[1:]).square().mean() for detail in (0, 1)
+        (Restorer(knowing(), planner=Auto(detail=detail), **CPU)(NOISY[1:]).image - CLEAN[1:]).square().mean()
+        for detail in (0, 1)
     ]
     assert errors[0] < errors[1]
 
@@ -169,7 +180,8 @@ def test_every_image_by_its_own_diagnosis() -> None:
     assert torch.equal(result.image[0], NOISY[0])
     errors = [(x - CLEAN).square().mean((1, 2, 3)) for x in (result.image, NOISY)]
     assert (errors[0][1:] < 0.2 * errors[1][1:]).all()
-    assert (result.recipe.strength, result.recipe.seed, result.nfe) == ("auto", 4, 6 + STEPS)
+    assert (result.recipe.strength, result.recipe.seed, result.nfe) == (None, 4, 6 + STEPS)
+    assert result.recipe.planner == {"name": "auto", "detail": 1.0, "samples": 1}
 
 
 def test_an_image_comes_out_alike_alone_and_in_a_batch() -> None:
@@ -190,7 +202,8 @@ def test_a_picture_with_nothing_wrong_comes_back_as_it_was() -> None:
     assert torch.equal(result.image, NOISY[:1])
     assert len(prior._calls) == result.nfe == result.reports[0].nfe == 6
     assert (result.trace, heard, result.reports[0].ratio) == ([], [], None)
-    assert (result.recipe.strength, result.recipe.seed, result.recipe.corrector) == ("auto", 9, None)
+    assert (result.recipe.strength, result.recipe.seed, result.recipe.corrector) == (None, 9, None)
+    assert (result.recipe.planner or {})["name"] == "auto"
     assert 0 < result.prior_seconds < result.seconds
     assert torch.equal(Restorer(knowing(), recipe=result.recipe, **CPU)(NOISY[:1]).image, NOISY[:1])
 
@@ -225,7 +238,7 @@ def test_what_is_treated_is_told_to_listeners() -> None:
 def test_the_recipe_of_a_treated_picture_makes_it_again() -> None:
     result = Restorer(knowing(), planner="auto", corrector=VPS_DRAWING, **CPU)(NOISY[2:], seed=3)
     recipe = result.recipe
-    assert (recipe.detail, recipe.steps, recipe.seed) == (None, STEPS, 3)
+    assert (recipe.planner, recipe.steps, recipe.seed) == ({"name": "fixed"}, STEPS, 3)
     assert recipe.strength == DDPMSchedule.linear().timestep(result.reports[0].ratio or 0)
     again = Restorer(knowing(), recipe=json.loads(recipe.to_json()) | {"prior": None}, device="cpu")(NOISY[2:])
     assert torch.equal(again.image, result.image)
@@ -242,7 +255,7 @@ class Recommending(Counting):
     name = "recommending"
 
     def recommended(self, known_operator: bool) -> dict[str, Any]:
-        return {} if known_operator else {"strength": "auto", "steps": 3, "sampler": "ddim"}
+        return {} if known_operator else {"planner": "auto", "steps": 3, "sampler": "ddim"}
 
 
 @pytest.mark.parametrize(
@@ -263,10 +276,11 @@ def test_what_the_user_said_is_kept(said: dict[str, Any], expected: tuple[Any, .
     assert result.recipe.strength == DDPMSchedule.linear().timestep(result.reports[0].ratio or 0)
 
 
-def test_what_the_prior_recommends_beside_the_diagnosis_is_kept() -> None:
+def test_what_the_prior_recommends_beside_a_planner_is_for_a_fixed_recipe() -> None:
     recipe = Restorer(knowing(Recommending), **CPU)(NOISY[1:2]).recipe
-    assert (recipe.steps, recipe.sampler) == (3, {"name": "ddim", "eta": 0.0})
-    assert Restorer(knowing(Recommending), strength=100, **CPU)(NOISY[1:2]).recipe.strength == 100
+    assert recipe.steps == STEPS
+    recipe = Restorer(knowing(Recommending), strength=100, **CPU)(NOISY[1:2]).recipe
+    assert (recipe.strength, recipe.steps, recipe.sampler) == (100, 3, {"name": "ddim", "eta": 0.0})
 
 
 class Latent(Counting):
@@ -279,13 +293,11 @@ class Latent(Counting):
 @pytest.mark.parametrize(
     ("kind", "said", "message"),
     [
-        (Counting, {"detail": 0.5, "strength": 100}, "detail belongs to strength=auto"),
-        (Counting, {"detail": 0.5, "preset": "paper"}, "detail belongs to strength=auto"),
-        (Counting, {"detail": 0.5, "operator": "identity"}, "detail belongs to strength=auto"),
-        (Counting, {"detail": 2.0}, "detail: Input should be less than or equal to 1"),
-        (Counting, {"strength": "auto", "operator": "identity"}, "auto is for blind restoration in pixel space"),
-        (Latent, {"strength": "auto"}, "auto is for blind restoration in pixel space"),
-        (Counting, {"strength": "automatic"}, "nsr:R with the noise-to-signal ratio R, or auto"),
+        (Counting, {"planner": "auto:detail=0.5", "strength": 100}, "auto chooses the strength itself"),
+        (Counting, {"planner": "auto:detail=2"}, "detail: Input should be less than or equal to 1"),
+        (Counting, {"planner": "auto", "operator": "identity"}, "auto is for blind restoration in pixel space"),
+        (Latent, {"planner": "auto"}, "auto is for blind restoration in pixel space"),
+        (Counting, {"strength": "automatic"}, "nsr:R with the noise-to-signal ratio R"),
     ],
 )
 def test_what_does_not_fit_together(kind: type[Mixture], said: dict[str, Any], message: str) -> None:
@@ -296,8 +308,7 @@ def test_what_does_not_fit_together(kind: type[Mixture], said: dict[str, Any], m
 
 def test_latents_get_the_papers_settings() -> None:
     assert Restorer(knowing(Latent), **CPU).recipe.strength == 300
-    with pytest.raises(DreamCleanError, match="a prior in pixel space"):
-        Restorer(knowing(Latent), **CPU).plan(NOISY[:1]).report
+    assert Restorer(knowing(Latent), **CPU).plan(NOISY[:1]) == Plan()
 
 
 def test_a_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() -> None:
@@ -308,30 +319,29 @@ def test_a_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() 
     assert ((paper.recipe.initializer or {})["name"], paper.recipe.steps) == ("ddim-inversion", 30)
 
 
-def test_diagnose_from_python() -> None:
-    picture = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
-    prior = Mixture.around(picture.repeat(2, 1, 1, 1))
-    assert diagnose(picture, prior).spec() == Restorer(prior).plan(picture).report.spec()
+def test_recipes_of_earlier_versions_are_read() -> None:
+    old = {"strength": "auto", "detail": 0.5, "samples": 2}
+    restorer = Restorer(knowing(), recipe=old, **CPU)
+    assert restorer.planner == Auto(detail=0.5, samples=2)
+    assert Restorer(knowing(), strength="auto", **CPU).planner == Auto()
 
 
 def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
     """Each sample has noise of its own; the mean of four is theirs, in four times the evaluations."""
     noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
     made = [Restorer("starter", planner="auto", corrector=VPS_DRAWING, **CPU)(noisy, seed=k).image for k in range(5, 9)]
-    restorer = Restorer("starter", planner="auto", corrector=VPS_DRAWING, samples=4, **CPU)
+    restorer = Restorer("starter", planner="auto:samples=4", corrector=VPS_DRAWING, **CPU)
     mean = restorer(noisy, seed=5)
     torch.testing.assert_close(mean.image, torch.stack(made).mean(0))
     assert mean.nfe == mean.reports[0].nfe + 4 * (mean.recipe.steps or STEPS)
     assert not torch.equal(made[0], made[1])
     assert torch.equal(Restorer(recipe=mean.recipe, device="cpu")(noisy).image, mean.image)
-    with pytest.raises(DreamCleanError, match="samples belongs to strength=auto"):
-        Restorer("starter", strength=40, samples=2)
 
 
 def test_a_tile_made_smaller_for_one_picture_stays_so_for_the_next() -> None:
     restorer = Restorer("starter", planner="auto", **CPU)
-    treated = restorer.with_recipe(Restorer("starter", strength=40, **CPU).recipe.without_versions())
-    assert isinstance(restorer._any_size, Tiled)
-    restorer._any_size._tile = 64
+    treated = restorer._with(make_recipe(strength=40))
+    assert isinstance(restorer._tiles, Tiled)
+    restorer._tiles._tile = 64
     noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
     assert treated(noisy).recipe.tile == 64

@@ -19,6 +19,7 @@ from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibrat
 from dreamclean.builtin.planners.diagnosis.damage import damaged
 from dreamclean.builtin.planners.diagnosis.fit import Sample, best_level, fit
 from dreamclean.builtin.planners.diagnosis.samples import CYCLE, Sampler
+from dreamclean.cli.calibrate import treat_with
 from dreamclean.cli.main import main
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -224,7 +225,9 @@ def test_damage_is_told_by_its_seed() -> None:
 def test_every_family_comes_in_a_cycle() -> None:
     assert {family for family, _ in CYCLE} == set(FAMILIES)
     prior = Mixture.around(torch.cat([image(k) for k in range(3)]))
-    sampler = Sampler(Restorer(prior, **CPU), sorted(Path("known").glob("*.png")), 48)
+    sampler = Sampler(
+        prior, treat_with(Restorer(prior, planner="auto", **CPU)), sorted(Path("known").glob("*.png")), 48
+    )
     samples = [sampler.sample(number) for number in range(len(CYCLE))]
     assert [sample.family for sample in samples] == [family for family, _ in CYCLE]
     assert [len(sample.worth) for sample in samples] == [6 * learnt for _, learnt in CYCLE]

@@ -31,7 +31,6 @@ from dreamclean import (
     NoCorrector,
     PiGDM,
     Projection,
-    Tiled,
 )
 from dreamclean.host.host import host
 from dreamclean.testing import (
@@ -240,6 +239,6 @@ class TestDiffPIR(GuidanceSuite):
 def test_every_built_in_has_a_suite() -> None:
     built_in = {e.component for e in host().collect() if e.package == "dreamclean"}
     suites = [v for v in globals().values() if isinstance(v, type) and issubclass(v, ComponentSuite)]
-    elsewhere = {Diffusers, Denoiser, Tiled}  # their suites need files: test_denoiser_prior.py, test_tiled.py
+    elsewhere = {Diffusers, Denoiser}  # their suites need files: test_denoiser_prior.py
     named = {type(s.component) for s in suites if hasattr(s, "component")} | elsewhere
     assert built_in <= named

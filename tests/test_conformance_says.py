@@ -39,10 +39,11 @@ class Batched(Corrector):
     name = "Bat ched"
     how: str = Field(default="batch")
 
-    def __call__(self, x, level, estimate, noise):
+    def __call__(self, latent, denoise, noise):
+        x = latent.x
         if self.how == "batch":
-            return x - x.mean()
-        return x + torch.randn_like(x) if self.how == "torch" else x.mul_(2)
+            return latent.corrected(x - x.mean())
+        return latent.corrected(x + torch.randn_like(x) if self.how == "torch" else x.mul_(2))
 
 
 class Alien(Prior):

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from dreamclean.builtin.planners.diagnosis.command import words
 from PIL import Image
 
 from dreamclean import DreamCleanError, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, left_alone
 from dreamclean.cli.jobs import said
 from dreamclean.cli.main import main
 from dreamclean.host.host import host
@@ -96,10 +95,10 @@ def test_one_bad_file_of_a_folder_does_not_stop_the_others(cli: Cli, prior: str)
 
 def test_words() -> None:
     sure = Diagnosis("white noise", 0.987, {}, 0.1, 0.2, [], [], [], 6)
-    assert words(sure) == "white noise (99% sure), standard deviation 25.5 of 255; start at nsr:0.2"
-    assert words(replace(sure, loudest=0.3)).endswith("255, uneven; start at nsr:0.2, its loudest parts at nsr:0.3")
+    assert sure.words() == "white noise (99% sure), standard deviation 25.5 of 255; start at nsr:0.2"
+    assert replace(sure, loudest=0.3).words().endswith("255, uneven; start at nsr:0.2, its loudest parts at nsr:0.3")
     assert (
-        words(Diagnosis("low resolution", None, {}, None, None, [], [], [], 6))
+        Diagnosis("low resolution", None, {}, None, None, [], [], [], 6).words()
         == "low resolution or blur, better left as it is: "
         "to restore it say what happened, e.g. --operator blur:shape=gaussian,std=1.5 --noise 0.01"
     )
@@ -128,8 +127,8 @@ def test_a_figure_of_the_curves(name: str, cli: Cli, prior: str) -> None:
         ("diagnose in --device abacus", "device 'abacus' cannot be used"),
         ("diagnose large.png", "give images of one size"),
         ("diagnose", "Missing argument 'IN'"),
-        ("restore in/noisy.png --strength auto --operator identity", "strength=auto is for blind restoration"),
-        ("restore in/noisy.png --strength 100 --detail 0.5", "detail belongs to strength=auto"),
+        ("restore in/noisy.png --planner auto --operator identity", "planner auto is for blind restoration"),
+        ("restore in/noisy.png --strength 100 --detail 0.5", "planner auto chooses the strength itself"),
         ("restore in/noisy.png --detail 1.5", "less than or equal to 1"),
     ],
 )
@@ -176,20 +175,20 @@ def test_restore_says_what_was_found(cli: Cli, prior: str, exact: Calibration) -
     assert gaps[0] < 0.1 * gaps[1]
     out = cli("restore", "in", "-o", "out", "--prior", prior, "--overwrite", "--json")[1]
     lines = [json.loads(line) for line in out.splitlines()]
-    assert [line["diagnosis"]["family"] for line in lines] == ["clean", "white noise"]
+    assert [line["report"]["family"] for line in lines] == ["clean", "white noise"]
     assert [line["nfe"] for line in lines] == [6, 14]
-    assert [line["recipe"]["strength"] == "auto" for line in lines] == [True, False]
+    assert [line["recipe"]["planner"]["name"] == "auto" for line in lines] == [True, False]
 
 
 def test_a_blurred_picture_is_left_alone_and_the_way_out_is_named() -> None:
-    found = {"family": "low resolution", "ratio": None}
-    line = said({"diagnosis": found, "nfe": 6, "seconds": 1.0})
+    found = left_alone("low resolution")
+    line = said({"summary": found.summary(), "nfe": 6, "seconds": 1.0})
     assert line.startswith("low resolution or blur, left as it is: to restore it say what happened, e.g. --operator ")
     assert line.endswith(" --noise 0.01; 6 evaluations, 1.0 s")
     example = line.partition("--operator ")[2].partition(" ")[0]
     blur = host().make("operator", example)  # it can be typed as it stands
     assert (blur.shape, blur.std) == ("gaussian", (1.5,))
-    assert said({"diagnosis": {**found, "family": "clean"}, "nfe": 6, "seconds": 1.0}).startswith(
+    assert said({"summary": left_alone("clean").summary(), "nfe": 6, "seconds": 1.0}).startswith(
         "clean, left as it is; "
     )
 
@@ -210,10 +209,10 @@ def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Ima
     assert found == restorer.plan(tmp_path / "in.png").report == restorer.plan(str(tmp_path / "in.png")).report
     assert found == restorer.plan(pixels).report
     assert json.loads(json.dumps(found.spec()))["family"] == found.family
-    with pytest.raises(DreamCleanError, match="a diagnosis needs one image"):
-        restorer.plan(pixels.repeat(2, 1, 1, 1)).report
+    with pytest.raises(DreamCleanError, match="a plan is for one image"):
+        restorer.plan(pixels.repeat(2, 1, 1, 1))
     with pytest.raises(DreamCleanError, match="divide by 255"):
-        restorer.plan(255 * pixels).report
+        restorer.plan(255 * pixels)
 
 
 def test_numbers_are_given_to_four_digits() -> None:

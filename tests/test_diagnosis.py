@@ -14,7 +14,6 @@ from dreamclean import DDPMSchedule, Denoiser, Estimate, Level, Mixture, Prior
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.builtin.planners.diagnosis.diagnose import CROP, Diagnosis, crops, diagnose_image
 from dreamclean.builtin.planners.diagnosis.rule import read
-from dreamclean.method.evaluator import Evaluator
 
 RATIOS = [0.02, 0.04, 0.08, 0.16, 0.32, 0.64]
 
@@ -30,7 +29,7 @@ def images(count: int, side: int = 48) -> Tensor:
 
 
 def diagnosed(image: Tensor, prior: Prior) -> Diagnosis:
-    return diagnose_image(image, prior, Evaluator(prior))
+    return diagnose_image(image, prior, prior.predict)
 
 
 # ------------------------------------------------------------------------------------------- calibration

@@ -62,8 +62,9 @@ def test_every_image_is_alone_on_one_thread(operator):
 
 def test_a_diagnosis_and_what_follows_it_are_exact():
     exact = Restorer(Spy(), planner="auto", exact=True, device="cpu")
-    exact(torch.rand(2, 3, 32, 32))
-    exact.plan(torch.rand(1, 3, 32, 32)).report
+    with pytest.raises(DreamCleanError, match="no calibration"):
+        exact(torch.rand(2, 3, 32, 32))
+    exact.plan(torch.rand(1, 3, 32, 32))
     assert {(note[0], *note[2:]) for note in asked} == {(1, 1, True)}
 
 

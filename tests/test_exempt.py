@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from dreamclean.builtin.planners.diagnosis.command import words
 from PIL import Image
 
 from dreamclean import Picture, Prior, Restorer
@@ -45,7 +44,7 @@ def test_nothing_is_done_and_that_is_said(name: str, tmp_path: Path) -> None:
     image.save(tmp_path / "in.png")
     restorer = Restorer(NotAsked(), device="cpu")
     found = restorer.plan(tmp_path / "in.png").report
-    assert words(found) == f"{family}, better left as it is"
+    assert found.words() == f"{family}, better left as it is"
     job = Job(tmp_path / "in.png", tmp_path / "out.png")
     result = restored(restorer, job, [job])
     assert said(result).startswith(f"{family}, left as it is; 0 evaluations")

@@ -15,12 +15,12 @@ from dreamclean import (
     Corrector,
     DreamCleanError,
     Initializer,
+    Latent,
     LinearOperator,
     Mixture,
     Restorer,
     Sampler,
     Step,
-    Tiled,
     hookimpl,
 )
 from dreamclean.cli.main import main
@@ -70,8 +70,8 @@ class BadCorrector(Corrector):
 
     name = "bad-corrector"
 
-    def __call__(self, x: Tensor, level: Any, estimate: Any, noise: Any) -> Tensor:
-        return wrong(x)
+    def __call__(self, latent: Latent, denoise: Any, noise: Any) -> Latent:
+        return latent.corrected(wrong(latent.x))
 
 
 class Asker(Corrector):
@@ -79,14 +79,14 @@ class Asker(Corrector):
 
     name = "asker"
 
-    def __call__(self, x: Tensor, level: Any, estimate: Any, noise: Any) -> Tensor:
-        return estimate(x, None).x0
+    def __call__(self, latent: Latent, denoise: Any, noise: Any) -> Latent:
+        return latent.corrected(denoise(latent.x, None).x0)
 
 
 class BadSampler(Sampler):
     name = "bad-sampler"
 
-    def __call__(self, x: Tensor, level: Any, lower: Any, estimate: Any, noise: Any) -> Tensor:
+    def __call__(self, latent: Latent, lower: Any, denoise: Any, noise: Any) -> Latent:
         raise KeyError
 
 
@@ -122,7 +122,7 @@ def named(cls: type) -> str:
         ({"corrector": BadCorrector()}, rf"^{named(BadCorrector)}\): {WRONG}"),
         (
             {"corrector": Asker()},
-            r"^prior mixture \(dreamclean\.priors\.mixture, asked by corrector asker\): AttributeError",
+            r"^prior mixture \(dreamclean\.builtin\.priors\.mixture, asked by corrector asker\): AttributeError",
         ),
         ({"sampler": BadSampler()}, rf"^{named(BadSampler)}\): KeyError: no reason given$"),
         ({"operator": BadOperator()}, rf"^{named(BadOperator)}\): {WRONG}"),
@@ -148,11 +148,6 @@ def test_what_is_nobodys_fault_stays_as_it_is() -> None:
         Restorer(Greedy(), tile=0, **QUICK)(IMAGES)
     with pytest.raises(DreamCleanError, match="plain"), blame():
         raise DreamCleanError("plain")
-
-
-def test_a_prior_in_a_prior_is_the_one_that_is_named() -> None:
-    with pytest.raises(DreamCleanError, match=f"^{named(BadPrior)}"):
-        Restorer(Tiled(prior=BadPrior()), initializer="matched-level", **QUICK)(IMAGES)
 
 
 # Listeners
@@ -230,7 +225,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     host = Host(found)
     monkeypatch.setattr("dreamclean.host.host.host", lambda: Host(found) if host.failures else host)
     monkeypatch.setattr("dreamclean.restorer.host", lambda: host)
-    monkeypatch.setattr("dreamclean.cli.debug._wanted", False)
+    monkeypatch.setattr("dreamclean.host.debug._wanted", False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clean").mkdir()
     for name in ("in.png", "clean/one.png"):

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import VPS, Diffusers, DreamCleanError, Identity, LinearOperator, Mixture, Restorer, Step, Tiled
+from dreamclean import VPS, Diffusers, DreamCleanError, Identity, LinearOperator, Mixture, Restorer, Step
 
 QUICK: dict[str, Any] = {"strength": 300, "steps": 3, "device": "cpu", "dtype": "float32"}
 
@@ -76,7 +76,7 @@ def test_an_array_can_be_diagnosed(photo: Image.Image) -> None:
     ],
 )
 def test_another_array_is_refused(array: np.ndarray, restorer: Restorer) -> None:
-    for use in (restorer, restorer.diagnose):
+    for use in (restorer, restorer.plan):
         with pytest.raises(
             DreamCleanError, match=r"give \(H, W, 3\) or \(H, W\) of uint8, or of floating-point values"
         ):
@@ -115,7 +115,7 @@ def test_a_bad_one_in_a_list_is_named(restorer: Restorer, photo: Image.Image) ->
 
 @pytest.mark.parametrize("strength", [300, "auto"])
 def test_a_step_says_whose_it_is(strength: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
-    images = 0.5 + torch.zeros(3, 3, 16, 16)
+    images = 0.5 + torch.zeros(3, 3, 32, 32)
     noisy = images + 0.1 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
     restorer = Restorer(Mixture.around(images[:1], std=0.01), **{**QUICK, "strength": strength, "steps": None})
     heard: list[Step] = []
@@ -188,7 +188,7 @@ def smooth(low: float, high: float) -> Tensor:
 @pytest.mark.parametrize("image", [smooth(0, 1), smooth(0.3, 1), smooth(0.1, 0.3), torch.rand(1, 3, 32, 32)])
 def test_values_in_minus_one_to_one_are_refused(image: Tensor, restorer: Restorer, unet: str) -> None:
     operator = Restorer(unet, operator="identity", noise=0.01, **QUICK)
-    for use in (restorer, restorer.diagnose, operator):
+    for use in (restorer, restorer.plan, operator):
         with pytest.raises(DreamCleanError, match=r"scale them to \[0, 1\], which is \(x \+ 1\) / 2"):
             use(wide(image))
     array = wide(image)[0].movedim(0, -1).numpy()
@@ -213,7 +213,6 @@ def test_noise_below_black_is_no_sign_of_another_scale(restorer: Restorer, unet:
         (lambda: VPS(gamma=2), r"^corrector vps: gamma: Input should be less than or equal to 1 \(got 2\)$"),
         (lambda: VPS(gama=0.1), "^corrector vps: there is no setting 'gama'; did you mean 'gamma'[?]$"),
         (Diffusers, "^prior diffusers: setting 'path' is needed$"),
-        (lambda: Tiled(prior="diffusers"), "^prior tiled: prior diffusers: setting 'path' is needed$"),
         (lambda: Identity(noise=float("-inf")), "^operator identity: noise: "),
         (lambda: Restorer(recipe={"stpes": 3}), "^recipe: there is no setting 'stpes'; did you mean 'steps'[?]$"),
     ],

@@ -26,7 +26,7 @@ def test_a_picture_over_the_limit_is_refused_and_the_limit_can_be_raised(
     with pytest.raises(DreamCleanError, match=message):
         Restorer("starter", device="cpu")(tmp_path / "in.gif")
     with pytest.raises(DreamCleanError, match=r"more than the 2.9 megapixels of --max-megapixels; .*raise the limit"):
-        Restorer("starter", device="cpu", max_megapixels=2.9).plan(tmp_path / "in.gif").report
+        Restorer("starter", device="cpu", max_megapixels=2.9).plan(tmp_path / "in.gif")
     found = Restorer("starter", device="cpu", max_megapixels=3)(tmp_path / "in.gif")
     assert found.image.size == FLAT.size and found.nfe == 0
 

@@ -27,6 +27,7 @@ from dreamclean.builtin.planners.diagnosis.diagnose import UNEVEN, diagnose_imag
 from dreamclean.builtin.planners.diagnosis.treatment import STEPS, treatment
 from dreamclean.contracts.latent import Noise
 from dreamclean.method.loop import resample
+from dreamclean.recipe.recipe import make_recipe
 
 SIDE, WIDTH = 96, 0.3
 QUIET, LOUD = 0.15, 0.6
@@ -141,15 +142,15 @@ def test_it_costs_an_evaluation() -> None:
 def diagnosed(picture: Tensor) -> Any:
     """By a model that knows the picture, so that its noise estimate is the damage itself."""
     model = Mixture.around((MEAN + 1) / 2, std=0.02)
-    return diagnose_image(picture, model, Evaluator(model)), model.schedule
+    return diagnose_image(picture, model, model.predict), model.schedule
 
 
 def test_uneven_noise_is_found_and_treated_part_by_part() -> None:
     found, schedule = diagnosed((MEAN + 1) / 2 + DAMAGE / 4 * gaussian(5))
     assert found.family == "white noise"
     assert found.loudest == pytest.approx(LOUD / 2, rel=0.35)
-    recipe = treatment(found, schedule)
-    assert recipe is not None and recipe.initializer is not None
+    recipe = make_recipe(**(treatment(found, schedule) or {}))
+    assert recipe.initializer is not None
     assert recipe.initializer["name"] == "dreamclean/local-level"
     assert float(recipe.initializer["ratio"]) == pytest.approx(found.ratio, rel=1e-3)
     assert recipe.strength == schedule.timestep(found.loudest)
@@ -159,7 +160,7 @@ def test_even_noise_has_one_level() -> None:
     found, schedule = diagnosed((MEAN + 1) / 2 + 0.1 * gaussian(5))
     assert (found.family, found.loudest) == ("white noise", None)
     recipe = treatment(found, schedule)
-    assert recipe is not None and recipe.initializer == {"name": "dreamclean/matched-level"}
+    assert recipe is not None and recipe["initializer"] == "dreamclean/matched-level"
 
 
 def test_auto_treats_uneven_noise_in_fifteen_evaluations() -> None:

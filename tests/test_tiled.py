@@ -2,21 +2,16 @@
 
 import logging
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 from pydantic import PrivateAttr
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, DreamCleanError, Estimate, Level, Mixture, Prior, Restorer, Schedule, Tiled
+from dreamclean import DDPMSchedule, DreamCleanError, Estimate, Level, Prior, Restorer, Schedule
 from dreamclean.contracts.latent import Latent
-from dreamclean.host.host import host
-from dreamclean.method.tiling import snug, spans
-from dreamclean.pictures.picture import save
-from dreamclean.testing import PriorSuite
+from dreamclean.method.tiling import Tiled, snug, spans
 
 
 class Local(Prior):
@@ -72,21 +67,6 @@ class Guided(Local):
 
 def picture(*shape: int) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
-
-
-class TestTiled(PriorSuite):
-    size = odd_size = (16, 16)
-
-    @pytest.fixture
-    def component(self, tmp_path: Path) -> Tiled:
-        for number in range(3):
-            save(Image.effect_noise((16, 16), 60 + number).convert("RGB"), tmp_path / f"{number}.png")
-        return Tiled(prior=Mixture(path=str(tmp_path), std=0.2))
-
-    def test_string_form(self, subject: Any) -> None:
-        """A nested prior can be named there; its settings need the config form."""
-        made = host().make("prior", "tiled:prior=starter,tile=256,overlap=32")
-        assert (made.prior.name, made.tile, made.overlap) == ("starter", 256, 32)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,13 @@ from dreamclean.contracts.errors import DreamCleanWarning
 
 
 def warn(message: str) -> None:
-    """Warn of ``message``, one line, at the first line on the way here that is outside this package and torch."""
+    """Warn of ``message``, one line, at the first line on the way here that is outside this package, torch and decorators."""
     frame, depth = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("dreamclean", "torch"):
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (
+        "dreamclean",
+        "torch",
+        "contextlib",
+    ):
         frame, depth = frame.f_back, depth + 1
     warnings.warn(message, DreamCleanWarning, stacklevel=depth)
 

@@ -14,15 +14,13 @@ hookspec = pluggy.HookspecMarker("dreamclean")
 hookimpl = pluggy.HookimplMarker("dreamclean")
 
 Register = Callable[[type[Any]], None]
+"""What a hook is handed: call it with a component's class to register it."""
 
 
 class Declare(Protocol):
     """Declares a kind: its name, its base class as ``module:Class``, and its hook's specification if it has its own."""
 
     def __call__(self, kind: str, base: str, spec: Callable[[Register], None] | None = None) -> None: ...
-
-
-"""What a hook is handed: call it with a component's class to register it."""
 
 
 def components_hook() -> Callable[[Register], None]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from dreamclean.contracts.component import Component, Spec
     from dreamclean.contracts.step import Step
-    from dreamclean.host.hookspecs import Register
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +98,7 @@ class Host:
         alone.add_hookspecs(hookspecs)
         alone.register(module)
 
-        def declare(kind: str, base: str, spec: Callable[[Register], None] | None = None) -> None:
+        def declare(kind: str, base: str, spec: Callable[[hookspecs.Register], None] | None = None) -> None:
             if kind in self.kinds:
                 raise ValueError(f"the kind '{kind}' is declared by {self.kinds[kind].plugin} already")
             self.manager.add_hookspecs(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
 
 KINDS = ("prior", "operator", "guidance", "planner", "initializer", "corrector", "sampler")
+FIXED: dict[str, Any] = {"name": "fixed"}
 MOVES = ("initializer", "corrector", "sampler")
 
 
@@ -147,7 +148,8 @@ def settle(
     space where neither it nor the user says anything of how to restore, ``planner``.
     """
     if preset is not None:
-        said = said.over(PRESETS[preset](known_operator, prior.schedule))
+        named = PRESETS[preset](known_operator, prior.schedule)
+        said = said.over(named if said.planner in (None, FIXED) else named.model_copy(update={"strength": None}))
     recommended = make_recipe(**prior.recommended(known_operator))
     chosen = recommended.planner
     if not chosen and recommended == Recipe() and prior.space == "pixel":
@@ -158,8 +160,6 @@ def settle(
     said = said.over(Recipe(planner=chosen))
     return said, recommended.over(paper(known_operator, prior.schedule))
 
-
-FIXED: dict[str, Any] = {"name": "fixed"}
 
 PRESETS = {"paper": paper}
 """Named presets, functions of whether the operator is known and of the prior's noise levels."""

@@ -39,8 +39,8 @@ class _DreamClean(Method):
     )
     initializer: str | None = Field(default=None, description="Way to the top noise level; none: the preset's")
     sampler: str | None = Field(default=None, description="Step to the next noise level; none: the preset's")
-    strength: Strength = Field(
-        default=None, description="Top noise level: a timestep, nsr:R for sigma / alpha = R, or auto"
+    strength: Strength | Literal["auto"] = Field(
+        default=None, description="Top noise level: a timestep, nsr:R for sigma / alpha = R; auto: by diagnosis"
     )
     detail: float | None = Field(
         default=None,
@@ -58,10 +58,9 @@ class _DreamClean(Method):
             "operator": operator,
             "initializer": self.initializer,
             "sampler": self.sampler,
-            "strength": self.strength,
+            "planner": self._planner(),
+            "strength": None if self.strength == "auto" else self.strength,
             "steps": self.steps,
-            "detail": self.detail,
-            "samples": self.samples,
             "preset": "paper" if self.preset == "paper" else None,
             "device": str(problem.shown.device),
         }
@@ -70,6 +69,12 @@ class _DreamClean(Method):
         if silent and recommended.corrector is None:  # each image's own, by its diagnosis
             return recommended
         return _PreparedRestorer(**given, corrector=self._corrector(recommended.corrector or VPS(fused=True)))
+
+    def _planner(self) -> dict[str, Any] | None:
+        """The diagnosis, where it or one of its settings is asked for."""
+        said = {"detail": self.detail, "samples": self.samples}
+        said = {key: value for key, value in said.items() if value is not None}
+        return {"name": "auto", **said} if said or self.strength == "auto" else None
 
     def _corrector(self, recommended: Corrector) -> Corrector:
         """The corrector chosen; gamma and M are the recommended one's where they are not set."""

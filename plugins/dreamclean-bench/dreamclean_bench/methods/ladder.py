@@ -8,6 +8,8 @@ from dreamclean import Level, Prior, Recipe
 
 
 def _strength(value: float | str | None) -> float | str | None:
+    if value == "auto":  # for those that take it
+        return value
     try:
         return Recipe(strength=value).strength
     except ValidationError as error:
