@@ -321,13 +321,22 @@ def recipe_of(path: str) -> dict[str, Any]:
 def test_a_picture_carries_the_recipe_that_makes_it_again(
     extra: list[str], here: Path, cli: Cli, quick: list[str]
 ) -> None:
-    options = [*quick, *extra, "--seed", "3", "--corrector", "langevin:gamma=0.1,steps=2", "--sampler", "ddim:eta=0.5"]
+    options = [
+        *quick,
+        *extra,
+        "--seed",
+        "3",
+        "--corrector",
+        "langevin:gamma=0.1,repeats=2",
+        "--sampler",
+        "ddim:eta=0.5",
+    ]
     assert cli("restore", "in.png", "-o", "first.png", *options).status == 0
     assert cli("restore", "--recipe", "first.png", "in.png", "-o", "again.png", "--device", "cpu").status == 0
     assert (here / "first.png").read_bytes() == (here / "again.png").read_bytes()
     recipe = recipe_of("first.png")
     assert recipe["seed"] == 3 and recipe["strength"] == 100 and recipe["steps"] == 2
-    assert recipe["corrector"] == {"name": "langevin", "gamma": 0.1, "steps": 2, "projected": True}
+    assert recipe["corrector"] == {"name": "langevin", "gamma": 0.1, "repeats": 2, "projected": True}
     picture(8).save("new.png")
     assert cli("restore", "--recipe", "first.png", "new.png", "-o", "new-out.png").status == 0
     assert recipe_of("new-out.png") == recipe

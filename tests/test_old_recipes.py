@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dreamclean import DDPMSchedule, DreamCleanWarning, Recipe, Restorer, read_recipe
+from dreamclean import DDPMSchedule, DreamCleanError, DreamCleanWarning, Recipe, Restorer, read_recipe
 
 
 def stored(folder: Path, **fields: Any) -> Recipe:
@@ -31,3 +31,15 @@ def test_a_stored_ratio_is_read_without_a_word(tmp_path: Path) -> None:
     assert stored(tmp_path, strength="snr:0.4").strength == "nsr:0.4"
     assert stored(tmp_path, strength="nsr:0.4").strength == "nsr:0.4"
     assert stored(tmp_path, strength=300).strength == 300
+
+
+@pytest.mark.parametrize("name", ["vps", "dreamclean/langevin", "gradient-ascent"])
+def test_a_stored_correctors_steps_are_its_repeats(tmp_path: Path, name: str) -> None:
+    for corrector in (f"{name}:gamma=0.1,steps=2", {"name": name, "gamma": 0.1, "steps": 2}):
+        recipe = stored(tmp_path, corrector=corrector, strength=300, steps=3)
+        assert recipe.steps == 3
+        assert getattr(Restorer("starter", recipe=recipe, device="cpu").corrector, "repeats", None) == 2
+    others = {"name": "somebodys/refresh", "steps": 2}
+    assert stored(tmp_path, corrector=others).corrector == others
+    with pytest.raises(DreamCleanError, match="names no component"):
+        stored(tmp_path, corrector={"steps": 2})

@@ -223,13 +223,13 @@ class VPSWithLangevinNoise(VPS):
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("gamma", [0.05, 0.3, 1.0])
 def test_vps_keeps_the_noise(gamma: float, fused: bool) -> None:
-    check_stationary(VPS(gamma=gamma, steps=3, fused=fused))
+    check_stationary(VPS(gamma=gamma, repeats=3, fused=fused))
 
 
 @pytest.mark.parametrize("kind", [Langevin, GradientAscent, VPSWithLangevinNoise])
 def test_others_do_not_keep_the_noise(kind: type[Any]) -> None:
     with pytest.raises(AssertionError):
-        check_stationary(kind(gamma=0.3, steps=3))
+        check_stationary(kind(gamma=0.3, repeats=3))
 
 
 @pytest.mark.parametrize("gamma", [0.01, 0.05, 0.5, 1.0])
@@ -275,13 +275,13 @@ def check_typical(corrector: Any) -> None:
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_vps_leads_into_the_high_probability_set(fused: bool) -> None:
-    check_typical(VPS(gamma=0.05, steps=300, fused=fused))
-    check_typical(VPS(gamma=0.5, steps=30, fused=fused))
+    check_typical(VPS(gamma=0.05, repeats=300, fused=fused))
+    check_typical(VPS(gamma=0.5, repeats=30, fused=fused))
 
 
 @pytest.mark.parametrize("corrector", [
-    NoCorrector(), Langevin(gamma=0.5, steps=30), VPSWithLangevinNoise(gamma=0.5, steps=30),
-    GradientAscent(gamma=0.05, steps=300),
+    NoCorrector(), Langevin(gamma=0.5, repeats=30), VPSWithLangevinNoise(gamma=0.5, repeats=30),
+    GradientAscent(gamma=0.05, repeats=300),
 ])  # fmt: skip
 def test_others_do_not_lead_there(corrector: Any) -> None:
     with pytest.raises(AssertionError):
@@ -303,7 +303,7 @@ def check_restoration(std: float, family: str, **components: Any) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("std", [0.02, 0.03, 0.05])
 def test_restored_image_is_closer_to_the_clean_one(std: float, family: str) -> None:
-    check_restoration(std, family, corrector="vps:gamma=0.05,steps=10")
+    check_restoration(std, family, corrector="vps:gamma=0.05,repeats=10")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -440,7 +440,7 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "blind, fused": (60, {"corrector": "vps:fused=true"}),
     "known operator, fused": (30, {"operator": "downsample:factor=4,noise=0.05", "corrector": "vps:fused=true"}),
     "no corrector": (60, {"corrector": "none"}),
-    "M = 2": (120, {"corrector": "vps:steps=2"}),
+    "M = 2": (120, {"corrector": "vps:repeats=2"}),
 }
 
 

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from dreamclean.contracts.component import parse_spec
+
+REPEATED = ("vps", "langevin", "gradient-ascent")
+"""The correctors whose ``repeats`` was called ``steps``."""
+
 
 def modern(fields: dict[str, Any]) -> dict[str, Any]:
     """``fields`` of a recipe, with ``strength="auto"``, ``detail`` and ``samples`` as the planner's that they are now."""
@@ -13,8 +18,13 @@ def modern(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_todays_words(fields: dict[str, Any]) -> dict[str, Any]:
-    """``fields`` of a recipe that was stored, with ``nsr:R`` for ``snr:R``, a name that the ratio's inverse has."""
-    strength = fields.get("strength")
+    """``fields`` of a stored recipe by today's names: ``nsr:R`` was ``snr:R``, a corrector's ``repeats`` ``steps``."""
+    strength, corrector = fields.get("strength"), fields.get("corrector")
     if isinstance(strength, str) and strength.startswith("snr:"):
         fields = {**fields, "strength": "nsr:" + strength.removeprefix("snr:")}
+    if isinstance(corrector, str | dict):
+        name, settings = parse_spec(corrector)
+        if name.removeprefix("dreamclean/") in REPEATED and "steps" in settings:
+            settings.setdefault("repeats", settings.pop("steps"))
+            fields = {**fields, "corrector": {"name": name, **settings}}
     return fields

@@ -132,7 +132,7 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
     return make_recipe(
         guidance="dreamclean/projection" if known_operator else None,
         initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
-        corrector="dreamclean/vps:gamma=0.05,steps=1",
+        corrector="dreamclean/vps:gamma=0.05,repeats=1",
         sampler="dreamclean/ddim",
         strength=300 if thousand else f"nsr:{DDPMSchedule.linear().at(300).ratio:.4f}",
         steps=30,

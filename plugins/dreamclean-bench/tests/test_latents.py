@@ -83,7 +83,7 @@ def test_vps_brings_a_latent_of_the_wrong_variance_nearer(prior: tuple[Mixture, 
 
     before, gamma, steps = off(x), 0.1, 10
     after = off(
-        VPS(gamma=gamma, steps=steps)(
+        VPS(gamma=gamma, repeats=steps)(
             Latent(x, level), Evaluator(made).denoise, lambda like: torch.randn(like.shape, generator=generator)
         ).x
     )
