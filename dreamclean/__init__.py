@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
     from dreamclean.builtin.operators.separable import SeparableOperator
+    from dreamclean.builtin.paths.descent import Descent
     from dreamclean.builtin.planners.diagnosis.auto import Auto
     from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
     from dreamclean.builtin.planners.fixed import Fixed
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         descending,
     )
     from dreamclean.contracts.operator import LinearOperator, Operator
+    from dreamclean.contracts.path import Path
     from dreamclean.contracts.planner import Plan, Planner
     from dreamclean.contracts.prior import Prior
     from dreamclean.contracts.sampler import Sampler
@@ -108,6 +110,8 @@ _WHERE = {
     "builtin.planners.diagnosis.auto": "Auto",
     "builtin.planners.diagnosis.diagnose": "Diagnosis",
     "builtin.planners.fixed": "Fixed",
+    "builtin.paths.descent": "Descent",
+    "contracts.path": "Path",
     "contracts.planner": "Plan Planner",
     "host.discovery": "Plugin",
     "host.host": "Host",
@@ -141,6 +145,7 @@ __all__ = [
     "DPMSolver",
     "Denoise",
     "Denoiser",
+    "Descent",
     "Diagnosis",
     "DiffPIR",
     "Diffusers",
@@ -172,6 +177,7 @@ __all__ = [
     "NoCorrector",
     "Operator",
     "Past",
+    "Path",
     "PiGDM",
     "Picture",
     "Plan",

@@ -56,7 +56,7 @@ class Restorer:
     the paper.
 
     Args:
-        prior, operator, guidance, planner, initializer, corrector, sampler: the components; no operator: blind. The
+        prior, operator, guidance, planner, initializer, corrector, sampler, path: the components; no operator: blind. The
             planner decides what each image needs; with a strength, a preset or an operator it is ``fixed``.
         recipe: a ``Recipe``, its fields as a dict, or a file: .toml, .json, or a PNG that carries one.
         noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
@@ -91,6 +91,7 @@ class Restorer:
         initializer: Spec | None = None,
         corrector: Spec | None = None,
         sampler: Spec | None = None,
+        path: Spec | None = None,
         noise: float | str | None = None,
         strength: float | str | None = None,
         steps: int | None = None,
@@ -108,7 +109,7 @@ class Restorer:
         self._max_megapixels = max_megapixels
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, guidance=guidance, planner=planner)
-        given |= dict(initializer=initializer, corrector=corrector, sampler=sampler)
+        given |= dict(initializer=initializer, corrector=corrector, sampler=sampler, path=path)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
         said = said.over(make_recipe(tile=tile, exact=exact))
         said = said.over(recipe_of(recipe).without_versions())
@@ -142,6 +143,7 @@ class Restorer:
         if self.operator and self.guidance and (why := self.guidance.refuses(self.operator)):
             raise DreamCleanError(f"guidance {self.guidance.name} cannot serve {self.operator.name}: {why}")
         self.initializer, self.corrector, self.sampler = map(component, MOVES)
+        self.path = component("path")
         looks = self.planner.looks
         self.levels = [] if looks else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
         if (
@@ -314,13 +316,13 @@ class Restorer:
             self._host.tell(step)
 
         began = time.perf_counter()
-        y, total = y.contiguous(), len(self.levels) - 1
+        y, path = y.contiguous(), self.path(self.levels)
         evaluator = Evaluator(self.prior, self.guidance, operator, y, self._tiles)
         try:
             latents = resample(  # holds the only reference to the start, so that its memory comes free
                 finite(self.prior.encode(operator.start(y) if operator else y), *_CODER),
                 self.levels,
-                self.levels[-2::-1],
+                path,
                 evaluator.denoise,
                 checked(self.initializer, self.initializer),
                 checked(self.corrector, self.corrector),
@@ -328,9 +330,9 @@ class Restorer:
                 seeded_noise(seeds),
             )
             for index, latent in enumerate(latents):
-                listen(Step(index, total, latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
+                listen(Step(index, len(path), latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
         except NotFinite as error:
-            raise DreamCleanError(f"step {done} of {total}: {error}") from error
+            raise DreamCleanError(f"step {done} of {len(path)}: {error}") from error
         decoded = finite(self.prior.decode(latent.x), *_CODER)
         image = decoded.clamp(0, 1)
         if doubt := doubts.of_values(decoded, operator) or doubts.of_agreement(image, operator, y):

@@ -36,3 +36,8 @@ def register_guidances(register: Register) -> None:
 @hookspec
 def register_planners(register: Register) -> None:
     """Register ways to decide what a picture needs: subclasses of ``dreamclean.Planner``."""
+
+
+@hookspec
+def register_paths(register: Register) -> None:
+    """Register orders in which levels are visited: subclasses of ``dreamclean.Path``."""

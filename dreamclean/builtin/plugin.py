@@ -12,12 +12,20 @@ def register_kinds(declare: Declare) -> None:
     declare("sampler", "dreamclean.contracts.sampler:Sampler", hooks.register_samplers)
     declare("operator", "dreamclean.contracts.operator:Operator", hooks.register_operators)
     declare("guidance", "dreamclean.contracts.guidance:Guidance", hooks.register_guidances)
+    declare("path", "dreamclean.contracts.path:Path", hooks.register_paths)
     declare("planner", "dreamclean.contracts.planner:Planner", hooks.register_planners)
 
 
 @hookimpl
 def defaults() -> dict[str, str]:
     return {"planner": "dreamclean/auto"}
+
+
+@hookimpl
+def register_paths(register: Register) -> None:
+    from dreamclean.builtin.paths.descent import Descent
+
+    register(Descent)
 
 
 @hookimpl

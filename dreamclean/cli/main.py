@@ -103,6 +103,7 @@ def restore(
     initializer: Annotated[str | None, typer.Option(help="The way to the top noise level.")] = None,
     corrector: Annotated[str | None, typer.Option(help="The move within a level, e.g. vps:gamma=0.05.")] = None,
     sampler: Annotated[str | None, typer.Option(help="The step to the next level.")] = None,
+    path: Annotated[str | None, typer.Option(help="The order in which noise levels are visited, e.g. descent.")] = None,
     operator: OperatorOption = None,
     guidance: Annotated[
         str | None, typer.Option(help="How estimates are brought into agreement with the measurement, e.g. projection.")
@@ -158,6 +159,7 @@ def restore(
         initializer=initializer,
         corrector=corrector,
         sampler=sampler,
+        path=path,
         noise=noise,
         strength=strength,
         steps=steps,

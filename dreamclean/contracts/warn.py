@@ -6,7 +6,6 @@ from typing import TextIO
 
 from dreamclean.contracts.errors import DreamCleanWarning
 
-
 PASSED = ("dreamclean", "torch", "pydantic", "contextlib")
 """Packages between the user's line and a warning."""
 

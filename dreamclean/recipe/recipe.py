@@ -17,7 +17,7 @@ from dreamclean.recipe.old import in_todays_words, modern
 if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
 
-KINDS = ("prior", "operator", "guidance", "planner", "initializer", "corrector", "sampler")
+KINDS = ("prior", "operator", "guidance", "planner", "initializer", "corrector", "sampler", "path")
 FIXED: dict[str, Any] = {"name": "fixed"}
 MOVES = ("initializer", "corrector", "sampler")
 
@@ -36,6 +36,7 @@ class Recipe(BaseModel):
     initializer: dict[str, Any] | None = Field(default=None, description="The way to the top noise level")
     corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
     sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
+    path: dict[str, Any] | None = Field(default=None, description="The order in which levels are visited")
     strength: float | str | None = Field(
         default=None, description="Top noise level: a timestep, or nsr:R for sigma / alpha = R"
     )
@@ -134,6 +135,7 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
         initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
         corrector="dreamclean/vps:gamma=0.05,repeats=1",
         sampler="dreamclean/ddim",
+        path="dreamclean/descent",
         strength=300 if thousand else f"nsr:{DDPMSchedule.linear().at(300).ratio:.4f}",
         steps=30,
     )

@@ -1,0 +1,1 @@
+"""Paths: orders in which levels are visited."""

@@ -1,0 +1,63 @@
+"""An outside package's path: time travel (RePaint, Lugmayr et al. 2022; DDNM, Wang et al. 2023, section 3.3)."""
+
+import itertools
+
+import torch
+from pydantic import Field
+
+from dreamclean import Mixture, Path, Restorer
+from dreamclean.host.host import Host
+
+
+class TimeTravel(Path):
+    """Climb back ``length`` levels, ``repeats`` times at every ``length``-th level, and come down again."""
+
+    name = "time-travel"
+    length: int = Field(default=2, ge=1, description="Levels to climb")
+    repeats: int = Field(default=1, ge=1, description="Times that each stretch is gone through again")
+
+    def __call__(self, levels):
+        order, top = [], len(levels) - 1
+        for index in range(top - 1, -1, -1):
+            order.append(levels[index])
+            if 0 < index <= top - self.length and (top - index) % self.length == 0:
+                for _ in range(self.repeats):
+                    order += [levels[index + self.length], *levels[index + self.length - 1 : index - 1 : -1]]
+        return order
+
+
+IMAGES = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def run(**settings):
+    heard = []
+    prior = Mixture.around(IMAGES, std=0.05)
+    restorer = Restorer(
+        prior, operator="inpaint:share=0.5", corrector="none", strength=400, steps=8, plugins=Host([]), **settings
+    )
+    y = restorer.operator.degrade(IMAGES[:1])
+    return restorer(y, on_step=heard.append), [step.level.t for step in heard], heard
+
+
+def test_the_path_climbs_and_comes_down():
+    result, visited, heard = run(path=TimeTravel(length=2, repeats=1))
+    assert visited[:6] == [400, 350, 300, 400, 350, 300]
+    assert visited[-1] == 0 and max(visited) == 400
+    climbs = sum(b > a for a, b in itertools.pairwise(visited))
+    assert climbs == 3
+    assert result.nfe == len(visited) - 1 - climbs  # climbing costs no evaluation
+    assert heard[-1].index == heard[-1].total == len(visited) - 1
+
+
+def test_after_a_climb_the_latent_has_the_noise_of_its_level():
+    _, visited, heard = run(path=TimeTravel(length=4, repeats=1))
+    climbed = next(k for k in range(1, len(visited)) if visited[k] > visited[k - 1])
+    before, after = heard[climbed - 1], heard[climbed]
+    drawn = after.x - after.level.alpha / before.level.alpha * before.x
+    wanted = (after.level.sigma**2 - (after.level.alpha / before.level.alpha * before.level.sigma) ** 2) ** 0.5
+    assert abs(float(drawn.std()) / wanted - 1) < 0.25
+
+
+def test_without_it_the_path_is_straight():
+    _, visited, _ = run()
+    assert visited == sorted(visited, reverse=True)
