@@ -11,8 +11,8 @@ from dreamclean.builtin.initializers.local_level import telling, unevenness
 from dreamclean.builtin.planners.diagnosis.advice import named, way_out
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_of
 from dreamclean.builtin.planners.diagnosis.exempt import exempt
+from dreamclean.builtin.planners.diagnosis.features import features
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN, read
-from dreamclean.builtin.planners.diagnosis.signs import signs
 from dreamclean.contracts.estimate import Predict
 from dreamclean.contracts.levels import Level, Schedule
 from dreamclean.contracts.prior import Prior, pad_to_multiple
@@ -22,7 +22,7 @@ RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 CROP = 256
 """Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
 _SMALLEST = 32
-"""Side in pixels that the signs need; a smaller picture's answers are padded."""
+"""Side in pixels that the features need; a smaller picture's answers are padded."""
 BELOW = 0.95
 """White noise starts at this share of its own level: PSNR is flat there, and LPIPS best just below."""
 _LEFT_ALONE = ("clean", "low resolution")
@@ -87,7 +87,7 @@ def diagnose_image(image: Tensor, prior: Prior, predict: Predict) -> Diagnosis:
     calibration = calibration_of(prior)
     levels = spaced_levels(prior.schedule, calibration.ratios if calibration else RATIOS)
     answered = answers(crops(image, min(CROP, prior.native_size or CROP)), prior, levels, predict)
-    found = read_signs(answered)
+    found = read_features(answered)
     ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
     shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": len(levels)}
     if calibration is None or len(levels) != len(calibration.ratios):
@@ -105,9 +105,9 @@ def answers(parts: Tensor, prior: Prior, levels: Sequence[Level], predict: Predi
     return [predict(level.alpha * x, level).eps for level in levels]
 
 
-def read_signs(answered: Sequence[Tensor]) -> Tensor:
-    """The signs (levels, 16) of ``answers``, means over the parts."""
-    return torch.stack([signs(_large(eps)).mean(0) for eps in answered]).cpu()
+def read_features(answered: Sequence[Tensor]) -> Tensor:
+    """The features (levels, 16) of ``answers``, means over the parts."""
+    return torch.stack([features(_large(eps)).mean(0) for eps in answered]).cpu()
 
 
 def left_alone(family: str) -> Diagnosis:
@@ -152,7 +152,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _large(eps: Tensor) -> Tensor:
-    """``eps``, padded where a side is too small for the signs."""
+    """``eps``, padded where a side is too small for the features."""
     return pad_to_multiple(eps, _SMALLEST) if min(eps.shape[-2:]) < _SMALLEST else eps
 
 
