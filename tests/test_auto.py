@@ -254,7 +254,7 @@ class Recommending(Counting):
 
     name = "recommending"
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         return {} if known_operator else {"planner": "auto", "steps": 3, "sampler": "ddim"}
 
 

@@ -167,7 +167,7 @@ class Recommending(Mixture):
 
     name = "recommending"
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         return {"corrector": "none", "steps": 7 if known_operator else 8, "strength": 200}
 
 

@@ -152,7 +152,7 @@ def settle(
     if preset is not None:
         named = PRESETS[preset](known_operator, prior.schedule)
         said = said.over(named if said.planner in (None, FIXED) else named.model_copy(update={"strength": None}))
-    recommended = make_recipe(**prior.recommended(known_operator))
+    recommended = make_recipe(**prior.recipe_for(known_operator))
     chosen = recommended.planner
     if not chosen and recommended == Recipe() and prior.space == "pixel":
         silent = not any(getattr(said, name) for name in (*MOVES, "steps"))

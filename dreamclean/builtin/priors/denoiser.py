@@ -86,7 +86,7 @@ class Denoiser(Prior):
         x0 = self.encode(self._denoise(y, own.sigma / 2)[..., :height, :width].to(x))
         return Estimate.from_eps(x, level, (x - x0) / own.sigma)
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         limit = self.highest * 2
         corrector = f"dreamclean/vps:gamma={0.9 if known_operator else 0.05},fused=true"
         start = "forward-noising" if known_operator else "matched-level"

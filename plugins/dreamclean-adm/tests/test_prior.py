@@ -60,7 +60,7 @@ def test_cosine_noise(timesteps):
 
 def test_what_is_recommended(models):
     """Blind nothing, so that a diagnosis decides; with an operator the paper's noise-to-signal ratio."""
-    assert make(models, "guided").recommended(True) == make(models, "improved").recommended(False) == {}
+    assert make(models, "guided").recipe_for(True) == make(models, "improved").recipe_for(False) == {}
     top = Restorer(make(models, "improved"), operator="identity", device="cpu").levels[-1]
     assert top.t > 2000
     assert top.ratio == pytest.approx(DDPMSchedule.linear().at(300).ratio, rel=1e-3)
