@@ -170,7 +170,7 @@ class Restorer:
 
     def _usual(self) -> float | None:
         """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
-        recommended = make_recipe(**self.prior.recommended(self.operator is not None))
+        recommended = make_recipe(**self.prior.recipe_for(self.operator is not None))
         if recommended.strength is not None:
             schedule: Schedule = self.prior.schedule
             return schedule.at(schedule.resolve(recommended.strength)).ratio
