@@ -183,10 +183,9 @@ def test_the_plugin_of_the_plugin_page_passes_its_tests_once_installed(installed
 
 def test_the_plugin_of_the_plugin_page_brings_a_command_and_every_kind(installed: Path, folder: Path):
     host = plugins.Host([plugin for plugin in DISCOVER() if plugin.package == "dreamclean-sepia"])
-    commands = typer.Typer()
-    host.add_commands(commands)
+    commands = host.commands(typer.Typer)
     assert {entry.kind for entry in host.collect() if entry.package == "dreamclean-sepia"} == set(plugins.KINDS)
-    assert [command.callback.__name__ for command in commands.registered_commands] == ["sepia"]
+    assert list(commands) == ["sepia"]
     assert host.failures == {}
 
 

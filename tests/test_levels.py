@@ -151,3 +151,31 @@ def test_network_is_asked_at_its_quietest_level_for_a_picture(schedule: Schedule
     assert schedule.noisy(schedule.clean) == schedule.at(schedule.lowest)
     other = schedule.at(schedule.resolve("nsr:1"))
     assert schedule.noisy(other) == other
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_timestep_that_the_model_has_not_is_refused(schedule: Schedule) -> None:
+    for t in (-1, schedule.highest + 1, math.nan, math.inf):
+        with pytest.raises(DreamCleanError, match=r"there is no timestep .*; the prior knows"):
+            schedule.at(t)
+    assert schedule.at(schedule.highest).t == schedule.highest
+
+
+def test_a_timestep_between_two_is_refused() -> None:
+    for asked in (DDPMSchedule.linear().at, DDPMSchedule.linear().resolve):
+        with pytest.raises(DreamCleanError, match=r"timestep 250\.5 is between two of the prior's; choose 250 or 251"):
+            asked(250.5)
+    assert DDPMSchedule.linear().resolve(250.0) == 250
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_nearest_timestep_is_one_that_the_model_has(schedule: Schedule) -> None:
+    assert schedule.timestep(1e6) == schedule.highest
+    assert schedule.lowest <= schedule.timestep(0.0) <= schedule.lowest + 1
+
+
+def test_a_ladder_to_the_highest_flow_level_stays_below_it() -> None:
+    """lowest + (top - lowest) may round to more than top."""
+    for first in range(1, 400):
+        schedule = FlowSchedule(first / 1000, 0.9)
+        assert schedule.ladder(0.9, 3)[-1].t <= 0.9

@@ -22,6 +22,7 @@ ELSEWHERE = set(
         "None",
         "PlainSerializer",
         "Path",
+        "Self",
         "Sequence",
         "Size",
         "Tensor",

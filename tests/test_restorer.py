@@ -398,7 +398,8 @@ def test_an_operator_defined_on_the_spot(unet: str, photo: Image.Image) -> None:
     result = restorer(y)
     assert result.image.shape == (2, 3, 12, 20)
     assert (EveryOther().degrade(result.image) - y).abs().max() < 1e-3
-    assert result.recipe.operator == {"name": "every-other", "noise": 0.0, "poisson": 0.0}
+    given = f"{__name__}.{EveryOther.__qualname__}"  # what is registered nowhere is written as such
+    assert result.recipe.operator == {"name": "every-other", "noise": 0.0, "poisson": 0.0, "python": given}
     assert restorer(photo).image.size == (66, 42)
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from dreamclean.cli.streams import STREAM, reading, writing
 from dreamclean.contracts.errors import ComponentError, DreamCleanError, DreamCleanWarning, Refusal
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.warn import show
 from dreamclean.host.debug import told
 from dreamclean.method.blame import blame
@@ -139,7 +140,9 @@ def run(
                 job.target.parent.mkdir(parents=True, exist_ok=True)
                 with blame():
                     result = one(job)
-        except (DreamCleanError, RuntimeError, MemoryError) as error:
+        except Exception as error:
+            if not (isinstance(error, DreamCleanError) or lacks_memory(error)):
+                raise
             failures.append(_reason(job, error))
             if as_json:
                 print(_line(job, "failed", error=failures[-1]), flush=True)
@@ -159,7 +162,7 @@ def _line(job: Job, status: str, **more: Any) -> str:
 
 
 def _reason(job: Job, error: Exception) -> str:
-    """A failure in one line; a RuntimeError is torch's word for a lack of memory, among others."""
+    """A failure in one line that names the picture, which a DreamCleanError does by itself."""
     expected = isinstance(error, DreamCleanError) and not isinstance(error, ComponentError | Refusal)
     return told(error) if expected else f"{job.source}: {told(error)}"
 

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from dreamclean.cli.calibrate import calibrate
 from dreamclean.cli.diagnose import diagnose
 from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.warn import show
 from dreamclean.host.debug import debug, told
 from dreamclean.version import __version__
@@ -26,20 +27,27 @@ STYLE: dict[str, Any] = {"rich_markup_mode": None, "context_settings": {"help_op
 """How help looks, of the built-in commands and of the plugins'."""
 
 
+def _plugin_commands() -> dict[str, list[tuple[str, Any]]]:
+    """What the plugins add: by name, each with its package."""
+    from dreamclean.host.host import host
+
+    return host().commands(lambda: typer.Typer(**STYLE))
+
+
 class _Commands(TyperGroup):
-    """The built-in commands, and the plugins' once they are asked for."""
+    """The built-in commands, and the plugins' once they are asked for.
+
+    Where a name is taken, by a built-in command or by another plugin's, a plugin's is called ``package/name``.
+    """
 
     _with_plugins = False
 
     def _add_plugins(self) -> None:
         if not self._with_plugins:
-            from dreamclean.host.host import host
-
-            extra = typer.Typer(**STYLE)
-            host().add_commands(extra)
-            if extra.registered_commands or extra.registered_groups:
-                theirs = typer.main.get_group(extra).commands
-                self.commands.update({name: theirs[name] for name in theirs if name not in self.commands})
+            built_in = set(self.commands)
+            for name, found in _plugin_commands().items():
+                clash = name in built_in or len(found) > 1
+                self.commands.update({f"{package}/{name}" if clash else name: command for package, command in found})
             self._with_plugins = True
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -49,6 +57,9 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.commands:
             self._add_plugins()
+        choices = [name for name in self.commands if name.endswith(f"/{cmd_name}")]
+        if choices and cmd_name not in self.commands:
+            raise DreamCleanError(f"several packages have a command '{cmd_name}'; choose {' or '.join(choices)}")
         return super().get_command(ctx, cmd_name)
 
 
@@ -221,6 +232,7 @@ def plugins(as_json: AsJson = False) -> None:
     """List every component and where it comes from, and the plugins that failed to load."""
     from dreamclean.host.host import host
 
+    _plugin_commands()  # one that fails there is reported as well
     entries = [e._asdict() for e in host().collect()]
     for entry in entries:
         entry["summary"] = entry.pop("component").summary()
@@ -285,9 +297,10 @@ def _run() -> int:
         print(f"error: {told(error)}", file=sys.stderr)
         status = 2
     except Exception as error:
-        if not hasattr(error, "format_message"):  # a usage error of the command line
+        usage = getattr(error, "format_message", None)  # of an error in how the command was written
+        if not usage and not lacks_memory(error):
             raise
-        print(f"error: {error.format_message()} (see dreamclean --help)", file=sys.stderr)
+        print(f"error: {usage()} (see dreamclean --help)" if usage else f"error: {told(error)}", file=sys.stderr)
         status = 2
     if status in (130, 143):
         print("stopped; the same command goes on where it was", file=sys.stderr)

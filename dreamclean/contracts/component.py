@@ -6,13 +6,16 @@ form (``{name = "vps", gamma = 0.05}``) and the JSON schema.
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError, InvalidSetting
 from dreamclean.contracts.fraction import number
+
+FROM_PYTHON = "python"
+"""The key in a config form that names the class of an object which no settings can make again."""
 
 
 class Component(BaseModel):
@@ -32,6 +35,9 @@ class Component(BaseModel):
             who = f"{getattr(self, 'kind', 'component')} {self.name or type(self).__name__}"
             raise InvalidSetting(f"{who}: {explain(error, type(self).model_fields)}") from error
 
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in type(self).model_fields)))
+
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Only the settings that are not as by default."""
         fields = type(self).model_fields
@@ -42,8 +48,37 @@ class Component(BaseModel):
         )
 
     def reloadable(self) -> tuple[str, ...]:
-        """Private attributes that stay behind when the component is pickled: loaded again when asked for."""
+        """Private attributes that are loaded again when asked for: not pickled, not compared, and not in a changed copy."""
         return ()
+
+    def from_python(self) -> bool:
+        """Whether it holds what no setting says, such as a function, so that its settings cannot make it again."""
+        return False
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other settings, which are validated; what is ``reloadable`` is loaded again for them.
+
+        Raises:
+            InvalidSetting: for a setting that is unknown or out of bounds.
+        """
+        copy = super().model_copy(deep=deep)
+        if not update:
+            return copy
+        made = type(self)(**{**{name: getattr(copy, name) for name in copy.model_fields_set}, **update})
+        loaded, fresh = {*self.reloadable(), *made.reloadable()}, made.__pydantic_private__ or {}
+        for name, value in (copy.__pydantic_private__ or {}).items():
+            default = type(self).__private_attributes__[name].get_default()
+            if name not in loaded and _alike(fresh.get(name, default), default):  # given, and not made of the settings
+                setattr(made, name, value)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        """Of one class, with the same settings and given the same from Python; what is loaded does not count."""
+        if type(other) is not type(self):
+            return NotImplemented
+        given = type(self).__private_attributes__.keys() - {*self.reloadable(), *other.reloadable()}
+        names = (*type(self).model_fields, *given)
+        return all(_alike(getattr(self, name, None), getattr(other, name, None)) for name in names)
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
@@ -64,8 +99,25 @@ class Component(BaseModel):
         return (cls.__doc__ or "").strip().split("\n")[0]
 
     def spec(self) -> dict[str, Any]:
-        """The config form: the name and every setting, as JSON-ready values."""
-        return {"name": self.name, **self.model_dump(mode="json")}
+        """The config form: the name and every setting, as JSON-ready values.
+
+        Of a component that is ``from_python`` it says so, and making one of it is refused.
+        """
+        form = {"name": self.name, **self.model_dump(mode="json")}
+        return form | marked(self) if self.from_python() else form
+
+
+def marked(component: Component) -> dict[str, str]:
+    """What the config form of an object says that no settings can make again."""
+    return {FROM_PYTHON: f"{type(component).__module__}.{type(component).__qualname__}"}
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Equality; of arrays and tensors, which compare element by element, that of all."""
+    if type(one) is type(other) and getattr(one, "shape", None) != getattr(other, "shape", None):
+        return False
+    same = one == other
+    return bool(same.all() if hasattr(same, "all") else same)
 
 
 C = TypeVar("C", bound=BaseModel)

@@ -45,11 +45,11 @@ class Schedule(ABC):
 
     @abstractmethod
     def at(self, t: float) -> Level:
-        """The level of timestep ``t``, ``lowest <= t <= highest``."""
+        """The level of timestep ``t``, ``lowest <= t <= highest``; DreamCleanError for one that the model has not."""
 
     @abstractmethod
     def timestep(self, ratio: float) -> float:
-        """The timestep whose noise-to-signal ratio is nearest to ``ratio``."""
+        """The timestep, of those that the model has, whose noise-to-signal ratio is nearest to ``ratio``."""
 
     @abstractmethod
     def spaced(self, top: float, steps: int) -> Sequence[float]:
@@ -63,6 +63,12 @@ class Schedule(ABC):
     def clean(self) -> Level:
         """The picture's own level; a network is asked there at its lowest timestep."""
         return Level(self.lowest, 1.0, 0.0)
+
+    def inside(self, t: float) -> float:
+        """``t``; DreamCleanError unless ``lowest <= t <= highest``."""
+        if not self.lowest <= t <= self.highest:
+            raise DreamCleanError(f"there is no timestep {t:g}; the prior knows {self.lowest:g} to {self.highest:g}")
+        return t
 
     def noisy(self, level: Level) -> Level:
         """``level``, or the quietest level with noise where ``level`` has none (there eps = (x - a x0) / s)."""
@@ -85,7 +91,7 @@ class Schedule(ABC):
                 f"strength {strength:g} is outside what the prior knows; choose more than {self.lowest:g} "
                 f"and at most {self.highest:g}"
             )
-        return strength
+        return self.at(strength).t
 
     def ladder(self, strength: float | str, steps: int) -> list[Level]:
         """``steps + 1`` ascending levels, from the picture's own to ``strength``."""
@@ -115,6 +121,10 @@ class DDPMSchedule(Schedule):
         return cls(torch.cumprod(1 - betas, 0))
 
     def at(self, t: float) -> Level:
+        if self.inside(t) != round(t):
+            raise DreamCleanError(
+                f"timestep {t:g} is between two of the prior's; choose {math.floor(t)} or {math.ceil(t)}"
+            )
         return self.levels[round(t)]
 
     def timestep(self, ratio: float) -> float:
@@ -134,10 +144,10 @@ class VESchedule(Schedule):
         self.lowest, self.highest, self.rho = lowest, highest, rho
 
     def at(self, t: float) -> Level:
-        return Level(t, 1.0, t)
+        return Level(self.inside(t), 1.0, t)
 
     def timestep(self, ratio: float) -> float:
-        return max(ratio, self.lowest)
+        return min(max(ratio, self.lowest), self.highest)
 
     def spaced(self, top: float, steps: int) -> Sequence[float]:
         low, high = self.lowest ** (1 / self.rho), top ** (1 / self.rho)
@@ -151,13 +161,15 @@ class FlowSchedule(Schedule):
         self.lowest, self.highest = lowest, highest
 
     def at(self, t: float) -> Level:
-        return Level(t, 1.0 - t, t)
+        return Level(self.inside(t), 1.0 - t, t)
 
     def timestep(self, ratio: float) -> float:
-        return max(ratio / (1 + ratio), self.lowest)
+        return min(max(ratio / (1 + ratio), self.lowest), self.highest)
 
     def spaced(self, top: float, steps: int) -> Sequence[float]:
-        return [self.lowest + (top - self.lowest) * k / steps for k in range(steps + 1)]
+        return [
+            min(self.lowest + (top - self.lowest) * k / steps, top) for k in range(steps + 1)
+        ]  # rounding stays below
 
 
 def ascending(levels: Sequence[Level]) -> Iterator[tuple[Level, Level]]:

@@ -3,6 +3,7 @@
 import traceback
 
 from dreamclean.contracts.errors import ComponentError, DreamCleanError
+from dreamclean.contracts.out_of_memory import lacks_memory
 
 _wanted = False
 
@@ -24,4 +25,6 @@ def told(error: BaseException) -> str:
     show(error)
     line = (str(error) or type(error).__name__).splitlines()[0]
     expected = isinstance(error, DreamCleanError | OSError) and not isinstance(error, ComponentError)
+    if not expected and lacks_memory(error):
+        return "out of memory; free some, give a smaller picture or --tile, or choose --device cpu"
     return line if expected or _wanted else f"{line} (dreamclean --debug ... shows where)"

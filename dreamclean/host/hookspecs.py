@@ -38,7 +38,8 @@ def register_kinds(declare: Declare) -> None:
     """Declare a kind of component of your own: call ``declare("method", "my_package.method:Method")``.
 
     The second argument is the kind's base class, a subclass of ``dreamclean.Component``, as
-    ``module:Class``. Every plugin can then register components of it by a hook ``register_methods``.
+    ``module:Class``. Every plugin can then register components of it by a hook ``register_methods``, which is
+    the kind's name with an s. A kind is called by a word of small letters, digits and underscores.
     """
 
 
@@ -49,7 +50,10 @@ def defaults() -> dict[str, str]:  # type: ignore[empty-body]
 
 @hookspec
 def register_commands(app: "typer.Typer") -> None:
-    """Add commands to the ``dreamclean`` command line: decorate functions with ``@app.command()``."""
+    """Add commands to the ``dreamclean`` command line: decorate functions with ``@app.command()``.
+
+    One whose name is a built-in command's, or another package's, is called by ``package/name``.
+    """
 
 
 @hookspec

@@ -8,7 +8,7 @@ import configparser
 import difflib
 import importlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,6 +99,8 @@ class Host:
         alone.register(module)
 
         def declare(kind: str, base: str, spec: Callable[[hookspecs.Register], None] | None = None) -> None:
+            if not (kind.isidentifier() and kind == kind.lower()):
+                raise ValueError(f"{brief(kind)} cannot name a kind and its hook; use small letters, digits and _")
             if kind in self.kinds:
                 raise ValueError(f"the kind '{kind}' is declared by {self.kinds[kind].plugin} already")
             self.manager.add_hookspecs(
@@ -156,14 +158,27 @@ class Host:
             self._call_one(key, f"register_{kind}s", register=register)
         return entries
 
-    def add_commands(self, app: "typer.Typer") -> None:
-        """Let every plugin add its commands to ``app``; one that fails on the way adds none."""
-        for key in list(self._plugins):
-            own = type(app)()
-            self._attempt(key, lambda key=key, own=own: self._call_one(key, "register_commands", app=own))
-            if key not in self.failures:
-                app.registered_commands += own.registered_commands
-                app.registered_groups += own.registered_groups
+    def commands(self, new: "Callable[[], typer.Typer]") -> dict[str, list[tuple[str, Any]]]:
+        """The plugins' commands by name, each with its package, as click has them; a plugin that fails has none.
+
+        ``new`` makes an empty application, one for each plugin to add its commands to.
+        """
+        found: dict[str, list[tuple[str, Any]]] = {}
+        for key, plugin in list(self._plugins.items()):
+            taken = [name for name, commands in found.items() if plugin.package in dict(commands)]
+            for name, command in (self._attempt(key, self._commands_of, key, new(), taken) or {}).items():
+                found.setdefault(name, []).append((plugin.package, command))
+        return found
+
+    def _commands_of(self, key: str, own: "typer.Typer", taken: list[str]) -> Mapping[str, Any]:
+        """The plugin's commands; ValueError for one of a name that its package has ``taken`` already."""
+        from typer.main import get_group
+
+        self._call_one(key, "register_commands", app=own)
+        commands = get_group(own).commands if own.registered_commands or own.registered_groups else {}
+        if twice := commands.keys() & set(taken):
+            raise ValueError(f"{self._plugins[key].package} has two commands called '{min(twice)}'")
+        return commands
 
     def tell(self, step: "Step") -> None:
         """Tell every plugin of a step; one that raises is told no more, which is logged, and the run goes on."""
@@ -206,7 +221,7 @@ class Host:
 
     def make(self, kind: str, spec: "Spec") -> Any:
         """The component that a string, a config or the component itself stands for."""
-        from dreamclean.contracts.component import parse_spec, validated
+        from dreamclean.contracts.component import FROM_PYTHON, parse_spec, validated
 
         base = self.base(kind)
         if isinstance(spec, base):
@@ -214,6 +229,11 @@ class Host:
         if not isinstance(spec, str | dict):
             raise DreamCleanError(f"{brief(spec)} is no {kind}; give a {base.__name__}, a string or a dict")
         name, settings = parse_spec(spec)
+        if given := settings.get(FROM_PYTHON):
+            raise DreamCleanError(
+                f"the recipe's {kind} was an object given from Python ({brief(given)}), which no recipe can make again; "
+                f"give a {kind} as well"
+            )
         return validated(self.find(kind, name).component, f"{kind} {name}", settings)
 
     def default(self, kind: str) -> str:
@@ -248,11 +268,17 @@ class Host:
         return self.make("prior", self.default("prior"))
 
     def spec(self, component: "Component") -> dict[str, Any]:
-        """The config form of ``component``, with the package in its name where the name alone is not enough."""
+        """The config form of ``component``, with the package in its name where the name alone is not enough.
+
+        Of an object whose class nobody registers it says that it was given from Python.
+        """
+        from dreamclean.contracts.component import marked
+
         alike = [e for e in self.collect() if e.kind == component.kind and e.name == component.name]
         provider = self.provider(component)
         name = f"{provider[0]}/{component.name}" if provider and len(alike) > 1 else component.name
-        return {**component.spec(), "name": name}
+        form = {**component.spec(), "name": name}
+        return form if provider else form | marked(component)
 
     def provider(self, component: Any) -> tuple[str, str] | None:
         """Package and version of the registered class of ``component``, or None."""

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dreamclean.contracts.errors import ComponentError, DreamCleanError
+from dreamclean.contracts.out_of_memory import lacks_memory
 
 if TYPE_CHECKING:
     from dreamclean.contracts.component import Component
@@ -25,7 +26,7 @@ def blame() -> Iterator[None]:
         raise
     except Exception as error:
         components = _components(error.__traceback__)
-        if not components or _lacks_memory(error):
+        if not components or lacks_memory(error):
             raise
         reason = (str(error).strip() or "no reason given").splitlines()[0]
         raise ComponentError(f"{_named(components)}: {type(error).__name__}: {reason}") from error
@@ -43,8 +44,3 @@ def _named(components: "list[Component]") -> str:
     *callers, last = (f"{component.kind} {component.name or type(component).__name__}" for component in components)
     asked = f", asked by {', '.join(reversed(callers))}" if callers else ""
     return f"{last} ({type(components[-1]).__module__}{asked})"
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Whether it is Python's MemoryError or torch's, by name: torch need not be there."""
-    return any(cls.__name__ in ("MemoryError", "OutOfMemoryError") for cls in type(error).__mro__)

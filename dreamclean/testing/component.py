@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor
 
-from dreamclean.contracts.component import Component, parse_spec, validated
+from dreamclean.contracts.component import FROM_PYTHON, Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.host.host import host
 from dreamclean.recipe.recipe import make_recipe
@@ -54,6 +54,7 @@ def string_form(component: Component) -> str:
 def remade(component: Component, spec: Any) -> Component:
     """The component that ``spec`` stands for, if it names ``component``'s class."""
     name, settings = parse_spec(spec)
+    settings.pop(FROM_PYTHON, None)
     check(name == component.name, f"the form names '{name}', not '{component.name}'; leave spec() as it is")
     return validated(type(component), name, settings)
 

@@ -41,8 +41,9 @@ class PriorSuite(ComponentSuite):
 
     def test_noise_rises_with_the_timestep(self, prior: Any) -> None:
         schedule = prior.schedule
-        ends = schedule.lowest, schedule.highest
-        ratios = [schedule.at(ends[0] + (ends[1] - ends[0]) * k / 20).ratio for k in range(21)]
+        top = schedule.highest
+        higher = schedule.spaced(top, min(20, schedule.most_steps(top)))[1:]
+        ratios = [schedule.at(t).ratio for t in (schedule.lowest, *higher)]
         rises = all(low < high for low, high in pairwise(ratios))
         check(rises, "sigma / alpha does not rise with the timestep; let schedule.at(t) do so, from lowest to highest")
         check(ratios[-1] < float("inf"), "sigma / alpha is infinite at schedule.highest; end at a level with alpha > 0")

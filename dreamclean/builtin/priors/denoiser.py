@@ -11,6 +11,7 @@ from torch import Tensor
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import Level, Schedule, VESchedule
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 Denoise = Callable[[Tensor, float], Tensor]
@@ -60,6 +61,9 @@ class Denoiser(Prior):
 
     def reloadable(self) -> tuple[str, ...]:
         return ("_denoise",) if self.path else ()
+
+    def from_python(self) -> bool:
+        return not self.path and self._denoise is not None
 
     @property
     def schedule(self) -> Schedule:
@@ -128,6 +132,8 @@ def _load(path: str, device: torch.device) -> Callable[..., Tensor]:
     except ImportError:
         raise DreamCleanError('onnxruntime is not there; install it with pip install "dreamclean[onnx]"') from None
     except Exception as error:  # each runtime has errors of its own
+        if lacks_memory(error):
+            raise
         raise DreamCleanError(f"'{path}' holds no {kind} model ({str(error).strip().splitlines()[0][:150]})") from error
 
 

@@ -14,6 +14,7 @@ from dreamclean.builtin.priors.hub import hub_options
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
@@ -131,6 +132,8 @@ def load_parts(path: str | Path, revision: str | None = None, variant: str | Non
             raise ValueError(f"its scheduler, {config.get('_class_name', 'nameless')}, has no betas")
         return unet, DDPMScheduler.from_config(config)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        if lacks_memory(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise DreamCleanError(
             f"'{path}' holds no pixel-space UNet2DModel and scheduler config in diffusers' format ({reason})"

@@ -41,6 +41,9 @@ class Mixture(Prior):
     def reloadable(self) -> tuple[str, ...]:
         return ("_means",) if self.path else ()
 
+    def from_python(self) -> bool:
+        return not self.path and self._means is not None
+
     @property
     def schedule(self) -> Schedule:
         return _SCHEDULES[self.family]

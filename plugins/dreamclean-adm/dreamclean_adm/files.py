@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dreamclean import DreamCleanError
 from dreamclean.contracts.component import validated
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean_adm.config import Config
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -31,6 +32,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], Config | None]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
+        if lacks_memory(error):
+            raise
         raise DreamCleanError(f"{path} is no plain file of weights; a pickle that holds code is not run") from error
     if not isinstance(state, dict):
         raise DreamCleanError(f"{path} holds a {type(state).__name__} in place of a state dict")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from dreamclean_adm.files import read
 from dreamclean_adm.prior import ADM
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -208,3 +209,12 @@ def test_a_config_of_other_weights(models, tmp_path):
 def test_the_plugin_imports_nothing_heavy():
     code = "import sys, dreamclean_adm.plugin, dreamclean_adm.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_weights_that_do_not_fit_into_memory_are_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights.pth").write_bytes(b"")
+    monkeypatch.setattr(torch, "load", lambda *given, **more: torch.empty(10**15))
+    with pytest.raises(RuntimeError, match="allocate memory"):
+        read(tmp_path / "weights.pth")

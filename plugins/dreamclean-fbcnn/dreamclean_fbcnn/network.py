@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dreamclean import DreamCleanError
+from dreamclean.contracts.out_of_memory import lacks_memory
 
 WIDTHS = (64, 128, 256, 512)
 """Channels at full, half, quarter and eighth resolution."""
@@ -104,6 +105,8 @@ def load(path: Path) -> Network:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+        if lacks_memory(error):
+            raise
         raise DreamCleanError(f"{path} is no plain file of weights; a pickle that holds code is not run") from error
     with torch.device("meta"):
         network = Network()

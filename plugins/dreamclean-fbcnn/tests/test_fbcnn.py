@@ -10,7 +10,7 @@ import pytest
 import torch
 from dreamclean_bench.method import Problem
 from dreamclean_fbcnn.method import FBCNN
-from dreamclean_fbcnn.network import Network
+from dreamclean_fbcnn.network import Network, load
 from torch import Tensor
 
 from dreamclean import DreamCleanError, Mixture, hookimpl
@@ -194,3 +194,12 @@ def test_it_registers_and_says_what_it_needs(saved):
         host.make("method", "fbcnn")
     with pytest.raises(DreamCleanError, match="quality"):
         host.make("method", "fbcnn:path=a,quality=0")
+
+
+def test_weights_that_do_not_fit_into_memory_are_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights.pth").write_bytes(b"")
+    monkeypatch.setattr(torch, "load", lambda *given, **more: torch.empty(10**15))
+    with pytest.raises(RuntimeError, match="allocate memory"):
+        load(tmp_path / "weights.pth")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.out_of_memory import lacks_memory
 
 
 @contextmanager
@@ -17,6 +18,8 @@ def one_line(what: str) -> Iterator[None]:
     except DreamCleanError as error:
         raise DreamCleanError(f"{what}: {error}") from error
     except Exception as error:
+        if lacks_memory(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise DreamCleanError(f"{what} could not be loaded ({type(error).__name__}: {reason})") from error
 

@@ -11,6 +11,7 @@ from typing import Any
 import diffusers
 import pytest
 import torch
+from dreamclean_latent.loading import one_line
 from dreamclean_latent.prior import Latent
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
@@ -173,3 +174,8 @@ def test_diffusers_classes_are_those_of_the_layouts():
     from dreamclean_latent.model import FAMILIES
 
     assert all(hasattr(diffusers, name) and hasattr(diffusers, family.network) for name, family in FAMILIES.items())
+
+
+def test_a_model_that_does_not_fit_into_memory_is_not_called_damaged() -> None:
+    with pytest.raises(RuntimeError, match="allocate memory"), one_line("the model"):
+        torch.empty(10**15)

@@ -9,6 +9,7 @@ import torch
 
 from dreamclean.builtin.planners.diagnosis.fit import Sample
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.pictures.picture import write_atomically
 
 
@@ -33,6 +34,8 @@ def read(path: Path, made_of: dict[str, Any]) -> list[Sample]:
         samples = [Sample(*sample) for sample in kept["samples"]]
         same = kept["made_of"] == made_of
     except Exception as error:  # of a file that is none, torch may raise anything
+        if lacks_memory(error):
+            raise
         raise DreamCleanError(f"{path} holds no samples of a calibration; delete it, and start anew") from error
     if not same:
         raise DreamCleanError(

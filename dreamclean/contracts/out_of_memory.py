@@ -1,0 +1,12 @@
+"""A lack of memory, told from other errors: it may be met by asking for less."""
+
+_TYPES = {"MemoryError", "OutOfMemoryError"}
+"""Python's and torch's, by name: torch need not be there."""
+_WORDS = "allocate memory", "out of memory"
+"""Of errors without a type of their own, such as torch's on the CPU."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether the error says that there is no memory left."""
+    typed = any(cls.__name__ in _TYPES for cls in type(error).__mro__)
+    return typed or any(words in str(error) for words in _WORDS)
