@@ -41,7 +41,7 @@ class Network(Prior):
 
     name = "network"
     clip: bool = False
-    """Clip each clean estimate to [-1, 1]."""
+    """Clip each posterior mean to [-1, 1]."""
     _inner: Prior = PrivateAttr()
     _seen: list[Tensor] = PrivateAttr(default_factory=list)
     _seconds: float = PrivateAttr(0.0)
@@ -161,7 +161,7 @@ class Pair:
     tolerance: float = 1e-9
     """Largest difference, in standard deviations of the latent, that is rounding."""
     clip: bool = False
-    """Both see the network's clean estimates clipped to [-1, 1]."""
+    """Both see the network's posterior means clipped to [-1, 1]."""
     noise: float = 1 / 16
     """Measurement noise, [0, 1] scale; a power of two, for deepinv keeps it in float32."""
     timed: bool = False

@@ -71,5 +71,5 @@ class Evaluator:
         return estimate
 
     def clean(self, latent: Latent) -> Tensor:
-        """The latest clean estimate; before the first one x / a, which is the start where no noise was added."""
+        """The latest posterior mean; before the first one x / a, which is the start where no noise was added."""
         return latent.x / latent.level.alpha if self._x0 is None else self._x0

@@ -12,7 +12,7 @@ STD = 0.1
 
 
 class ThirdOrder(Sampler):
-    """Exponential integrator on the polynomial through the last three clean estimates (cf. DPM-Solver++ 3M)."""
+    """Exponential integrator on the polynomial through the last three posterior means (cf. DPM-Solver++ 3M)."""
 
     name = "third-order"
 

@@ -14,7 +14,7 @@ from dreamclean.contracts.sampler import Sampler
 class DPMSolver(Sampler):
     """Second-order multistep solver: x_j = k x_i + (a_j - k a_i) D + sqrt(1 - exp(-2 eta h)) s_j z, one evaluation a step.
 
-    D extrapolates the clean estimates of this step and the one before, D = x0 + h / (2 h') (x0 - x0'), with h and
+    D extrapolates the posterior means of this step and the one before, D = x0 + h / (2 h') (x0 - x0'), with h and
     h' the steps in log(a / s); k = exp(-eta h) s_j / s_i. The first step, and the last one down to the picture
     itself, are of first order.
     """

@@ -19,7 +19,7 @@ _ETA = "eta: share of fresh noise in each step"
 
 
 class DDNM(Ladder, LinearMethod):
-    """Null-space projection of the clean estimate, as if the measurement had no noise (Algorithm 1).
+    """Null-space projection of the posterior mean, as if the measurement had no noise (Algorithm 1).
 
     x0' = A^+ y + (I - A^+ A) x0 (Eq. 13), then a step x_j = a_j x0' + s_j (sqrt(1 - eta^2) eps + eta z), which
     the published code takes in place of Eq. 14.

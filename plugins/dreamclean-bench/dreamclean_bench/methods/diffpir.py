@@ -26,7 +26,7 @@ class DiffPIR(Ladder, LinearMethod):
     name = "diffpir"
     paper: ClassVar[str] = "Denoising Diffusion Models for Plug-and-Play Image Restoration (NTIRE 2023)"
     lam: float = Field(default=8.0, gt=0, description="Regularization lambda (published: 7 to 10)")
-    clip: bool = Field(default=True, description="Clip each clean estimate to [-1, 1], as the published code does")
+    clip: bool = Field(default=True, description="Clip each posterior mean to [-1, 1], as the published code does")
     zeta: float = Field(default=0.3, ge=0, le=1, description="Share of fresh noise in each step")
 
     def restore(self, problem: Problem) -> Tensor:

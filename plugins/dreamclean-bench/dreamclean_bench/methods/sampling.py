@@ -26,7 +26,7 @@ class Ancestral(Ladder):
     """Settings of the methods that sample as DDPM does, by default at every one of 1000 noise levels."""
 
     steps: int = Field(default=1000, ge=2, description="Noise levels visited, one evaluation of the prior at each")
-    clip: bool = Field(default=True, description="Clip each clean estimate to [-1, 1], as the published code does")
+    clip: bool = Field(default=True, description="Clip each posterior mean to [-1, 1], as the published code does")
 
     def levels(self, prior: Prior) -> list[Level]:
         """The picture's level and ``steps`` ascending ones, from the quietest (t = 0) to the top."""
