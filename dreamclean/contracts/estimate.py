@@ -1,4 +1,4 @@
-"""What is believed of a latent, and the callables that say it."""
+"""Estimates of the noise and of the clean picture in a latent, and the callables that make them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dreamclean.contracts.levels import Level
 
 
 class Estimate(NamedTuple):
-    """What is believed of ``x_t``: its noise ``eps`` and its clean image ``x0``, both shaped as x_t."""
+    """Of a latent ``x_t``: its noise ``eps`` and the posterior mean ``x0`` = E[x_0 | x_t], both shaped as x_t."""
 
     eps: Tensor
     x0: Tensor
@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
 
 
 Predict = Callable[[Tensor, Level], Estimate]
-"""One question: latents (B, C, H, W) at a level, to what is believed of them."""
+"""One evaluation: latents (B, C, H, W) at a level -> their estimate."""
 
 
 @dataclass(frozen=True)
