@@ -74,7 +74,7 @@ class Restorer:
         recipe: a ``Recipe``, its fields as a dict, or a file: .toml, .json, or a PNG that carries one.
         noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
             ``"poisson:RATE"``.
-        strength: top noise level, a timestep or ``"snr:R"`` with the noise-to-signal ratio R.
+        strength: top noise level, a timestep or ``"nsr:R"`` with the noise-to-signal ratio R.
         steps: steps from there to the picture.
         tile: side in pixels of the tiles that larger pictures are cut into; 0: never cut; None: the prior's
             native size, or 768 where it has none.
@@ -183,7 +183,7 @@ class Restorer:
 
     def _usual(self) -> float | None:
         """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
-        recommended = make_recipe(**self.prior.recommended(self.operator is not None))
+        recommended = make_recipe(**self.prior.recipe_for(self.operator is not None))
         if recommended.strength is not None:
             schedule: Schedule = self.prior.schedule
             return schedule.at(schedule.resolve(recommended.strength)).ratio

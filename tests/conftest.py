@@ -94,14 +94,14 @@ def exact() -> Calibration:
     """
     schedule = DDPMSchedule.linear()
     ratios = [schedule.at(schedule.timestep(ratio)).ratio for ratio in RATIOS]
-    signs, spread = 16 * len(ratios), 5.0  # wide, for the signs are cut off at four times that
-    rule = [spread * (k == signs - 16) for k in range(signs)]
+    features, spread = 16 * len(ratios), 5.0  # wide, for the features are cut off at four times that
+    rule = [spread * (k == features - 16) for k in range(features)]
     steep = [3 * weight for weight in rule]
     return Calibration(
         ratios=ratios,
-        mean=[0.0] * signs,
-        spread=[spread] * signs,
-        family=[[*steep, 15.0] if name == "white noise" else [0.0] * (signs + 1) for name in FAMILIES],
-        noise=[*rule, *[0.0] * signs, math.log(ratios[-1] / 2)],
+        mean=[0.0] * features,
+        spread=[spread] * features,
+        family=[[*steep, 15.0] if name == "white noise" else [0.0] * (features + 1) for name in FAMILIES],
+        noise=[*rule, *[0.0] * features, math.log(ratios[-1] / 2)],
         level=[[] for _ in FAMILIES],
     )

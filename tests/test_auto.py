@@ -254,7 +254,7 @@ class Recommending(Counting):
 
     name = "recommending"
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         return {} if known_operator else {"planner": "auto", "steps": 3, "sampler": "ddim"}
 
 
@@ -297,7 +297,7 @@ class Latent(Counting):
         (Counting, {"planner": "auto:detail=2"}, "detail: Input should be less than or equal to 1"),
         (Counting, {"planner": "auto", "operator": "identity"}, "auto is for blind restoration in pixel space"),
         (Latent, {"planner": "auto"}, "auto is for blind restoration in pixel space"),
-        (Counting, {"strength": "automatic"}, "snr:R with the noise-to-signal ratio R"),
+        (Counting, {"strength": "automatic"}, "nsr:R with the noise-to-signal ratio R"),
     ],
 )
 def test_what_does_not_fit_together(kind: type[Mixture], said: dict[str, Any], message: str) -> None:

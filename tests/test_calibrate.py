@@ -181,22 +181,22 @@ def test_rules_of_other_sizes_are_refused(exact: Calibration) -> None:
 
 
 def test_the_fit_finds_rules_that_are_there() -> None:
-    """Signs that say the family, the noise and the best level aloud."""
+    """Features that say the family, the noise and the best level aloud."""
     generator, samples = torch.Generator().manual_seed(0), []
     for number in range(240):
         family = FAMILIES[number % 6]
-        signs = torch.randn(6, 16, generator=generator)
-        signs[0] += 3 * torch.eye(16)[FAMILIES.index(family)]
-        std = float((0.3 * signs[2, 3] - 3).exp()) if family == "white noise" else 0.0
-        peak = float(2.5 + 0.5 * signs[3, 4])
+        features = torch.randn(6, 16, generator=generator)
+        features[0] += 3 * torch.eye(16)[FAMILIES.index(family)]
+        std = float((0.3 * features[2, 3] - 3).exp()) if family == "white noise" else 0.0
+        peak = float(2.5 + 0.5 * features[3, 4])
         worth = [-((k - peak) ** 2) for k in range(6)] if family == "blocking" else []
-        samples.append(Sample(family, std, signs, worth or [0.0, 0.0, 1.0, 0.0, 0.0, 0.0] * (family == "mixed")))
+        samples.append(Sample(family, std, features, worth or [0.0, 0.0, 1.0, 0.0, 0.0, 0.0] * (family == "mixed")))
     samples = [s._replace(worth=[0.0, 1.0, 0.0]) if s.family == "correlated noise" else s for s in samples]
     rules = fit(samples, [0.02 * 2**k for k in range(6)])
-    named = [max(p, key=p.__getitem__) for p in (rules.probabilities(s.signs) for s in samples)]
+    named = [max(p, key=p.__getitem__) for p in (rules.probabilities(s.features) for s in samples)]
     assert sum(name == s.family for name, s in zip(named, samples, strict=True)) > 0.95 * len(samples)
     white = [s for s in samples if s.std]
-    assert all(rules.noise_std(s.signs) == pytest.approx(s.std, rel=0.25) for s in white)
+    assert all(rules.noise_std(s.features) == pytest.approx(s.std, rel=0.25) for s in white)
     low, high = (torch.zeros(6, 16) for _ in range(2))
     low[3, 4], high[3, 4] = -2, 2
     assert rules.best_ratio(high, "blocking") > 1.5 * rules.best_ratio(low, "blocking")
@@ -231,4 +231,4 @@ def test_every_family_comes_in_a_cycle() -> None:
     samples = [sampler.sample(number) for number in range(len(CYCLE))]
     assert [sample.family for sample in samples] == [family for family, _ in CYCLE]
     assert [len(sample.worth) for sample in samples] == [6 * learnt for _, learnt in CYCLE]
-    assert all(sample.signs.isfinite().all() for sample in samples)
+    assert all(sample.features.isfinite().all() for sample in samples)

@@ -140,10 +140,10 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore in.png --strength 5000", "strength 5000 is outside what the prior knows; choose more than 0"),
         ("restore in.png --strength 0", "strength 0 is outside what the prior knows"),
         ("restore in.png --strength nan", "outside what the prior knows"),
-        ("restore in.png --strength snr:1e9", "choose snr up to"),
+        ("restore in.png --strength nsr:1e9", "choose nsr up to"),
         (
             "restore in.png --strength much",
-            "a strength is a timestep such as 300, or snr:R with the noise-to-signal ratio R",
+            "a strength is a timestep such as 300, nsr:R with the noise-to-signal ratio R",
         ),
         ("restore in.png --strength 3 --steps 10", "ask for fewer steps or a greater strength"),
         ("restore in.png --prior mixtur", "there is no prior 'mixtur'; did you mean 'mixture'?"),
@@ -321,13 +321,22 @@ def recipe_of(path: str) -> dict[str, Any]:
 def test_a_picture_carries_the_recipe_that_makes_it_again(
     extra: list[str], here: Path, cli: Cli, quick: list[str]
 ) -> None:
-    options = [*quick, *extra, "--seed", "3", "--corrector", "langevin:gamma=0.1,steps=2", "--sampler", "ddim:eta=0.5"]
+    options = [
+        *quick,
+        *extra,
+        "--seed",
+        "3",
+        "--corrector",
+        "langevin:gamma=0.1,repeats=2",
+        "--sampler",
+        "ddim:eta=0.5",
+    ]
     assert cli("restore", "in.png", "-o", "first.png", *options).status == 0
     assert cli("restore", "--recipe", "first.png", "in.png", "-o", "again.png", "--device", "cpu").status == 0
     assert (here / "first.png").read_bytes() == (here / "again.png").read_bytes()
     recipe = recipe_of("first.png")
     assert recipe["seed"] == 3 and recipe["strength"] == 100 and recipe["steps"] == 2
-    assert recipe["corrector"] == {"name": "langevin", "gamma": 0.1, "steps": 2, "projected": True}
+    assert recipe["corrector"] == {"name": "langevin", "gamma": 0.1, "repeats": 2, "projected": True}
     picture(8).save("new.png")
     assert cli("restore", "--recipe", "first.png", "new.png", "-o", "new-out.png").status == 0
     assert recipe_of("new-out.png") == recipe
@@ -339,11 +348,11 @@ def test_a_recipe_file_and_flags_over_it(here: Path, cli: Cli, quick: list[str],
     assert cli("restore", "in.png", "-o", "a.png", "--recipe", "recipe.toml").status == 0
     assert cli("restore", "in.png", "-o", "b.png", *quick, "--corrector", "vps:gamma=0.05", "--seed", "4").status == 0
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
-    flags = ["--corrector", "none", "--seed", "0", "--steps", "4", "--strength", "snr:0.2"]
+    flags = ["--corrector", "none", "--seed", "0", "--steps", "4", "--strength", "nsr:0.2"]
     assert cli("restore", "in.png", "-o", "c.png", "--recipe", "recipe.toml", *flags).status == 0
     recipe = recipe_of("c.png")
     assert (recipe["corrector"], recipe["seed"], recipe["steps"]) == ({"name": "none"}, 0, 4)
-    assert recipe["strength"] == "snr:0.2"
+    assert recipe["strength"] == "nsr:0.2"
     (here / "recipe.json").write_text(json.dumps(recipe))
     assert cli("restore", "in.png", "-o", "d.png", "--recipe", "recipe.json").status == 0
     assert (here / "c.png").read_bytes() == (here / "d.png").read_bytes()

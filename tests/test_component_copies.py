@@ -155,7 +155,7 @@ class Unregistered(Identity):
 def test_a_recipe_that_cannot_be_run_again_says_so(kind: str, given: Component, tmp_path: Path) -> None:
     file = tmp_path / "out.png"
     parts: dict[str, Any] = {"prior": Mixture.around(IMAGES), kind: given}
-    settings = QUICK | {"strength": "snr:0.5"}
+    settings = QUICK | {"strength": "nsr:0.5"}
     first = Restorer(**parts, **settings)(IMAGES[:1])
     first.save(file)
     others = {other: part for other, part in parts.items() if other != kind}

@@ -137,7 +137,7 @@ class TestVPS(CorrectorSuite):
 
 
 class TestManyBoldVPS(CorrectorSuite):
-    component = VPS(gamma=0.6, steps=4, projected=False)
+    component = VPS(gamma=0.6, repeats=4, projected=False)
     drift = 0.02
 
 

@@ -63,7 +63,7 @@ def test_diagnose_a_picture(cli: Cli, prior: str) -> None:
     assert cli("diagnose", "in/clean.png", "--prior", prior) == (0, CLEAN_SAID, "")
     status, out, err = cli("diagnose", "in/noisy.png", "--prior", prior)
     assert (status, err, out.count("\n")) == (0, "", 1)
-    before, _, after = out.partition(" of 255; start at snr:")
+    before, _, after = out.partition(" of 255; start at nsr:")
     assert before.startswith("in/noisy.png: white noise, standard deviation ")
     assert float(before.rpartition(" ")[2]) == pytest.approx(25, rel=0.15)
     assert float(after) == pytest.approx(2 * 25 / 255, rel=0.15)
@@ -95,8 +95,8 @@ def test_one_bad_file_of_a_folder_does_not_stop_the_others(cli: Cli, prior: str)
 
 def test_words() -> None:
     sure = Diagnosis("white noise", 0.987, {}, 0.1, 0.2, [], [], [], 6)
-    assert sure.words() == "white noise (99% sure), standard deviation 25.5 of 255; start at snr:0.2"
-    assert replace(sure, loudest=0.3).words().endswith("255, uneven; start at snr:0.2, its loudest parts at snr:0.3")
+    assert sure.words() == "white noise (99% sure), standard deviation 25.5 of 255; start at nsr:0.2"
+    assert replace(sure, loudest=0.3).words().endswith("255, uneven; start at nsr:0.2, its loudest parts at nsr:0.3")
     assert (
         Diagnosis("low resolution", None, {}, None, None, [], [], [], 6).words()
         == "low resolution or blur, better left as it is: "

@@ -1,4 +1,4 @@
-"""Diagnosis: what is made of the signs, by rules and on priors where the answer is known."""
+"""Diagnosis: what is made of the features, by rules and on priors where the answer is known."""
 
 import math
 from pathlib import Path
@@ -39,7 +39,7 @@ def diagnosed(image: Tensor, prior: Prior) -> Diagnosis:
 def calibration(
     family: str, noise: float = 0.1, ratio: float = 0.3, rules: dict[str, Any] | None = None
 ) -> Calibration:
-    """At two levels: whatever the signs, ``family``, white noise of ``noise``, a start at ``ratio``; and ``rules``."""
+    """At two levels: whatever the features, ``family``, white noise of ``noise``, a start at ``ratio``; and ``rules``."""
     flat = [0.0] * 32
     fields = {
         "ratios": [DDPMSchedule.linear().at(t).ratio for t in (26, 91)],
@@ -56,7 +56,7 @@ MEAN = torch.tensor([k / 10 for k in range(32)]).view(2, 16)
 
 
 def test_the_rules_of_a_calibration() -> None:
-    """Weights belong to the standardised signs, level by level; then, for the noise, to their squares."""
+    """Weights belong to the standardised features, level by level; then, for the noise, to their squares."""
     fourth, weights = 16 + 3, [0.0] * 64 + [math.log(0.1)]
     weights[fourth], weights[32 + fourth] = 0.3, 0.05
     start = [0.0] * 32 + [math.log(0.3)]
@@ -94,7 +94,7 @@ def own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Calibrated(Mixture):
-    """A mixture with rules for its signs; notes the shapes it is asked about."""
+    """A mixture with rules for its features; notes the shapes it is asked about."""
 
     _rules: Calibration | None = PrivateAttr(None)
     _side: int | None = PrivateAttr(None)

@@ -74,7 +74,7 @@ def latents(*shape: int) -> Tensor:
 
 def expected(output: Tensor, x: Tensor, level: Level, kind: str) -> Estimate:
     """The three definitions: output = eps; output = v = a eps - s x0; output = x0."""
-    a, s = level.a, level.s
+    a, s = level.alpha, level.sigma
     if kind == "epsilon":
         return Estimate(output, (x - s * output) / a)
     if kind == "v_prediction":
@@ -92,7 +92,7 @@ def check_prediction(path: Path, channels: int, kind: str, read_as: str, size: t
         estimate, wanted = prior.predict(x, level), expected(output, x, level, read_as)
         for value, reference in zip(estimate, wanted, strict=True):
             assert (value - reference).abs().max() < 1e-5 * max(1, level.ratio, 1 / level.ratio) * reference.abs().max()
-        assert (level.a * estimate.x0 + level.s * estimate.eps - x).abs().max() < 1e-5
+        assert (level.alpha * estimate.x0 + level.sigma * estimate.eps - x).abs().max() < 1e-5
 
 
 KINDS = ("epsilon", "v_prediction", "sample")
@@ -122,8 +122,8 @@ def test_schedule_is_the_models_own(tmp_path: Path) -> None:
     betas = dict(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
     prior = Diffusers(path=str(pipeline(tmp_path, **betas)))
     abar = float(DDPMScheduler(**betas).alphas_cumprod[300])
-    assert prior.schedule.at(300).a == pytest.approx(abar**0.5, rel=1e-6)
-    assert prior.schedule.at(300).a != pytest.approx(DDPMSchedule.linear().at(300).a, rel=1e-2)
+    assert prior.schedule.at(300).alpha == pytest.approx(abar**0.5, rel=1e-6)
+    assert prior.schedule.at(300).alpha != pytest.approx(DDPMSchedule.linear().at(300).alpha, rel=1e-2)
 
 
 def test_scheduler_of_another_kind(copy: Path) -> None:
@@ -146,7 +146,7 @@ def test_odd_sizes(flat: Path, size: tuple[int, int]) -> None:
     eps, x0 = prior.predict(x, level)
     assert eps.shape == x0.shape == x.shape
     assert eps.isfinite().all()
-    assert (level.a * x0 + level.s * eps - x).abs().max() < 1e-5
+    assert (level.alpha * x0 + level.sigma * eps - x).abs().max() < 1e-5
     with torch.no_grad():
         output = network()(pad_to_multiple(x, 4), 300).sample
     assert (eps - output[..., : size[0], : size[1]]).abs().max() < 1e-5

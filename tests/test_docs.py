@@ -69,7 +69,7 @@ class Grey(Prior):
 
     def predict(self, x, level: Level) -> Estimate:
         own = self.schedule.noisy(level)
-        return Estimate.from_eps(x, level, own.s * x / (own.a**2 * 0.25 + own.s**2))
+        return Estimate.from_eps(x, level, own.sigma * x / (own.alpha**2 * 0.25 + own.sigma**2))
 
 
 class GreyPlugin:

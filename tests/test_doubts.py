@@ -107,21 +107,21 @@ def test_one_image_of_a_batch_is_enough(sharp: Tensor, prior: Mixture) -> None:
     [
         ({"preset": "paper"}, True),
         ({"preset": "paper", "operator": "identity", "noise": 0.1}, True),
-        ({"preset": "paper", "strength": "snr:0.2"}, False),
-        ({"strength": "snr:1.2"}, False),
+        ({"preset": "paper", "strength": "nsr:0.2"}, False),
+        ({"strength": "nsr:1.2"}, False),
         ({}, False),
     ],
 )
 def test_the_paper_preset_on_a_prior_that_recommends_less(settings, strong: bool) -> None:
     from dreamclean import Denoiser
 
-    prior = Denoiser.of(lambda y, sigma: y, highest=1.0)  # recommends snr:0.2 blind, snr:0.5 with an operator
+    prior = Denoiser.of(lambda y, sigma: y, highest=1.0)  # recommends nsr:0.2 blind, nsr:0.5 with an operator
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         Restorer(prior, **settings)
     messages = [str(w.message) for w in caught if issubclass(w.category, DreamCleanWarning)]
     usual = "0.5," if "operator" in settings else "0.2 at most,"
-    expected = [f"preset paper starts at snr:1.2, denoiser recommends snr:{usual} so it may change the picture much; "]
+    expected = [f"preset paper starts at nsr:1.2, denoiser recommends nsr:{usual} so it may change the picture much; "]
     assert [m.partition("leave")[0] for m in messages] == (expected if strong else [])
 
 
@@ -157,4 +157,4 @@ def test_a_warning_of_the_settings_comes_before_the_pictures(command, tmp_path: 
         "restore", tmp_path / "in.png", "--prior", "starter", "--preset", "paper", "--steps", "2", "--dtype", "float32"
     )
     assert status == 0
-    assert err.startswith("warning: preset paper starts at snr:1.2, starter recommends snr:0.64 at most, ")
+    assert err.startswith("warning: preset paper starts at nsr:1.2, starter recommends nsr:0.64 at most, ")

@@ -17,12 +17,12 @@ def flow_error(prior: Prior, sampler: Sampler, levels: list[Level]) -> float:
     There x_t - a m grows as sqrt(a^2 w^2 + s^2).
     """
     mean = prior.means[:1]  # type: ignore[attr-defined]
-    width = [(level.a**2 * (2 * STD) ** 2 + level.s**2) ** 0.5 for level in levels]
+    width = [(level.alpha**2 * (2 * STD) ** 2 + level.sigma**2) ** 0.5 for level in levels]
     offset = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0), dtype=mean.dtype)
-    latent = Latent(levels[-1].a * mean + width[-1] * offset, levels[-1])
+    latent = Latent(levels[-1].alpha * mean + width[-1] * offset, levels[-1])
     for lower in levels[-2::-1]:
         latent = sampler(latent, lower, Evaluator(prior).denoise, torch.randn_like)
-    exact = levels[0].a * mean + width[0] * offset
+    exact = levels[0].alpha * mean + width[0] * offset
     return float((latent.x - exact).norm() / exact.norm())
 
 

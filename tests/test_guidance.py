@@ -41,8 +41,8 @@ def test_pseudoinverse_guidance_is_exact_for_unit_variance() -> None:
     prior, y, x = gaussian()
     level, noise = prior.schedule.at(400), 0.1
     found = Evaluator(prior, PiGDM(), Identity(noise=noise), y).denoise(x, level).x0
-    precision = 1 + level.a**2 / level.s**2 + 1 / (2 * noise) ** 2
-    exact = (level.a / level.s**2 * x + (2 * y - 1) / (2 * noise) ** 2) / precision
+    precision = 1 + level.alpha**2 / level.sigma**2 + 1 / (2 * noise) ** 2
+    exact = (level.alpha / level.sigma**2 * x + (2 * y - 1) / (2 * noise) ** 2) / precision
     assert torch.allclose(found, exact, atol=1e-9)
 
 
@@ -64,9 +64,9 @@ def test_dps_is_the_gradient_of_the_distance() -> None:
     operator, level = Identity(), prior.schedule.at(300)
     alone = Evaluator(prior).prior(x, level).x0
     residual = 2 * y - 1 - alone
-    gradient = -level.a * residual / residual.norm()
+    gradient = -level.alpha * residual / residual.norm()
     found = Evaluator(prior, DPS(zeta=0.7), operator, y).denoise(x, level).x0
-    assert torch.allclose(found, alone - 0.7 * level.s**2 / level.a * gradient, atol=1e-9)
+    assert torch.allclose(found, alone - 0.7 * level.sigma**2 / level.alpha * gradient, atol=1e-9)
 
 
 @pytest.mark.parametrize("guidance", ALL, ids=lambda g: g.name)
@@ -77,7 +77,7 @@ def test_every_guidance_serves_every_operator_or_says_why(guidance: Guidance, op
     clean = pictures((16, 16))
     prior = Mixture.around(clean, std=0.1)
     y = operator.measure(clean, torch.Generator().manual_seed(1))
-    settings = {"operator": operator, "noise": 0.02, "guidance": guidance, "strength": "snr:0.8", "steps": 4, **CPU}
+    settings = {"operator": operator, "noise": 0.02, "guidance": guidance, "strength": "nsr:0.8", "steps": 4, **CPU}
     if guidance.refuses(operator):
         with pytest.raises(DreamCleanError, match=f"guidance {guidance.name} cannot serve {operator.name}: it needs"):
             Restorer(prior, **settings)

@@ -17,8 +17,8 @@ def check_linear(schedule: DDPMSchedule) -> None:
     for t in range(1000):
         abar *= 1 - (1e-4 + (0.02 - 1e-4) * t / 999)
         level = schedule.at(t)
-        assert level.a == pytest.approx(math.sqrt(abar), rel=1e-10)
-        assert level.s == pytest.approx(math.sqrt(1 - abar), rel=1e-10)
+        assert level.alpha == pytest.approx(math.sqrt(abar), rel=1e-10)
+        assert level.sigma == pytest.approx(math.sqrt(1 - abar), rel=1e-10)
         assert level.t == t
 
 
@@ -47,7 +47,7 @@ def test_strength_300_is_less_noise_under_scaled_linear_beta() -> None:
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     schedule = DDPMSchedule(torch.cumprod(1 - betas, 0))
     assert schedule.at(300).ratio == pytest.approx(0.83, abs=0.01)
-    assert schedule.resolve("snr:1.24") > 300
+    assert schedule.resolve("nsr:1.24") > 300
 
 
 def test_steps_that_do_not_divide_the_strength() -> None:
@@ -64,8 +64,8 @@ def test_variance_exploding_levels() -> None:
     levels = schedule.ladder(10, 4)
     roots = [0.01 ** (1 / 7) + k / 4 * (10 ** (1 / 7) - 0.01 ** (1 / 7)) for k in range(5)]
     assert levels[0] == Level(0.01, 1.0, 0.0)
-    assert [level.s for level in levels[1:]] == pytest.approx([root**7 for root in roots[1:]])
-    assert levels[-1].s == 10
+    assert [level.sigma for level in levels[1:]] == pytest.approx([root**7 for root in roots[1:]])
+    assert levels[-1].sigma == 10
 
 
 def test_flow_levels() -> None:
@@ -82,27 +82,27 @@ def test_flow_levels() -> None:
 @pytest.mark.parametrize("ratio", [0.05, 0.5, 1.24, 10.0])
 def test_strength_as_noise_to_signal_ratio(schedule: Schedule, ratio: float) -> None:
     """The level with that s/a; of whole timesteps the nearest."""
-    t = schedule.resolve(f"snr:{ratio}")
+    t = schedule.resolve(f"nsr:{ratio}")
     off = abs(schedule.at(t).ratio - ratio)
     if isinstance(schedule, DDPMSchedule):
         assert off <= min(abs(schedule.at(t + step).ratio - ratio) for step in (-1, 1))
     else:
         assert off < 1e-9
-    assert schedule.ladder(f"snr:{ratio}", 5)[-1] == schedule.at(t)
+    assert schedule.ladder(f"nsr:{ratio}", 5)[-1] == schedule.at(t)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_ladders_climb(schedule: Schedule) -> None:
-    for strength in ("snr:0.3", "snr:3"):
+    for strength in ("nsr:0.3", "nsr:3"):
         levels = schedule.ladder(strength, 12)
         assert len(levels) == 13
-        assert all(i.ratio < j.ratio and i.t < j.t and i.a >= j.a for i, j in ascending(levels))
+        assert all(i.ratio < j.ratio and i.t < j.t and i.alpha >= j.alpha for i, j in ascending(levels))
         assert levels[0] == schedule.clean
         assert [(i, j) for j, i in reversed(list(descending(levels)))] == list(ascending(levels))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("strength", [0, -1, 1e9, math.inf, math.nan, "snr:0", "snr:-1", "snr:1e9", "snr:nan"])
+@pytest.mark.parametrize("strength", [0, -1, 1e9, math.inf, math.nan, "nsr:0", "nsr:-1", "nsr:1e9", "nsr:nan"])
 def test_strength_that_the_model_does_not_know(schedule: Schedule, strength: float | str) -> None:
     with pytest.raises(DreamCleanError, match=r"strength .* is outside what the prior knows") as caught:
         schedule.ladder(strength, 5)
@@ -112,7 +112,7 @@ def test_strength_that_the_model_does_not_know(schedule: Schedule, strength: flo
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_highest_strength(schedule: Schedule) -> None:
     assert schedule.ladder(schedule.highest, 5)[-1] == schedule.at(schedule.highest)
-    highest = f"snr:{schedule.at(schedule.highest).ratio}"
+    highest = f"nsr:{schedule.at(schedule.highest).ratio}"
     assert schedule.resolve(highest) == pytest.approx(schedule.highest)
 
 
@@ -126,7 +126,7 @@ def test_more_steps_than_timesteps() -> None:
 def test_strength_below_the_lowest_level(schedule: Schedule) -> None:
     """A ladder never leads downwards."""
     with pytest.raises(DreamCleanError, match="do not fit"):
-        schedule.ladder(f"snr:{schedule.lowest / 10}", 5)
+        schedule.ladder(f"nsr:{schedule.lowest / 10}", 5)
 
 
 def test_zero_terminal_snr() -> None:
@@ -136,7 +136,7 @@ def test_zero_terminal_snr() -> None:
     schedule = DDPMSchedule(rescaled**2)
     assert schedule.highest == 997
     assert math.isfinite(schedule.at(schedule.highest).ratio)
-    assert all(level.a > 0 for level in schedule.ladder(997, 20))
+    assert all(level.alpha > 0 for level in schedule.ladder(997, 20))
     with pytest.raises(DreamCleanError, match="at most 997"):
         schedule.resolve(999)
 
@@ -149,7 +149,7 @@ def test_level_without_signal() -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_network_is_asked_at_its_quietest_level_for_a_picture(schedule: Schedule) -> None:
     assert schedule.noisy(schedule.clean) == schedule.at(schedule.lowest)
-    other = schedule.at(schedule.resolve("snr:1"))
+    other = schedule.at(schedule.resolve("nsr:1"))
     assert schedule.noisy(other) == other
 
 

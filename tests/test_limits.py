@@ -59,8 +59,8 @@ def test_what_memory_carries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     ("schedule", "strength", "fit"),
     [
         (DDPMSchedule.linear(), 20, 20),
-        (VESchedule(), "snr:0.4", MOST_STEPS),
-        (FlowSchedule(), "snr:0.4", MOST_STEPS),
+        (VESchedule(), "nsr:0.4", MOST_STEPS),
+        (FlowSchedule(), "nsr:0.4", MOST_STEPS),
     ],
 )
 def test_steps_are_bounded_by_the_schedule(schedule: Any, strength: Any, fit: int) -> None:

@@ -69,7 +69,7 @@ class Told(Initializer):
 
 def landed(initializer: Initializer, sampler: Sampler) -> Tensor:
     model = prior()
-    levels = model.schedule.ladder(f"snr:{LOUD}", 40)
+    levels = model.schedule.ladder(f"nsr:{LOUD}", 40)
     noise: Noise = lambda x: gaussian(6)  # noqa: E731
     parts = initializer, NoCorrector(), sampler, noise
     *_, last = resample(NOISY, levels, levels[-2::-1], Evaluator(model).denoise, *parts)
@@ -94,7 +94,7 @@ def test_the_quiet_part_is_kept_better() -> None:
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.6, 1.0])
 def test_above_its_own_level_a_part_has_the_levels_noise(ratio: float) -> None:
     level = prior().schedule.at(prior().schedule.timestep(ratio))
-    left, right = halves(LaterEntry(NOISY, DAMAGE, gaussian(6)).latent(level) / level.a - CLEAN)
+    left, right = halves(LaterEntry(NOISY, DAMAGE, gaussian(6)).latent(level) / level.alpha - CLEAN)
     assert left == pytest.approx(max(QUIET, level.ratio), rel=0.03)
     assert right == pytest.approx(max(LOUD, level.ratio), rel=0.03)
 
@@ -123,7 +123,7 @@ def test_unevenness_is_the_local_width() -> None:
 
 @pytest.mark.parametrize("ratio", [0.2, None])
 def test_the_damage_is_as_loud_as_said(ratio: float | None) -> None:
-    levels = prior().schedule.ladder("snr:0.6", 5)
+    levels = prior().schedule.ladder("nsr:0.6", 5)
     latent = LocalLevel(ratio=ratio)(NOISY, levels, Evaluator(prior()).denoise, lambda x: gaussian(6))
     assert isinstance(latent.entry, LaterEntry)
     assert float(latent.entry.damage.square().mean().sqrt()) == pytest.approx(ratio or levels[-1].ratio, rel=1e-3)
@@ -132,7 +132,7 @@ def test_the_damage_is_as_loud_as_said(ratio: float | None) -> None:
 def test_it_costs_an_evaluation() -> None:
     picture = ((NOISY + 1) / 2).clamp(0, 1)
     for initializer, nfe in (("matched-level", 5), ("local-level", 6), ("local-level:ratio=0.3", 6)):
-        restorer = Restorer(prior(), strength="snr:0.6", steps=5, initializer=initializer, corrector="none", **CPU)
+        restorer = Restorer(prior(), strength="nsr:0.6", steps=5, initializer=initializer, corrector="none", **CPU)
         assert restorer(picture, seed=0).nfe == nfe
 
 

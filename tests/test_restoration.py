@@ -134,7 +134,7 @@ def test_a_file_is_loaded_again(photo: Image.Image, tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(torch.nn.Conv2d(4, 3, 1)), tmp_path / "net.pt")
     photo.save(tmp_path / "one.png")
     for prior in (Denoiser(path=str(tmp_path / "net.pt")), Mixture(path=str(tmp_path), std=0.1)):
-        restorer = Restorer(prior, strength="snr:0.2", steps=2, device="cpu")
+        restorer = Restorer(prior, strength="nsr:0.2", steps=2, device="cpu")
         wanted = restorer(photo).image
         data = pickle.dumps(restorer)
         assert len(data) < 20_000

@@ -107,7 +107,7 @@ class Counting(Prior):
         ({}, 9),
         ({"operator": "identity"}, 6),
         ({"corrector": "none"}, 6),
-        ({"corrector": "vps:steps=2"}, 12),
+        ({"corrector": "vps:repeats=2"}, 12),
         ({"corrector": "vps:fused=true"}, 6),
         ({"corrector": "langevin"}, 9),
         ({"initializer": "forward-noising"}, 6),
@@ -135,21 +135,21 @@ def test_strings_dicts_and_objects_are_interchangeable(unet: str, path: Path) ->
         prior=unet,
         operator="downsample:factor=2,method=bicubic",
         initializer="ddim-inversion",
-        corrector="vps:gamma=0.1,steps=2",
+        corrector="vps:gamma=0.1,repeats=2",
         sampler="ddim:eta=0.5",
     )
     dicts = dict(
         prior={"name": "diffusers", "path": folder},
         operator={"name": "downsample", "factor": 2, "method": "bicubic"},
         initializer={"name": "ddim-inversion"},
-        corrector={"name": "vps", "gamma": 0.1, "steps": 2},
+        corrector={"name": "vps", "gamma": 0.1, "repeats": 2},
         sampler={"name": "ddim", "eta": 0.5},
     )
     objects = dict(
         prior=Diffusers(path=folder),
         operator=Downsample(factor=2, method="bicubic"),
         initializer=DDIMInversion(),
-        corrector=VPS(gamma=0.1, steps=2),
+        corrector=VPS(gamma=0.1, repeats=2),
         sampler=DDIM(eta=0.5),
     )
     restorers = [Restorer(**given, **QUICK) for given in (strings, dicts, objects)]  # type: ignore[arg-type]
@@ -167,7 +167,7 @@ class Recommending(Mixture):
 
     name = "recommending"
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         return {"corrector": "none", "steps": 7 if known_operator else 8, "strength": 200}
 
 
@@ -188,7 +188,7 @@ def test_user_over_recipe_over_preset_over_prior_over_paper() -> None:
     assert settings(own, preset="paper", recipe=recipe) == (4, 300, "langevin")
     assert settings(own, recipe=recipe) == (4, 200, "langevin")
     assert settings(own, preset="paper", recipe=recipe, corrector="vps", steps=2) == (2, 300, "vps")
-    assert settings(own, preset="paper", recipe=recipe, strength="snr:0.3") == (4, "snr:0.3", "langevin")
+    assert settings(own, preset="paper", recipe=recipe, strength="nsr:0.3") == (4, "nsr:0.3", "langevin")
 
 
 def test_the_papers_settings() -> None:
@@ -197,7 +197,7 @@ def test_the_papers_settings() -> None:
     assert blind.initializer.name == "ddim-inversion"
     assert Restorer(Mixture.around(images(1)), operator="identity", **CPU).initializer.name == "forward-noising"
     assert blind.recipe.corrector is not None
-    assert (blind.recipe.corrector["gamma"], blind.recipe.corrector["steps"]) == (0.05, 1)
+    assert (blind.recipe.corrector["gamma"], blind.recipe.corrector["repeats"]) == (0.05, 1)
 
 
 @pytest.mark.parametrize(

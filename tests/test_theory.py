@@ -44,7 +44,7 @@ from dreamclean.host.host import Host
 from dreamclean.method.loop import resample
 
 FAMILIES = ("ddpm", "ve", "flow")
-STRENGTH = "snr:1.24"  # that of t = 300 under linear beta
+STRENGTH = "nsr:1.24"  # that of t = 300 under linear beta
 
 
 def seeded(seed: int = 0) -> Callable[[Tensor], Tensor]:
@@ -70,13 +70,13 @@ def check_score(kind: type[Mixture], family: str) -> None:
     """eps = -s d/dx log p(x), by automatic differentiation of the density written out."""
     prior = kind.around(images(3, 6), std=0.1, family=family)
     level = prior.schedule.at(prior.schedule.resolve(STRENGTH))
-    x = (level.a * prior.means[:2] + level.s * seeded()(prior.means[:2])).requires_grad_()
-    variance = (level.a * 0.2) ** 2 + level.s**2
-    distance = (x[:, None] - level.a * prior.means).square().flatten(2).sum(-1)
+    x = (level.alpha * prior.means[:2] + level.sigma * seeded()(prior.means[:2])).requires_grad_()
+    variance = (level.alpha * 0.2) ** 2 + level.sigma**2
+    distance = (x[:, None] - level.alpha * prior.means).square().flatten(2).sum(-1)
     (score,) = torch.autograd.grad(torch.logsumexp(-distance / (2 * variance), 1).sum(), x)
     eps, x0 = prior.predict(x.detach(), level)
-    assert (eps + level.s * score).abs().max() < 1e-10
-    assert (level.a * x0 + level.s * eps - x).abs().max() < 1e-10
+    assert (eps + level.sigma * score).abs().max() < 1e-10
+    assert (level.alpha * x0 + level.sigma * eps - x).abs().max() < 1e-10
 
 
 class NearestImage(Mixture):
@@ -99,7 +99,7 @@ def test_mixture_at_the_picture_itself(family: str) -> None:
     eps, x0 = prior.predict(x, prior.schedule.clean)
     assert torch.equal(x0, x)
     quietest = prior.schedule.at(prior.schedule.lowest)
-    assert torch.equal(eps, prior.predict(quietest.a * x, quietest).eps)
+    assert torch.equal(eps, prior.predict(quietest.alpha * x, quietest).eps)
 
 
 def test_mixture_score_check_can_fail() -> None:
@@ -122,7 +122,7 @@ class ConstantNoise(Mixture):
     _asked: list[float] = PrivateAttr(default_factory=list)
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
-        self._asked.append(level.s)
+        self._asked.append(level.sigma)
         return Estimate.from_eps(x, level, seeded(1)(x))
 
 
@@ -133,7 +133,7 @@ def check_round_trip(initializer: DDIMInversion, sampler: DDIM, family: str) -> 
     x, denoise = prior.encode(images(2)), Evaluator(prior).denoise
     back = restore(x, levels, denoise, initializer, NoCorrector(), sampler, seeded())
     assert (back - x).abs().max() < 1e-6
-    scales = [level.s for level in levels]
+    scales = [level.sigma for level in levels]
     assert prior._asked == [*scales[:-1], *scales[:0:-1]]
 
 
@@ -180,7 +180,7 @@ class Guided(ConstantNoise):
     _unguided: list[float] = PrivateAttr(default_factory=list)
 
     def invert(self, x: Tensor, level: Level) -> Estimate:
-        self._unguided.append(level.s)
+        self._unguided.append(level.sigma)
         return self.predict(x, level)
 
 
@@ -206,9 +206,9 @@ def check_stationary(corrector: Any) -> None:
     prior = Mixture.around(images(1, 128))
     level = prior.schedule.at(300)
     noise = seeded(2)
-    signal = level.a * prior.means
-    latent = Latent(signal + level.s * noise(signal), level)
-    moved = (corrector(latent, Evaluator(prior).denoise, noise).x - signal) / level.s
+    signal = level.alpha * prior.means
+    latent = Latent(signal + level.sigma * noise(signal), level)
+    moved = (corrector(latent, Evaluator(prior).denoise, noise).x - signal) / level.sigma
     assert abs(moved.mean()) < 4 / math.sqrt(moved.numel())
     assert abs(moved.var() - 1) < 4 * math.sqrt(2 / moved.numel())
 
@@ -223,13 +223,13 @@ class VPSWithLangevinNoise(VPS):
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("gamma", [0.05, 0.3, 1.0])
 def test_vps_keeps_the_noise(gamma: float, fused: bool) -> None:
-    check_stationary(VPS(gamma=gamma, steps=3, fused=fused))
+    check_stationary(VPS(gamma=gamma, repeats=3, fused=fused))
 
 
 @pytest.mark.parametrize("kind", [Langevin, GradientAscent, VPSWithLangevinNoise])
 def test_others_do_not_keep_the_noise(kind: type[Any]) -> None:
     with pytest.raises(AssertionError):
-        check_stationary(kind(gamma=0.3, steps=3))
+        check_stationary(kind(gamma=0.3, repeats=3))
 
 
 @pytest.mark.parametrize("gamma", [0.01, 0.05, 0.5, 1.0])
@@ -249,9 +249,9 @@ def typicality(prior: Mixture, x: Tensor, level: Level) -> float:
     q is N(a x_0, s^2 I), so that -1/N log q = log(2 pi s^2)/2 + |x_t - a x_0|^2 / (2 N s^2), and its entropy
     per dimension is H = log(2 pi e s^2)/2.
     """
-    nearest = (x - level.a * prior.means).square().flatten(1).mean(1).min()
-    surprise = 0.5 * math.log(2 * math.pi * level.s**2) + float(nearest) / (2 * level.s**2)
-    return abs(surprise - 0.5 * math.log(2 * math.pi * math.e * level.s**2))
+    nearest = (x - level.alpha * prior.means).square().flatten(1).mean(1).min()
+    surprise = 0.5 * math.log(2 * math.pi * level.sigma**2) + float(nearest) / (2 * level.sigma**2)
+    return abs(surprise - 0.5 * math.log(2 * math.pi * math.e * level.sigma**2))
 
 
 def degraded(clean: Tensor) -> Tensor:
@@ -275,13 +275,13 @@ def check_typical(corrector: Any) -> None:
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_vps_leads_into_the_high_probability_set(fused: bool) -> None:
-    check_typical(VPS(gamma=0.05, steps=300, fused=fused))
-    check_typical(VPS(gamma=0.5, steps=30, fused=fused))
+    check_typical(VPS(gamma=0.05, repeats=300, fused=fused))
+    check_typical(VPS(gamma=0.5, repeats=30, fused=fused))
 
 
 @pytest.mark.parametrize("corrector", [
-    NoCorrector(), Langevin(gamma=0.5, steps=30), VPSWithLangevinNoise(gamma=0.5, steps=30),
-    GradientAscent(gamma=0.05, steps=300),
+    NoCorrector(), Langevin(gamma=0.5, repeats=30), VPSWithLangevinNoise(gamma=0.5, repeats=30),
+    GradientAscent(gamma=0.05, repeats=300),
 ])  # fmt: skip
 def test_others_do_not_lead_there(corrector: Any) -> None:
     with pytest.raises(AssertionError):
@@ -303,7 +303,7 @@ def check_restoration(std: float, family: str, **components: Any) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("std", [0.02, 0.03, 0.05])
 def test_restored_image_is_closer_to_the_clean_one(std: float, family: str) -> None:
-    check_restoration(std, family, corrector="vps:gamma=0.05,steps=10")
+    check_restoration(std, family, corrector="vps:gamma=0.05,repeats=10")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -335,11 +335,11 @@ def check_posterior_mean(operator: LinearOperator) -> None:
     prior = Mixture.around(images(1, size), std=width)
     level = prior.schedule.at(200)
     clean = images(1, size) + width * seeded(5)(images(1, size))
-    x = level.a * prior.encode(clean) + level.s * seeded(6)(clean)
+    x = level.alpha * prior.encode(clean) + level.sigma * seeded(6)(clean)
     y = operator.measure(clean, torch.Generator().manual_seed(7))
     x0 = prior.decode(prior.predict(x, level).x0)
-    s = level.s * prior.pixel_scale
-    r = width * s / math.hypot(level.a * width, s)
+    s = level.sigma * prior.pixel_scale
+    r = width * s / math.hypot(level.alpha * width, s)
 
     basis = torch.eye(clean.numel(), dtype=torch.float64).view(-1, *clean.shape[1:])
     a = operator.degrade(basis).flatten(1).T
@@ -379,10 +379,10 @@ def test_guided_estimate_is_consistent() -> None:
     prior, operator = Mixture.around(images(3), std=0.1), Downsample()
     level = prior.schedule.at(200)
     clean = images(3)[:1]
-    x = level.a * prior.encode(clean) + level.s * seeded()(prior.means[:1])
+    x = level.alpha * prior.encode(clean) + level.sigma * seeded()(prior.means[:1])
     y = operator.degrade(clean)
     eps, x0 = Evaluator(prior, Projection(), operator, y).denoise(x, level)
-    assert (level.a * x0 + level.s * eps - x).abs().max() < 1e-10
+    assert (level.alpha * x0 + level.sigma * eps - x).abs().max() < 1e-10
     assert (operator.degrade(prior.decode(x0)) - y).abs().max() < 1e-10
 
 
@@ -440,7 +440,7 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "blind, fused": (60, {"corrector": "vps:fused=true"}),
     "known operator, fused": (30, {"operator": "downsample:factor=4,noise=0.05", "corrector": "vps:fused=true"}),
     "no corrector": (60, {"corrector": "none"}),
-    "M = 2": (120, {"corrector": "vps:steps=2"}),
+    "M = 2": (120, {"corrector": "vps:repeats=2"}),
 }
 
 
@@ -473,8 +473,8 @@ def check_ancestral(sampler: DDIM) -> None:
     prior = Mixture.around(images(1, 128))
     level, lower = prior.schedule.at(300), prior.schedule.at(270)
     x0 = prior.means
-    x = level.a * x0 + level.s * seeded(1)(x0)
-    abar_i, abar_j = level.a**2, lower.a**2
+    x = level.alpha * x0 + level.sigma * seeded(1)(x0)
+    abar_i, abar_j = level.alpha**2, lower.alpha**2
     alpha = abar_i / abar_j
     beta = 1 - alpha
     mean = (math.sqrt(abar_j) * beta * x0 + math.sqrt(alpha) * (1 - abar_j) * x) / (1 - abar_i)
@@ -490,7 +490,7 @@ class FullNoise(DDIM):
     """Broken: draws the step's whole beta anew."""
 
     def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Any) -> Latent:
-        beta = 1 - (latent.level.a / lower.a) ** 2
+        beta = 1 - (latent.level.alpha / lower.alpha) ** 2
         still = super().__call__(latent, lower, denoise, torch.zeros_like)
         return still.corrected(still.x + math.sqrt(beta) * noise(latent.x))
 
@@ -525,7 +525,7 @@ def test_sampling_gives_the_prior(eta: float) -> None:
     prior = Mixture.around(images(1, 64), std=0.25)
     noise = seeded(8)
     levels = prior.schedule.ladder(999, 200)
-    latent = Latent(levels[-1].a * prior.means + levels[-1].s * noise(prior.means), levels[-1])
+    latent = Latent(levels[-1].alpha * prior.means + levels[-1].sigma * noise(prior.means), levels[-1])
     for lower in levels[-2::-1]:
         latent = DDIM(eta=eta)(latent, lower, Evaluator(prior).denoise, noise)
     offset = latent.x - prior.means

@@ -40,7 +40,7 @@ class Local(Prior):
         self._seen.append(tuple(x.shape))
         own = self.schedule.noisy(level)
         blurred = torch.nn.functional.avg_pool2d(x, 7, stride=1, padding=3, count_include_pad=False)
-        return Estimate.from_eps(x, level, (x - own.a * blurred) / own.s)
+        return Estimate.from_eps(x, level, (x - own.alpha * blurred) / own.sigma)
 
 
 class Lost(Local):
@@ -108,7 +108,7 @@ def test_a_local_prior_sees_no_difference_inside_tiles(shape: tuple[int, ...], t
     cut = Tiled(prior=inner, tile=64, overlap=32).predict(x, level)
     assert len(inner._seen) > 2
     assert cut.eps.shape == x.shape
-    difference = (cut.eps - whole.eps[..., : shape[2], : shape[3]]).abs() * level.s
+    difference = (cut.eps - whole.eps[..., : shape[2], : shape[3]]).abs() * level.sigma
     assert difference.max() < 0.02
     assert difference.mean() < 5e-4
 

@@ -74,7 +74,7 @@ def main() -> None:
             for ratio in ratios:
                 for steps, gamma, sampler in WAYS:
                     result = run(prior, damaged, ratio, steps, gamma, sampler)
-                    report(task, f"snr:{ratio} steps={steps} gamma={gamma} {sampler.name}", result, damaged, clean)
+                    report(task, f"nsr:{ratio} steps={steps} gamma={gamma} {sampler.name}", result, damaged, clean)
         elif task in KEPT:
             for factor, noise in ((0, 0.0), (8, 0.0), (8, 0.01), (4, 0.01), (4, 0.03)):
                 kept = Downsample(factor=factor, noise=noise) if factor else None
@@ -122,7 +122,7 @@ def run(
     """A matched start at ``ratio``; ``kept``: the operator whose measurement of y is held on to."""
     corrector: Corrector = VPS(gamma=gamma, fused=True) if gamma else NoCorrector()
     evaluator = Evaluator(prior, Projection(), kept, kept.degrade(y)) if kept else Evaluator(prior)
-    levels = prior.schedule.ladder(f"snr:{ratio}", steps)
+    levels = prior.schedule.ladder(f"nsr:{ratio}", steps)
     parts: tuple[Any, ...] = (MatchedLevel(), corrector, sampler, seeded_noise(range(len(y))))
     *_, last = resample(prior.encode(y), levels, levels[-2::-1], evaluator.denoise, *parts)
     return (prior.decode(last.x).clamp(0, 1) * 255).round() / 255

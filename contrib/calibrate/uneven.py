@@ -95,7 +95,7 @@ def fit(restorer: Restorer, clean: Tensor) -> None:
     for name, std in stds(clean):
         y, ratio = noisy(clean, std), float(std.square().mean().sqrt()) / prior.pixel_scale
         level = prior.schedule.at(prior.schedule.timestep(ABOVE * ratio))
-        eps = prior.predict(level.a * prior.encode(y), level).eps
+        eps = prior.predict(level.alpha * prior.encode(y), level).eps
         quantiles = torch.quantile(unevenness(eps).flatten(1), torch.tensor([0.05, 0.95]), dim=1)
         spread = (quantiles[1] / quantiles[0]).sort().values
         print(f"{name:20} 95 % over 5 %: {spread[0]:.2f} to {spread[-1]:.2f}, median {spread[len(spread) // 2]:.2f}")

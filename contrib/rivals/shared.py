@@ -43,7 +43,7 @@ class Network(Prior):
 
     name = "network"
     clip: bool = False
-    """Clip each clean estimate to [-1, 1]."""
+    """Clip each posterior mean to [-1, 1]."""
     _inner: Prior = PrivateAttr()
     _seen: list[Tensor] = PrivateAttr(default_factory=list)
     _seconds: float = PrivateAttr(0.0)
@@ -95,7 +95,7 @@ class Network(Prior):
         level = min(levels[1:], key=lambda known: abs(known.ratio - ratio))
         if abs(level.ratio - ratio) > 1e-5 * ratio:
             raise ValueError(f"noise-to-signal ratio {ratio} is none of the ladder's; the nearest is {level.ratio}")
-        return self.look(level.a * x.double(), level).x0.to(x)
+        return self.look(level.alpha * x.double(), level).x0.to(x)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Pair:
     tolerance: float = 1e-9
     """Largest difference, in standard deviations of the latent, that is rounding."""
     clip: bool = False
-    """Both see the network's clean estimates clipped to [-1, 1]."""
+    """Both see the network's posterior means clipped to [-1, 1]."""
     noise: float = 1 / 16
     """Measurement noise, [0, 1] scale; a power of two, for deepinv keeps it in float32."""
     timed: bool = False

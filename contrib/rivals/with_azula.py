@@ -25,8 +25,8 @@ class Ladder(Schedule):
     """Our ascending levels as azula's schedule."""
 
     def __init__(self, levels: Sequence[Level]) -> None:
-        self.a = torch.tensor([level.a for level in levels], dtype=torch.float64)
-        self.s = torch.tensor([level.s for level in levels], dtype=torch.float64)
+        self.a = torch.tensor([level.alpha for level in levels], dtype=torch.float64)
+        self.s = torch.tensor([level.sigma for level in levels], dtype=torch.float64)
 
     def index(self, t: Tensor) -> Tensor:
         return (t * (len(self.a) - 1)).round().long()
@@ -54,7 +54,7 @@ class Ours(Denoiser):
 def _azula(case: Case, levels: list[Level], start: Tensor, make: Callable[..., Sampler]) -> Run:
     """Sample with azula, starting from ``start`` with the tape's first tensor as the top level's noise."""
     tape = Tape(case.seed)
-    x = levels[-1].a * start + levels[-1].s * tape(start)
+    x = levels[-1].alpha * start + levels[-1].sigma * tape(start)
     sampler = make(Ours(case.network, levels), steps=len(levels) - 1, silent=True, dtype=torch.float64)
     with played(tape):
         return case.network.watched(lambda: case.network.moves(sampler(x)))

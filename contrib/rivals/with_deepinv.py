@@ -133,7 +133,7 @@ def dps(case: Case, reweighted: bool = True, clip: tuple[float, float] = (0.0, 1
     times, levels = _ladder(case)
     ours = case.ours(on_levels(our_dps.DPS, levels)(zeta=ZETA, clip=True))
     tape = Tape(case.seed)
-    x = levels[-1].s * tape(case.y)
+    x = levels[-1].sigma * tape(case.y)
     model = DPS(Ours(case.network, levels, unit=True), weight=2 * ZETA)
     model.solver = _Taped(times, tape, model.data_fidelity, levels if reweighted else None)
     model.data_fidelity.clip = clip
@@ -145,7 +145,7 @@ def pigdm(case: Case) -> tuple[Run, Run]:
     times, levels = _ladder(case)
     ours = case.ours(on_levels(our_pigdm.PiGDM, levels)(eta=ETA, weight="score"))
     tape, linear = Tape(case.seed), case.problem.linear()
-    x = levels[-1].s * tape(case.y)
+    x = levels[-1].sigma * tape(case.y)
     solver = DDIMSolver(times, eta=ETA)
     solver.randn_like = tape
     denoiser = Ours(case.network, levels, unit=False)

@@ -124,7 +124,9 @@ def restore(
     ] = None,
     noise: NoiseOption = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps from the top level to the picture.")] = None,
-    strength: Annotated[str | None, typer.Option(help="Top noise level: a timestep, or snr:R for s/a = R.")] = None,
+    strength: Annotated[
+        str | None, typer.Option(help="Top noise level: a timestep, or nsr:R for sigma / alpha = R.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="Named settings: paper.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A .toml or .json recipe, or a PNG that carries one.")] = None,
     detail: Annotated[

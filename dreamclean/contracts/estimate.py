@@ -1,4 +1,4 @@
-"""What is believed of a latent, and the callables that say it."""
+"""Estimates of the noise and of the clean picture in a latent, and the callables that make them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dreamclean.contracts.levels import Level
 
 
 class Estimate(NamedTuple):
-    """What is believed of ``x_t``: its noise ``eps`` and its clean image ``x0``, both shaped as x_t."""
+    """Of a latent ``x_t``: its noise ``eps`` and the posterior mean ``x0`` = E[x_0 | x_t], both shaped as x_t."""
 
     eps: Tensor
     x0: Tensor
@@ -19,16 +19,16 @@ class Estimate(NamedTuple):
     @classmethod
     def from_eps(cls, x: Tensor, level: Level, eps: Tensor) -> "Estimate":
         """x0 = (x - s eps) / a (paper, Eq. 10)."""
-        return cls(eps, torch.sub(x, eps, alpha=level.s).div_(level.a))
+        return cls(eps, torch.sub(x, eps, alpha=level.sigma).div_(level.alpha))
 
     @classmethod
     def from_x0(cls, x: Tensor, level: Level, x0: Tensor) -> "Estimate":
         """eps = (x - a x0) / s."""
-        return cls(torch.sub(x, x0, alpha=level.a).div_(level.s), x0)
+        return cls(torch.sub(x, x0, alpha=level.alpha).div_(level.sigma), x0)
 
 
 Predict = Callable[[Tensor, Level], Estimate]
-"""One question: latents (B, C, H, W) at a level, to what is believed of them."""
+"""One evaluation: latents (B, C, H, W) at a level -> their estimate."""
 
 
 @dataclass(frozen=True)

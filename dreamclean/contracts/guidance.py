@@ -25,7 +25,7 @@ class Guidance(Component):
     def __call__(
         self, predict: Predict, x: Tensor, level: Level, operator: Operator, y: Tensor, codec: Codec
     ) -> Estimate:
-        """The estimate at ``x`` (B, C, H, W), ``level.s > 0``, that agrees with the measurement ``y``.
+        """The estimate at ``x`` (B, C, H, W), ``level.sigma > 0``, that agrees with the measurement ``y``.
 
         ``predict(x, level)`` is one evaluation of the prior; it can be differentiated under
         ``torch.enable_grad``. ``codec`` leads from the estimate's space to pictures in [0, 1] and back.

@@ -17,7 +17,7 @@ Entry = Callable[[Tensor, Level], Tensor]
 
 
 class Past(NamedTuple):
-    """A step that was taken: its level and the clean estimate (B, C, H, W) there."""
+    """A step that was taken: its level and the posterior mean (B, C, H, W) there."""
 
     level: Level
     x0: Tensor

@@ -1,7 +1,8 @@
 """Noise levels: every diffusion or flow model seen as a family ``x_t = a x_0 + s eps``, eps ~ N(0, I).
 
-The first level of every ladder is the picture itself (a = 1, s = 0), in both directions, so that an
-inversion and the sampling that follows meet at the same end.
+In formulas a and s, as in the paper; in code ``alpha`` and ``sigma``. The first level of every
+ladder is the picture itself (a = 1, s = 0), in both directions, so that an inversion and the sampling that follows
+meet at the same end.
 """
 
 import math
@@ -13,26 +14,27 @@ from typing import NamedTuple
 import torch
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.strength import as_nsr
 
 MOST_STEPS = 10_000
 """More steps than any model tells apart: the bound of schedules that have a level for every real number."""
 
 
 class Level(NamedTuple):
-    """A noise level: the model's timestep ``t``, signal scale ``a`` and noise scale ``s``."""
+    """A noise level: the model's timestep ``t``, signal scale ``alpha`` and noise scale ``sigma``."""
 
     t: float
-    a: float
-    s: float
+    alpha: float
+    sigma: float
 
     @property
     def ratio(self) -> float:
-        """Noise-to-signal ratio s / a (infinite where nothing of the signal is left)."""
-        return self.s / self.a if self.a > 0 else float("inf")
+        """Noise-to-signal ratio sigma / alpha (infinite where nothing of the signal is left)."""
+        return self.sigma / self.alpha if self.alpha > 0 else float("inf")
 
     def latent(self, x0: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
         """a x0 + s eps."""
-        return (self.a * x0).add_(eps, alpha=self.s)
+        return (self.alpha * x0).add_(eps, alpha=self.sigma)
 
 
 class Schedule(ABC):
@@ -70,18 +72,18 @@ class Schedule(ABC):
 
     def noisy(self, level: Level) -> Level:
         """``level``, or the quietest level with noise where ``level`` has none (there eps = (x - a x0) / s)."""
-        return level if level.s > 0 else self.at(self.lowest)
+        return level if level.sigma > 0 else self.at(self.lowest)
 
     def resolve(self, strength: float | str) -> float:
-        """The timestep of a strength: a timestep, or ``"snr:R"`` with the noise-to-signal ratio R = s/a.
+        """The timestep of a strength: a timestep, or ``"nsr:R"`` with the noise-to-signal ratio R = sigma / alpha.
 
         Raises DreamCleanError for a strength that the model does not know.
         """
         if isinstance(strength, str):
-            ratio, limit = float(strength.removeprefix("snr:")), self.at(self.highest).ratio
+            ratio, limit = float(as_nsr(strength).removeprefix("nsr:")), self.at(self.highest).ratio
             if not 0 < ratio <= limit:
                 raise DreamCleanError(
-                    f"strength {strength} is outside what the prior knows; choose snr up to {limit:.4g}"
+                    f"strength {strength} is outside what the prior knows; choose nsr up to {limit:.4g}"
                 )
             return self.timestep(ratio)
         if not self.lowest < strength <= self.highest:

@@ -69,7 +69,7 @@ class Prior(Component):
         """The file or folder that the model comes from, beside which planners keep what they know of it; else None."""
         return None
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         """The recipe that suits this prior, blind or with a known operator; fields as in ``Recipe``."""
         return {}
 

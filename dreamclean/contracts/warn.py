@@ -6,15 +6,14 @@ from typing import TextIO
 
 from dreamclean.contracts.errors import DreamCleanWarning
 
+PASSED = ("dreamclean", "torch", "pydantic", "contextlib")
+"""Packages between the user's line and a warning."""
+
 
 def warn(message: str) -> None:
-    """Warn of ``message``, one line, at the first line on the way here that is outside this package, torch and decorators."""
+    """Warn of ``message``, one line, at the first line on the way here that is not in ``PASSED``."""
     frame, depth = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (
-        "dreamclean",
-        "torch",
-        "contextlib",
-    ):
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in PASSED:
         frame, depth = frame.f_back, depth + 1
     warnings.warn(message, DreamCleanWarning, stacklevel=depth)
 

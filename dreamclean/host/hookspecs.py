@@ -58,7 +58,7 @@ def register_commands(app: "typer.Typer") -> None:
 
 @hookspec
 def on_step(step: "Step") -> None:
-    """Be told of every step of a run: its number, level, latents, clean estimate and evaluations so far.
+    """Be told of every step of a run: its number, level, latents, posterior mean and evaluations so far.
 
     One that raises is told of no more steps, which a line on standard error says; the run goes on.
     """

@@ -44,7 +44,7 @@ def of_preset(preset: str, top: Level, prior: Prior, usual: float | None, known_
     if usual is None or usual / FAR < top.ratio < usual * FAR:
         return None
     return (
-        f"preset {preset} starts at snr:{top.ratio:.2g}, {prior.name} recommends snr:{usual:.2g}"
+        f"preset {preset} starts at nsr:{top.ratio:.2g}, {prior.name} recommends nsr:{usual:.2g}"
         f"{'' if known_operator else ' at most'}, so it may change the picture much; leave the preset away "
         "or give a strength"
     )

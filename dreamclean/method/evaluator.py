@@ -59,7 +59,7 @@ class Evaluator:
         return estimate
 
     def _guided(self, x: Tensor, level: Level) -> Estimate:
-        if self._guidance is None or self._operator is None or self._y is None or level.s == 0:
+        if self._guidance is None or self._operator is None or self._y is None or level.sigma == 0:
             return self.prior(x, level)
         estimate = self._guidance(self.prior, x, level, self._operator, self._y, self._prior)
         finite(
@@ -71,5 +71,5 @@ class Evaluator:
         return estimate
 
     def clean(self, latent: Latent) -> Tensor:
-        """The latest clean estimate; before the first one x / a, which is the start where no noise was added."""
-        return latent.x / latent.level.a if self._x0 is None else self._x0
+        """The latest posterior mean; before the first one x / a, which is the start where no noise was added."""
+        return latent.x / latent.level.alpha if self._x0 is None else self._x0

@@ -44,6 +44,6 @@ def resample(
 
 def climb(latent: Latent, higher: Level, noise: Noise) -> Latent:
     """Noise anew, x_j = c x_i + sqrt(s_j^2 - c^2 s_i^2) z with c = a_j / a_i: time travel (RePaint, Lugmayr et al. 2022)."""
-    c = higher.a / latent.level.a
-    drawn = math.sqrt(max(higher.s**2 - (c * latent.level.s) ** 2, 0.0))
+    c = higher.alpha / latent.level.alpha
+    drawn = math.sqrt(max(higher.sigma**2 - (c * latent.level.sigma) ** 2, 0.0))
     return latent.moved(c * latent.x + drawn * noise(latent.x), higher)

@@ -34,7 +34,7 @@ class Restoration(Generic[ImageT_co]):
     recipe: Recipe
     """Everything that was set; ``Restorer(recipe=...)`` runs it again."""
     trace: list[Step] = field(default_factory=list)
-    """If asked for: the latents and clean estimates after each step, on the CPU."""
+    """If asked for: the latents and posterior means after each step, on the CPU."""
     reports: list[Report] = field(default_factory=list)
     """What the planner found, image by image, if it looked."""
 

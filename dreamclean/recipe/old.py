@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from dreamclean.contracts.component import parse_spec
+
+REPEATED = ("vps", "langevin", "gradient-ascent")
+"""The correctors whose ``repeats`` was called ``steps``."""
+
 
 def modern(fields: dict[str, Any]) -> dict[str, Any]:
     """``fields`` of a recipe, with ``strength="auto"``, ``detail`` and ``samples`` as the planner's that they are now."""
@@ -10,3 +15,16 @@ def modern(fields: dict[str, Any]) -> dict[str, Any]:
     settings = {name: fields[name] for name in ("detail", "samples") if fields.get(name) is not None}
     kept = {name: value for name, value in fields.items() if name not in ("strength", "detail", "samples")}
     return {"planner": {"name": "auto", **settings}, **kept}
+
+
+def in_todays_words(fields: dict[str, Any]) -> dict[str, Any]:
+    """``fields`` of a stored recipe by today's names: ``nsr:R`` was ``snr:R``, a corrector's ``repeats`` ``steps``."""
+    strength, corrector = fields.get("strength"), fields.get("corrector")
+    if isinstance(strength, str) and strength.startswith("snr:"):
+        fields = {**fields, "strength": "nsr:" + strength.removeprefix("snr:")}
+    if isinstance(corrector, str | dict):
+        name, settings = parse_spec(corrector)
+        if name.removeprefix("dreamclean/") in REPEATED and "steps" in settings:
+            settings.setdefault("repeats", settings.pop("steps"))
+            fields = {**fields, "corrector": {"name": name, **settings}}
+    return fields

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from dreamclean.contracts.component import Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import DDPMSchedule, Schedule
+from dreamclean.contracts.strength import as_nsr
 from dreamclean.recipe.exact import exact_dtype
-from dreamclean.recipe.old import modern
+from dreamclean.recipe.old import in_todays_words, modern
 
 if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
@@ -36,7 +37,9 @@ class Recipe(BaseModel):
     corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
     sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
     path: dict[str, Any] | None = Field(default=None, description="The order in which levels are visited")
-    strength: float | str | None = Field(default=None, description="Top noise level: a timestep, or snr:R for s/a = R")
+    strength: float | str | None = Field(
+        default=None, description="Top noise level: a timestep, or nsr:R for sigma / alpha = R"
+    )
     steps: int | None = Field(default=None, ge=1, description="Steps from the top level to the picture")
     tile: int | None = Field(default=None, ge=0, description="Side of a larger picture's tiles in pixels; 0: never cut")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of each image's random numbers")
@@ -70,12 +73,13 @@ class Recipe(BaseModel):
     def _strength(cls, value: float | str | None) -> float | str | None:
         if not isinstance(value, str):
             return value
-        number = value.removeprefix("snr:")
+        value = as_nsr(value)
+        number = value.removeprefix("nsr:")
         try:
-            return value if value.startswith("snr:") and float(number) > 0 else float(number)
+            return value if value.startswith("nsr:") and float(number) > 0 else float(number)
         except ValueError:
             raise ValueError(
-                "a strength is a timestep such as 300, or snr:R with the noise-to-signal ratio R"
+                "a strength is a timestep such as 300, or nsr:R with the noise-to-signal ratio R"
             ) from None
 
     @model_validator(mode="after")
@@ -116,7 +120,7 @@ def read_recipe(path: Path) -> Recipe:
             raise ValueError("it holds no table of settings")
     except (OSError, ValueError, RecursionError) as error:
         raise DreamCleanError(f"no recipe could be read from {path}: {error}") from error
-    return validated(Recipe, f"recipe {path.name}", data)
+    return validated(Recipe, f"recipe {path.name}", in_todays_words(data))
 
 
 def paper(known_operator: bool, schedule: Schedule) -> Recipe:
@@ -129,10 +133,10 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
     return make_recipe(
         guidance="dreamclean/projection" if known_operator else None,
         initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
-        corrector="dreamclean/vps:gamma=0.05,steps=1",
+        corrector="dreamclean/vps:gamma=0.05,repeats=1",
         sampler="dreamclean/ddim",
         path="dreamclean/descent",
-        strength=300 if thousand else f"snr:{DDPMSchedule.linear().at(300).ratio:.4f}",
+        strength=300 if thousand else f"nsr:{DDPMSchedule.linear().at(300).ratio:.4f}",
         steps=30,
     )
 
@@ -148,7 +152,7 @@ def settle(
     if preset is not None:
         named = PRESETS[preset](known_operator, prior.schedule)
         said = said.over(named if said.planner in (None, FIXED) else named.model_copy(update={"strength": None}))
-    recommended = make_recipe(**prior.recommended(known_operator))
+    recommended = make_recipe(**prior.recipe_for(known_operator))
     chosen = recommended.planner
     if not chosen and recommended == Recipe() and prior.space == "pixel":
         silent = not any(getattr(said, name) for name in (*MOVES, "steps"))

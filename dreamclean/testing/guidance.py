@@ -31,7 +31,7 @@ class GuidanceSuite(ComponentSuite):
         """Latents of ``clean`` pictures, what the prior alone answers, the guided answer, and the level."""
         prior = Mixture.around(pictures(self.size, clean.dtype).flip(3), std=0.2)
         level, y = prior.schedule.at(self.t), self.operator.degrade(clean)
-        x = level.a * prior.encode(clean) + level.s * Noise(*seeds)(clean)
+        x = level.alpha * prior.encode(clean) + level.sigma * Noise(*seeds)(clean)
         evaluator = Evaluator(prior, subject, self.operator, y)
         return x, evaluator.prior(x, level).x0, evaluator.denoise(x, level), level
 
@@ -48,7 +48,7 @@ class GuidanceSuite(ComponentSuite):
     def test_estimate_is_consistent(self, subject: Any) -> None:
         """x = a x0 + s eps."""
         x, _, (eps, x0), level = self.run(subject, pictures(self.size))
-        assert distance(level.a * x0 + level.s * eps, x) < 1e-4, "return Estimate.from_x0(x, level, x0)"
+        assert distance(level.alpha * x0 + level.sigma * eps, x) < 1e-4, "return Estimate.from_x0(x, level, x0)"
 
     def test_it_brings_agreement(self, subject: Any) -> None:
         clean = pictures(self.size)

@@ -24,7 +24,7 @@ Family = Literal["ddpm", "ve", "flow"]
 FAMILIES = pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])
 
 
-NOT_FINITE = "the result holds NaN or infinity; the picture's own level has s = 0, and s / a may be large"
+NOT_FINITE = "the result holds NaN or infinity; the picture's own level has sigma = 0, and sigma / alpha may be large"
 UNSEEDED = "two calls with the same seeds differ; draw noise with the `noise` that is handed in, and keep no state"
 CHANGED = "the argument x was changed; work on a copy (x = x + ..., not x += ...)"
 BATCH = "an image depends on the rest of its batch; treat every image apart, with no mean or norm over the batch"
@@ -35,17 +35,17 @@ class Scene:
 
     def __init__(self, images: Tensor, std: float = 0.0, family: Family = "ddpm") -> None:
         self.prior = Mixture.around(images, std, family)
-        self.levels = self.prior.schedule.ladder("snr:1", 8)
+        self.levels = self.prior.schedule.ladder("nsr:1", 8)
         self.mean = self.prior.means[:1]
 
     def latents(self, level: Level) -> Tensor:
         """Two latents a m + s eps around the mixture's first picture."""
         mean = self.mean.expand(2, -1, -1, -1)
-        return level.a * mean + level.s * Noise(10, 11)(mean)
+        return level.alpha * mean + level.sigma * Noise(10, 11)(mean)
 
     def noise_of(self, x: Tensor, level: Level) -> Tensor:
         """eps of latents a m + s eps."""
-        return (x - level.a * self.mean) / level.s
+        return (x - level.alpha * self.mean) / level.sigma
 
 
 class MoveSuite(ComponentSuite):
@@ -127,8 +127,8 @@ class InitializerSuite(MoveSuite):
         x, top = self.given(scene), scene.levels[-1]
         moved = self.run(subject, x, scene)
         share = float((moved * x).sum() / (x * x).sum())
-        right = abs(share - top.a) < 0.1 * top.a
-        check(right, f"the picture's share is {share:.3g}; scale it by the top level's a, {top.a:.3g}")
+        right = abs(share - top.alpha) < 0.1 * top.alpha
+        check(right, f"the picture's share is {share:.3g}; scale it by the top level's alpha, {top.alpha:.3g}")
         wide = float(scene.noise_of(moved, top).std())
         check(wide < 1.1, f"the noise is {wide:.3g} times as wide as the top level's s; add no more than that")
 
@@ -189,13 +189,15 @@ class SamplerSuite(MoveSuite):
         clean, level = point.levels[:2]
         latent = Latent(point.latents(level), level)
         picture = subject(latent, clean, Evaluator(point.prior).denoise, Noise(0, 1)).x
-        otherwise = "the last step does not end at the clean picture; where lower.s is 0 return x0"
+        otherwise = "the last step does not end at the clean picture; where lower.sigma is 0 return x0"
         check_close(picture, point.mean.expand_as(picture), 1e-4, otherwise)
 
     def test_later_entry_is_kept(self, subject: Any, scene: Scene) -> None:
         lower, level = scene.levels[-2:]
         x = self.given(scene)
-        latent = Latent(x, level, entry=lambda x, level: torch.full_like(x, level.s))
+        latent = Latent(x, level, entry=lambda x, level: torch.full_like(x, level.sigma))
         moved = subject(latent, lower, Evaluator(scene.prior).denoise, Noise(0, 1))
         check(moved.entry is latent.entry, "what a start put into the latent is lost; return latent.moved(x, lower)")
-        check_equal(moved.x, torch.full_like(x, lower.s), "the rule of later parts is not applied; use latent.moved")
+        check_equal(
+            moved.x, torch.full_like(x, lower.sigma), "the rule of later parts is not applied; use latent.moved"
+        )

@@ -113,10 +113,10 @@ class OperatorSuite(ComponentSuite):
     def test_guided_estimate_is_consistent(self, exact: Any, x: Tensor) -> None:
         prior = Mixture.around(x, std=0.1)
         level = prior.schedule.at(300)
-        latent = level.a * prior.encode(x) + level.s * Noise(0, 1)(x)
+        latent = level.alpha * prior.encode(x) + level.sigma * Noise(0, 1)(x)
         eps, x0 = Evaluator(prior, Projection(), exact, exact.degrade(x)).denoise(latent, level)
         otherwise = "the guided eps and x0 are not of the latent; project must return an image"
-        check_close(level.a * x0 + level.s * eps, latent, 1e-4, otherwise)
+        check_close(level.alpha * x0 + level.sigma * eps, latent, 1e-4, otherwise)
 
     def test_viewable_measurement_is_a_picture(self, exact: Any, x: Tensor) -> None:
         if not exact.viewable:

@@ -32,12 +32,12 @@ class PriorSuite(ComponentSuite):
     def latents(self, prior: Any, level: Level, size: Size, dtype: torch.dtype = torch.float32) -> Tensor:
         """Two pictures at ``level``, in the prior's space."""
         x: Tensor = prior.encode(pictures(size, dtype))
-        return level.a * x + level.s * Noise(0, 1)(x)
+        return level.alpha * x + level.sigma * Noise(0, 1)(x)
 
     def levels(self, prior: Any) -> list[Level]:
         """A quiet level, one with half as much noise as signal, and one with as much."""
         schedule = prior.schedule
-        return [schedule.at(schedule.lowest), *(schedule.at(schedule.resolve(f"snr:{r}")) for r in (0.5, 1.0))]
+        return [schedule.at(schedule.lowest), *(schedule.at(schedule.resolve(f"nsr:{r}")) for r in (0.5, 1.0))]
 
     def test_noise_rises_with_the_timestep(self, prior: Any) -> None:
         schedule = prior.schedule
@@ -45,14 +45,16 @@ class PriorSuite(ComponentSuite):
         higher = schedule.spaced(top, min(20, schedule.most_steps(top)))[1:]
         ratios = [schedule.at(t).ratio for t in (schedule.lowest, *higher)]
         rises = all(low < high for low, high in pairwise(ratios))
-        check(rises, "s / a does not rise with the timestep; let schedule.at(t) do so, from lowest to highest")
-        check(ratios[-1] < float("inf"), "s / a is infinite at schedule.highest; end at a level with a > 0")
+        check(rises, "sigma / alpha does not rise with the timestep; let schedule.at(t) do so, from lowest to highest")
+        check(ratios[-1] < float("inf"), "sigma / alpha is infinite at schedule.highest; end at a level with alpha > 0")
 
     def test_strength_as_noise_to_signal_ratio(self, prior: Any) -> None:
         for ratio in (0.25, 0.5, 1.0):
-            found = prior.schedule.at(prior.schedule.resolve(f"snr:{ratio}")).ratio
+            found = prior.schedule.at(prior.schedule.resolve(f"nsr:{ratio}")).ratio
             right = abs(found - ratio) < 0.05 * ratio
-            check(right, f"snr:{ratio} resolves to a level of s / a = {found:.3g}; correct the schedule's resolve")
+            check(
+                right, f"nsr:{ratio} resolves to a level of sigma / alpha = {found:.3g}; correct the schedule's resolve"
+            )
 
     @KNOWN
     def test_recommended_recipe_has_a_ladder(self, prior: Any, operator: str | None) -> None:
@@ -65,8 +67,11 @@ class PriorSuite(ComponentSuite):
         if restorer.planner.looks:
             check(restorer.plan(pictures(self.size)[:1]), "the planner recommended has no plan for a picture")
             return
-        clean = (levels[0].a, levels[0].s) == (1, 0)
-        check(clean, f"the lowest level has a = {levels[0].a:g}, s = {levels[0].s:g}; schedule.clean has a = 1, s = 0")
+        clean = (levels[0].alpha, levels[0].sigma) == (1, 0)
+        check(
+            clean,
+            f"the lowest level has alpha = {levels[0].alpha:g}, sigma = {levels[0].sigma:g}; schedule.clean has alpha = 1, sigma = 0",
+        )
         rises = all(low.ratio < high.ratio for low, high in pairwise(levels))
         check(rises, "the levels of the recommended recipe do not rise; recommend fewer steps or more strength")
 
@@ -80,7 +85,7 @@ class PriorSuite(ComponentSuite):
                 f"predict returns {eps.dtype} and {x0.dtype} for {dtype}; return eps and x0 in the dtype of x: .to(x)"
             )
             check(eps.dtype == x0.dtype == dtype, made)
-            check_close(level.a * x0 + level.s * eps, x, 1e-4, f"t = {level.t:g}: {NOT_OF_X}")
+            check_close(level.alpha * x0 + level.sigma * eps, x, 1e-4, f"t = {level.t:g}: {NOT_OF_X}")
 
     def test_picture_itself_can_be_asked_about(self, prior: Any) -> None:
         clean = prior.schedule.clean
@@ -95,7 +100,7 @@ class PriorSuite(ComponentSuite):
         level = self.levels(prior)[1]
         x = self.latents(prior, level, self.odd_size)
         eps, x0 = prior.predict(x, level)
-        check_close(level.a * x0 + level.s * eps, x, 1e-4, f"{self.odd_size}: {NOT_OF_X}")
+        check_close(level.alpha * x0 + level.sigma * eps, x, 1e-4, f"{self.odd_size}: {NOT_OF_X}")
         size = tuple(prior.decode(x0).shape)
         check(
             size == (2, 3, *self.odd_size),

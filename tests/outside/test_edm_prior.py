@@ -25,10 +25,10 @@ class EDM(Prior):
 
     def predict(self, x, level):
         own = self.schedule.noisy(level)
-        total = own.s**2 + DATA**2
-        skip, out, scale = DATA**2 / total, own.s * DATA / total**0.5, total**-0.5
-        x0 = skip * x + out * self._f(scale * x, own.s)
-        return Estimate.from_eps(x, level, (x - x0) / own.s)
+        total = own.sigma**2 + DATA**2
+        skip, out, scale = DATA**2 / total, own.sigma * DATA / total**0.5, total**-0.5
+        x0 = skip * x + out * self._f(scale * x, own.sigma)
+        return Estimate.from_eps(x, level, (x - x0) / own.sigma)
 
     def _f(self, x, sigma):
         """The exact network for pixels N(MEAN, DATA^2): D(x) = (DATA^2 x + sigma^2 MEAN) / (DATA^2 + sigma^2)."""
@@ -42,8 +42,8 @@ class TestEDM(PriorSuite):
 
 def test_levels_are_spaced_as_karras_do():
     levels = EDM().schedule.ladder(80.0, 18)
-    assert len(levels) == 19 and levels[-1].s == 80
-    roots = [level.s ** (1 / 7) for level in levels[1:]]
+    assert len(levels) == 19 and levels[-1].sigma == 80
+    roots = [level.sigma ** (1 / 7) for level in levels[1:]]
     gaps = [b - a for a, b in itertools.pairwise(roots)]
     assert max(gaps) == pytest.approx(min(gaps), rel=1e-6)
 
@@ -53,7 +53,7 @@ def test_it_restores():
     image = (clean + 1) / 2
     noisy = image + 0.25 * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
     restorer = Restorer(
-        EDM(), initializer="matched-level", corrector="none", strength="snr:0.5", steps=8, plugins=Host([])
+        EDM(), initializer="matched-level", corrector="none", strength="nsr:0.5", steps=8, plugins=Host([])
     )
     restored = restorer(noisy).image
     gain = float((noisy - image).square().mean() / (restored - image.clamp(0, 1)).square().mean())

@@ -12,7 +12,7 @@ STD = 0.1
 
 
 class ThirdOrder(Sampler):
-    """Exponential integrator on the polynomial through the last three clean estimates (cf. DPM-Solver++ 3M)."""
+    """Exponential integrator on the polynomial through the last three posterior means (cf. DPM-Solver++ 3M)."""
 
     name = "third-order"
 
@@ -20,10 +20,10 @@ class ThirdOrder(Sampler):
         here = Past(latent.level, latent.estimated(denoise).x0)
         known = (here, *latent.history)
         kept = known[:2]
-        if lower.s == 0:
-            return latent.moved(lower.a * here.x0, lower, kept)
-        at = [math.log(past.level.a / past.level.s) for past in known]
-        step = math.log(lower.a / lower.s) - at[0]
+        if lower.sigma == 0:
+            return latent.moved(lower.alpha * here.x0, lower, kept)
+        at = [math.log(past.level.alpha / past.level.sigma) for past in known]
+        step = math.log(lower.alpha / lower.sigma) - at[0]
         # integral of exp(l - end) times the Newton polynomial in l, from here to the lower level
         moments = [-math.expm1(-step)]
         for power in (1, 2):
@@ -35,7 +35,7 @@ class ThirdOrder(Sampler):
         if len(known) > 2:
             second = (first - (known[1].x0 - known[2].x0) / (at[1] - at[2])) / (at[0] - at[2])
             clean = clean + (moments[2] + moments[1] * (at[0] - at[1])) * second
-        return latent.moved(lower.s / latent.level.s * latent.x + lower.a * clean, lower, kept)
+        return latent.moved(lower.sigma / latent.level.sigma * latent.x + lower.alpha * clean, lower, kept)
 
 
 def flow_error(sampler, steps):
@@ -44,7 +44,7 @@ def flow_error(sampler, steps):
     prior = Mixture.around(picture, STD, "ve")
     growth = (3 / 0.05) ** (1 / steps)
     levels = [Level(s, 1.0, s) for s in (0.05 * growth**k for k in range(steps + 1))]
-    width = [math.hypot(2 * STD, level.s) for level in levels]
+    width = [math.hypot(2 * STD, level.sigma) for level in levels]
     offset = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     latent = Latent(prior.means + width[-1] * offset, levels[-1])
     for lower in levels[-2::-1]:

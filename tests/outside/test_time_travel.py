@@ -53,8 +53,8 @@ def test_after_a_climb_the_latent_has_the_noise_of_its_level():
     _, visited, heard = run(path=TimeTravel(length=4, repeats=1))
     climbed = next(k for k in range(1, len(visited)) if visited[k] > visited[k - 1])
     before, after = heard[climbed - 1], heard[climbed]
-    drawn = after.x - after.level.a / before.level.a * before.x
-    wanted = (after.level.s**2 - (after.level.a / before.level.a * before.level.s) ** 2) ** 0.5
+    drawn = after.x - after.level.alpha / before.level.alpha * before.x
+    wanted = (after.level.sigma**2 - (after.level.alpha / before.level.alpha * before.level.sigma) ** 2) ** 0.5
     assert abs(float(drawn.std()) / wanted - 1) < 0.25
 
 

@@ -33,7 +33,7 @@ class VPS(ScoreCorrector):
     def __call__(self, latent: Latent, denoise: Denoise, noise: Noise) -> Latent:
         if not self.fused:
             return super().__call__(latent, denoise, noise)
-        for _ in range(self.steps):
+        for _ in range(self.repeats):
             eps, x0 = latent.estimated(denoise)
             eps = noise(latent.x).mul_(self.noise_scale()).add_(eps, alpha=1 - self.gamma)
             latent = latent.corrected(latent.level.latent(x0, eps))

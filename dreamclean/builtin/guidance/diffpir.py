@@ -21,7 +21,7 @@ class DiffPIR(Guidance):
 
     name = "diffpir"
     lam: float = Field(default=8.0, gt=0, description="Regularization lambda (published: 7 to 10)")
-    clip: bool = Field(default=True, description="Clip each clean estimate to [0, 1], as the published code does")
+    clip: bool = Field(default=True, description="Clip each posterior mean to [0, 1], as the published code does")
 
     def __call__(
         self, predict: Predict, x: Tensor, level: Level, operator: Operator, y: Tensor, codec: Codec

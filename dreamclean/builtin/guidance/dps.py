@@ -35,7 +35,7 @@ class DPS(Guidance):
             residual = 2 * (y - operator.degrade(codec.decode(x0)))
             distance = torch.linalg.vector_norm(residual.flatten(1), dim=1).sum()
             (gradient,) = torch.autograd.grad(distance, x)
-        return Estimate.from_x0(x.detach(), level, x0.detach() - self.zeta * level.s**2 / level.a * gradient)
+        return Estimate.from_x0(x.detach(), level, x0.detach() - self.zeta * level.sigma**2 / level.alpha * gradient)
 
 
 def differentiable(operator: Operator) -> bool:

@@ -23,7 +23,7 @@ class PiGDM(Guidance):
     def __call__(
         self, predict: Predict, x: Tensor, level: Level, operator: Operator, y: Tensor, codec: Codec
     ) -> Estimate:
-        spread = codec.pixel_scale * level.s / (level.a**2 + level.s**2) ** 0.5
+        spread = codec.pixel_scale * level.sigma / (level.alpha**2 + level.sigma**2) ** 0.5
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             x0 = predict(x, level).x0
@@ -31,4 +31,4 @@ class PiGDM(Guidance):
             with torch.no_grad():
                 residual = (operator.project(image, y, spread) - image) / spread**2
             (score,) = torch.autograd.grad(image, x, residual)
-        return Estimate.from_x0(x.detach(), level, x0.detach() + level.s**2 / level.a * score)
+        return Estimate.from_x0(x.detach(), level, x0.detach() + level.sigma**2 / level.alpha * score)

@@ -38,7 +38,7 @@ class LocalLevel(Initializer):
     def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
         ratio = self.ratio or levels[-1].ratio
         asked = levels[1:][telling([level.ratio for level in levels[1:]], ratio)]
-        damage = ratio * unevenness(denoise.prior(asked.a * start, asked).eps)
+        damage = ratio * unevenness(denoise.prior(asked.alpha * start, asked).eps)
         entry = LaterEntry(start, damage, noise(start))
         return Latent(entry.latent(levels[-1]), levels[-1], entry=entry)
 
@@ -54,7 +54,7 @@ class LaterEntry:
     def latent(self, level: Level) -> Tensor:
         """The picture with the noise that it lacks at ``level``."""
         lacking = (level.ratio**2 - self.damage.square()).clamp(min=0).sqrt()
-        return level.a * torch.addcmul(self.start, lacking, self.noise)
+        return level.alpha * torch.addcmul(self.start, lacking, self.noise)
 
     def __call__(self, x: Tensor, level: Level) -> Tensor:
         """The latent ``x`` of ``level``, with the picture where the start level has not been reached."""

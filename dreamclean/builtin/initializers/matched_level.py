@@ -20,4 +20,4 @@ class MatchedLevel(Initializer):
     name = "matched-level"
 
     def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
-        return Latent(levels[-1].a * start, levels[-1])
+        return Latent(levels[-1].alpha * start, levels[-1])

@@ -1,1 +1,1 @@
-"""Consistency operators: known degradations, and how a clean estimate is made to agree with a measurement."""
+"""Consistency operators: known degradations, and how a posterior mean is made to agree with a measurement."""

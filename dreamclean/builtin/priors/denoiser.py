@@ -87,14 +87,14 @@ class Denoiser(Prior):
         own = self.schedule.noisy(level)
         height, width = x.shape[-2:]
         y = pad_to_multiple(self.decode(x), self.divisor)
-        x0 = self.encode(self._denoise(y, own.s / 2)[..., :height, :width].to(x))
-        return Estimate.from_eps(x, level, (x - x0) / own.s)
+        x0 = self.encode(self._denoise(y, own.sigma / 2)[..., :height, :width].to(x))
+        return Estimate.from_eps(x, level, (x - x0) / own.sigma)
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         limit = self.highest * 2
         corrector = f"dreamclean/vps:gamma={0.9 if known_operator else 0.05},fused=true"
         start = "forward-noising" if known_operator else "matched-level"
-        strength = f"snr:{min(0.5 if known_operator else 0.2, limit):g}"
+        strength = f"nsr:{min(0.5 if known_operator else 0.2, limit):g}"
         return {
             "initializer": f"dreamclean/{start}",
             "corrector": corrector,

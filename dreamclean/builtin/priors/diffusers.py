@@ -79,9 +79,9 @@ class UNetPrior(Prior):
     def _noise(self, output: Tensor, x: Tensor, own: Level) -> Tensor:
         """The network's output as noise, at the network's own level of this timestep (s > 0)."""
         if self._kind == "v_prediction":
-            return own.a * output + own.s * x
+            return own.alpha * output + own.sigma * x
         if self._kind == "sample":
-            return (x - own.a * output) / own.s
+            return (x - own.alpha * output) / own.sigma
         return output
 
 

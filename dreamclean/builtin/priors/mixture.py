@@ -61,19 +61,19 @@ class Mixture(Prior):
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
         own = self.schedule.noisy(level)
-        latent = x if level.s > 0 else own.a * x  # the picture itself, as a latent of the quietest level
+        latent = x if level.sigma > 0 else own.alpha * x  # the picture itself, as a latent of the quietest level
         means = self.means.to(x)
         if means.shape[1:] != x.shape[1:]:
             raise DreamCleanError(
                 f"the mixture's images are {tuple(means.shape[1:])}, this one is {tuple(x.shape[1:])}; give images of one size"
             )
         w2 = (2 * self.std) ** 2
-        v = own.a**2 * w2 + own.s**2
-        offset = latent[:, None] - own.a * means[None]
+        v = own.alpha**2 * w2 + own.sigma**2
+        offset = latent[:, None] - own.alpha * means[None]
         weights = torch.softmax(-offset.square().flatten(2).sum(-1) / (2 * v), dim=1)
-        x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + own.a * w2 / v * offset)
+        x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + own.alpha * w2 / v * offset)
         eps = Estimate.from_x0(latent, own, x0).eps
-        return Estimate(eps, x0 if level.s > 0 else x)
+        return Estimate(eps, x0 if level.sigma > 0 else x)
 
 
 def _read_folder(path: str) -> Tensor:

@@ -28,8 +28,8 @@ class DDIM(Sampler):
 
     def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
         level, (eps, x0) = latent.level, latent.estimated(denoise)
-        variance = (self.eta * lower.s) ** 2 * (1 - (level.a * lower.s / (lower.a * level.s)) ** 2)
+        variance = (self.eta * lower.sigma) ** 2 * (1 - (level.alpha * lower.sigma / (lower.alpha * level.sigma)) ** 2)
         if variance <= 0:
             return latent.moved(ddim_step(Estimate(eps, x0), lower), lower)
-        kept = math.sqrt(lower.s**2 - variance)
-        return latent.moved(lower.a * x0 + kept * eps + math.sqrt(variance) * noise(latent.x), lower)
+        kept = math.sqrt(lower.sigma**2 - variance)
+        return latent.moved(lower.alpha * x0 + kept * eps + math.sqrt(variance) * noise(latent.x), lower)

@@ -102,7 +102,7 @@ class ADM(Prior):
         eps = output[:, : x.shape[1], : x.shape[2], : x.shape[3]].to(x.dtype)
         return Estimate.from_eps(x, level, eps)
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         """With an operator the paper's strength, as a noise-to-signal ratio where the noise levels are others."""
         own = self.config.betas == "linear" and self.config.timesteps == 1000
-        return {} if own or not known_operator else {"strength": f"snr:{_PAPER:.4f}"}
+        return {} if own or not known_operator else {"strength": f"nsr:{_PAPER:.4f}"}

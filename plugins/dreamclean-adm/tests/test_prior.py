@@ -58,12 +58,12 @@ def test_cosine_noise(timesteps):
     assert levels.highest == timesteps - 2
     for t in (0, timesteps // 3, timesteps - 2):
         alpha_bar, first = (math.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2 for u in ((t + 1) / timesteps, 0))
-        assert levels.at(t).a == pytest.approx(math.sqrt(alpha_bar / first), rel=1e-6)
+        assert levels.at(t).alpha == pytest.approx(math.sqrt(alpha_bar / first), rel=1e-6)
 
 
 def test_what_is_recommended(models):
     """Blind nothing, so that a diagnosis decides; with an operator the paper's noise-to-signal ratio."""
-    assert make(models, "guided").recommended(True) == make(models, "improved").recommended(False) == {}
+    assert make(models, "guided").recipe_for(True) == make(models, "improved").recipe_for(False) == {}
     top = Restorer(make(models, "improved"), operator="identity", device="cpu").levels[-1]
     assert top.t > 2000
     assert top.ratio == pytest.approx(DDPMSchedule.linear().at(300).ratio, rel=1e-3)
@@ -95,7 +95,7 @@ def test_inversion_and_sampling_meet(models, name):
     def error(steps: int) -> float:
         components = dict(initializer="ddim-inversion", corrector="none", sampler="ddim")
         restorer = Restorer(
-            make(models, name), **components, strength="snr:0.5", steps=steps, device="cpu", dtype="float32"
+            make(models, name), **components, strength="nsr:0.5", steps=steps, device="cpu", dtype="float32"
         )
         x = restorer(image, trace=True).trace[-1].x
         return float((x - (2 * image - 1)).square().mean().sqrt())
@@ -116,7 +116,7 @@ def test_low_precision(models, name, dtype):
         cast = isinstance(module, nn.Conv1d | nn.Conv2d) and key.startswith(torso)
         for parameter in module.parameters(recurse=False):
             assert parameter.dtype == (dtype if cast else torch.float32), key
-    assert isinstance(low.schedule.at(300).a, float)
+    assert isinstance(low.schedule.at(300).alpha, float)
     x = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(0))
     for t in (0, 300, low.schedule.highest):
         expected, found = (prior.predict(x, prior.schedule.at(t)).eps for prior in (full, low))

@@ -30,13 +30,13 @@ CLEAN, WITHOUT, WITH = "clean, without VPS", "degraded, without VPS", "degraded,
 
 def negative_log_probability(x: Tensor, x0: Tensor, level: Level) -> Tensor:
     """-1/N log q(x_t | x_0) in nats, shape (B,), of latents ``x`` and clean pictures ``x0`` (B, C, H, W)."""
-    excess = (x - level.a * x0).double().square().flatten(1).mean(1)
-    return 0.5 * math.log(2 * math.pi * level.s**2) + excess / (2 * level.s**2)
+    excess = (x - level.alpha * x0).double().square().flatten(1).mean(1)
+    return 0.5 * math.log(2 * math.pi * level.sigma**2) + excess / (2 * level.sigma**2)
 
 
 def entropy(level: Level) -> float:
     """H = (1/2) log(2 pi e s^2), in nats for each dimension."""
-    return 0.5 * math.log(2 * math.pi * math.e * level.s**2)
+    return 0.5 * math.log(2 * math.pi * math.e * level.sigma**2)
 
 
 @dataclass

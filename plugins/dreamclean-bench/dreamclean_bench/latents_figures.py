@@ -19,14 +19,16 @@ _TICKS = [sign * tick for tick in (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000, 10
 
 
 def as_csv(curves: Curves) -> str:
-    """A line for each level: t, a, s, H; for each way mean and standard error of -1/N log q, and the distance to H."""
+    """A line for each level: t, alpha, sigma, H; for each way mean and standard error of -1/N log q, and the distance to H."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     columns = ("mean", "error", "difference")
-    writer.writerow(["t", "a", "s", "entropy", "images", *(f"{way}: {c}" for way in curves.values for c in columns)])
+    writer.writerow(
+        ["t", "alpha", "sigma", "entropy", "images", *(f"{way}: {c}" for way in curves.values for c in columns)]
+    )
     stats = {way: curves.stats(way) for way in curves.values}
     for index, level in enumerate(curves.levels):
-        line: list[Any] = [level.t, level.a, level.s, entropy(level), len(next(iter(curves.values.values())))]
+        line: list[Any] = [level.t, level.alpha, level.sigma, entropy(level), len(next(iter(curves.values.values())))]
         for found in stats.values():
             mean = found[index].mean
             line += [None if mean is None else mean + entropy(level), found[index].error, mean]

@@ -39,7 +39,7 @@ def draw(seed: int, scale: float = 1.0) -> Tensor:
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_latent_of_the_training_kind_lies_at_the_entropy(level: Level) -> None:
     x0 = draw(0, 0.5)
-    found = negative_log_probability(level.a * x0 + level.s * draw(1), x0, level)
+    found = negative_log_probability(level.alpha * x0 + level.sigma * draw(1), x0, level)
     assert found.shape == (4,)
     assert (found - entropy(level)).abs().max() < SAMPLING
 
@@ -48,15 +48,15 @@ def test_a_latent_of_the_training_kind_lies_at_the_entropy(level: Level) -> None
 @pytest.mark.parametrize("scale", [1.2, 0.8])
 def test_noise_of_another_variance_is_off_by_half_of_what_it_has_too_much(level: Level, scale: float) -> None:
     x0 = draw(0, 0.5)
-    found = negative_log_probability(level.a * x0 + level.s * draw(1, scale), x0, level)
+    found = negative_log_probability(level.alpha * x0 + level.sigma * draw(1, scale), x0, level)
     assert (found - entropy(level) - (scale**2 - 1) / 2).abs().max() < SAMPLING * scale**2
 
 
 def test_it_is_the_density_of_a_normal_distribution() -> None:
     level, x0, x = LEVELS[1], draw(0).double(), draw(1).double()
-    expected = -torch.distributions.Normal(level.a * x0, level.s).log_prob(x).flatten(1).mean(1)
+    expected = -torch.distributions.Normal(level.alpha * x0, level.sigma).log_prob(x).flatten(1).mean(1)
     assert torch.allclose(negative_log_probability(x, x0, level), expected, rtol=1e-12)
-    assert entropy(level) == pytest.approx(torch.distributions.Normal(0.0, level.s).entropy().item(), rel=1e-6)
+    assert entropy(level) == pytest.approx(torch.distributions.Normal(0.0, level.sigma).entropy().item(), rel=1e-6)
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ def test_vps_brings_a_latent_of_the_wrong_variance_nearer(prior: tuple[Mixture, 
     """Every step of VPS shrinks the excess of the variance by (1 - gamma)^2."""
     made, x0 = prior
     level, generator = made.schedule.at(200), torch.Generator().manual_seed(5)
-    x = level.a * x0 + level.s * scale * torch.randn(x0.shape, generator=generator)
+    x = level.alpha * x0 + level.sigma * scale * torch.randn(x0.shape, generator=generator)
 
     def off(x: Tensor) -> float:
         return negative_log_probability(x, x0, level).item() - entropy(level)
 
     before, gamma, steps = off(x), 0.1, 10
     after = off(
-        VPS(gamma=gamma, steps=steps)(
+        VPS(gamma=gamma, repeats=steps)(
             Latent(x, level), Evaluator(made).denoise, lambda like: torch.randn(like.shape, generator=generator)
         ).x
     )
@@ -113,7 +113,7 @@ def test_curves_are_means_and_standard_errors_over_images() -> None:
 
 
 def test_curves_of_latents_go_by_image_and_level() -> None:
-    x0, seen = draw(0), [(level, level.a * draw(0) + level.s * draw(1)) for level in LEVELS]
+    x0, seen = draw(0), [(level, level.alpha * draw(0) + level.sigma * draw(1)) for level in LEVELS]
     found = curves(x0, {CLEAN: seen})
     assert found.levels == LEVELS
     assert [len(image) for image in found.values[CLEAN]] == [3] * 4
@@ -176,7 +176,7 @@ def test_the_command(photos: Path, mixture: str, tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().out.splitlines() == [str(folder / name) for name in names]
     lines = list(csv.DictReader((folder / "latents.csv").open()))
     assert {line["images"] for line in lines} == {"2"}
-    assert all(float(line["s"]) > 0 for line in lines)
+    assert all(float(line["sigma"]) > 0 for line in lines)
     assert all(math.isfinite(float(line[f"{way}: difference"])) for line in lines for way in (CLEAN, WITHOUT, WITH))
 
 

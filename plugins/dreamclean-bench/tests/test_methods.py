@@ -40,7 +40,7 @@ CONJUGATE = Blur(shape="motion", size=5, angle=30, noise=0.05)
 CASES: dict[str, tuple[Operator, int, bool]] = {  # operator, evaluations of the prior, whether it is random
     "dreamclean:preset=paper,steps=4": (SUPER, 4 + 4 + 4, True),  # inversion, VPS, DDIM
     "dreamclean:preset=paper,steps=4,corrector=none": (SUPER, 4 + 4, False),
-    "dreamclean:preset=paper,steps=4,corrector=langevin,corrector_steps=2": (CODEC, 4 + 8 + 4, True),
+    "dreamclean:preset=paper,steps=4,corrector=langevin,repeats=2": (CODEC, 4 + 8 + 4, True),
     "dreamclean-known:preset=paper,steps=4": (SUPER, 4 + 4, True),  # forward noising costs none
     "dreamclean-known:preset=paper,steps=4,fused=true": (CODEC, 4, True),
     "input": (SUPER, 0, False),
@@ -277,9 +277,9 @@ def test_bm3d_gets_no_picture_too_small_for_its_blocks(told):
 
 CORRECTORS = {
     "none": "none",
-    "langevin": "langevin:gamma=0.2,steps=2",
-    "vps": "vps:gamma=0.2,steps=2",
-    "gradient-ascent": "gradient-ascent:gamma=0.2,steps=2",
+    "langevin": "langevin:gamma=0.2,repeats=2",
+    "vps": "vps:gamma=0.2,repeats=2",
+    "gradient-ascent": "gradient-ascent:gamma=0.2,repeats=2",
 }
 SAID = "steps=3,strength=250,preset=paper"
 
@@ -290,7 +290,7 @@ def restored(given: Problem, y: Tensor, **settings: Any) -> Tensor:
 
 
 def given_corrector(name: str) -> str:
-    return f"corrector={name}" + ("" if name == "none" else ",gamma=0.2,corrector_steps=2")
+    return f"corrector={name}" + ("" if name == "none" else ",gamma=0.2,repeats=2")
 
 
 @pytest.mark.parametrize("name", CORRECTORS)
@@ -322,7 +322,7 @@ def test_each_setting_of_dreamclean_makes_another_image():
     settings = [
         "",
         *(f",corrector={name}" for name in ("none", "langevin", "gradient-ascent")),
-        *(",gamma=0.3", ",corrector_steps=2", ",fused=true", ",strength=200", ",initializer=forward-noising"),
+        *(",gamma=0.3", ",repeats=2", ",fused=true", ",strength=200", ",initializer=forward-noising"),
     ]
     images = [make(base + setting)(problem(SUPER)) for setting in settings]
     for k, image in enumerate(images):
@@ -333,7 +333,7 @@ def test_each_setting_of_dreamclean_makes_another_image():
 def test_corrector_settings_are_inherited_from_the_preset():
     method = make("dreamclean:preset=paper,corrector=langevin")
     corrector = method.restorer(problem(None), None).corrector  # type: ignore[attr-defined]
-    assert (corrector.name, corrector.gamma, corrector.steps) == ("langevin", 0.05, 1)
+    assert (corrector.name, corrector.gamma, corrector.repeats) == ("langevin", 0.05, 1)
 
 
 def test_a_setting_that_the_corrector_does_not_know_is_an_error():

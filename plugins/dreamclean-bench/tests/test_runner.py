@@ -195,7 +195,7 @@ def test_specs_go_back_and_forth(bench_host: Host) -> None:
     for text in ("once", "ddrm:steps=20", "dreamclean:preset=paper,corrector=none"):
         assert spec_text(bench_host.make("method", text)) == text
     assert split_specs("a,b:x=1,y=2,c") == ["a", "b:x=1,y=2", "c"]
-    assert split_specs("a:s=snr:0.2,t=snr:1,b:c=2") == ["a:s=snr:0.2,t=snr:1", "b:c=2"]
+    assert split_specs("a:s=nsr:0.2,t=nsr:1,b:c=2") == ["a:s=nsr:0.2,t=nsr:1", "b:c=2"]
 
 
 def test_a_full_disk_leaves_a_valid_store_and_one_line(

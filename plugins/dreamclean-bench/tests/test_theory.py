@@ -294,7 +294,7 @@ def test_snips_has_the_papers_moments(name: str) -> None:
     assert discrepancy(draw(at, COARSE), *coarse_moments(at), at.d) < TOLERANCE
 
 
-FINE = SNIPS(strength="snr:1", steps=100, repeats=5, c=0.15)
+FINE = SNIPS(strength="nsr:1", steps=100, repeats=5, c=0.15)
 
 
 @EVERY
@@ -319,7 +319,7 @@ def adjoint_for_solve(problem: Problem, patch: pytest.MonkeyPatch) -> None:
 
 def no_factor_a(problem: Problem, patch: pytest.MonkeyPatch) -> None:
     predict = problem.estimate.prior
-    patch.setattr(problem.estimate, "prior", lambda x, level: predict(x / level.a, level))
+    patch.setattr(problem.estimate, "prior", lambda x, level: predict(x / level.alpha, level))
 
 
 def x0_times_a(problem: Problem, patch: pytest.MonkeyPatch) -> None:
@@ -327,7 +327,7 @@ def x0_times_a(problem: Problem, patch: pytest.MonkeyPatch) -> None:
 
     def wrong(x: Tensor, level: Level) -> Estimate:
         eps, x0 = predict(x, level)
-        return Estimate(eps, level.a * x0)
+        return Estimate(eps, level.alpha * x0)
 
     patch.setattr(problem.estimate, "prior", wrong)
 
@@ -338,7 +338,7 @@ def quiet_noise(problem: Problem, patch: pytest.MonkeyPatch) -> None:
 
 
 def no_prior_score(problem: Problem, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(problem.estimate, "prior", lambda x, level: Estimate(torch.zeros_like(x), x / level.a))
+    patch.setattr(problem.estimate, "prior", lambda x, level: Estimate(torch.zeros_like(x), x / level.alpha))
 
 
 def no_chain_rule(problem: Problem, patch: pytest.MonkeyPatch) -> None:
@@ -352,7 +352,7 @@ def no_chain_rule(problem: Problem, patch: pytest.MonkeyPatch) -> None:
 
 
 def deviation_for_variance(problem: Problem, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(pigdm, "spread", lambda level: level.s)
+    patch.setattr(pigdm, "spread", lambda level: level.sigma)
 
 
 def wide_spread(problem: Problem, patch: pytest.MonkeyPatch) -> None:
@@ -360,7 +360,7 @@ def wide_spread(problem: Problem, patch: pytest.MonkeyPatch) -> None:
 
 
 def travel_without_noise(problem: Problem, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ddnm, "transition", lambda level, lower: (level.a / lower.a, 0.0))
+    patch.setattr(ddnm, "transition", lambda level, lower: (level.alpha / lower.alpha, 0.0))
 
 
 def travel_without_shrinking(problem: Problem, patch: pytest.MonkeyPatch) -> None:
@@ -483,7 +483,7 @@ def test_a_scaled_pseudo_inverse_does_not_agree_with_the_measurement(
         (DDNMPlus(steps=7), 7),
         (DDNMPlus(steps=8, travel_length=2, travel_repeat=3), 8 + 3 * 2 * 2),
         (PiGDM(steps=7), 7),
-        (PiGDM(steps=7, weight="score", strength="snr:1"), 7),
+        (PiGDM(steps=7, weight="score", strength="nsr:1"), 7),
         (SNIPS(steps=7, repeats=2), 14),
     ],
     ids=lambda value: getattr(value, "name", str(value)),

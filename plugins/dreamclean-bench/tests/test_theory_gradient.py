@@ -208,12 +208,16 @@ DPS_MISTAKES: dict[str, Mistake] = {
     "noise on the [0, 1] scale": noise_variance_times(0.25),
     "sigma doubled": noise_variance_times(4),
     "not through the prior": lambda p: p.setattr(
-        DPS, "_guide", lambda self, q, x, i: ((g := guide(self, q, x, i))[0], g[1] * (i.a + i.s**2 / i.a / 0.04))
+        DPS,
+        "_guide",
+        lambda self, q, x, i: ((g := guide(self, q, x, i))[0], g[1] * (i.alpha + i.sigma**2 / i.alpha / 0.04)),
     ),
     "variance beta": lambda p: p.setattr(
-        dps, "ancestral", lambda *a: (ancestral(*a)[0], between(*a[2:])[1] * (a[3].s > 0))
+        dps, "ancestral", lambda *a: (ancestral(*a)[0], between(*a[2:])[1] * (a[3].sigma > 0))
     ),
-    "a level late": lambda p: p.setattr(dps, "ancestral", lambda x, x0, i, j: ancestral(x, x0, i, j._replace(a=i.a))),
+    "a level late": lambda p: p.setattr(
+        dps, "ancestral", lambda x, x0, i, j: ancestral(x, x0, i, j._replace(alpha=i.alpha))
+    ),
 }
 
 
@@ -310,7 +314,10 @@ GDP_MISTAKES = {
     "a mean over the batch": (".mean(1).sum()", ".mean(1).mean()"),
     "Sigma left in": ("variance if self.weighted", "variance if not self.weighted"),
     "the scale of 256 x 256": ("x[0].numel() / _PUBLISHED", "1"),
-    "variance beta": ("math.sqrt(variance)", "math.sqrt(level.s**2 - (level.a / lower.a * lower.s) ** 2)"),
+    "variance beta": (
+        "math.sqrt(variance)",
+        "math.sqrt(level.sigma**2 - (level.alpha / lower.alpha * lower.sigma) ** 2)",
+    ),
     "x0 of the level below": ("x0 = problem.estimate.prior(x, level).x0", "x0 = problem.estimate.prior(x, lower).x0"),
 }
 
@@ -361,7 +368,7 @@ DDRM_JPEG_MISTAKES = {
     ),
     "y forgotten": ("decode(x0))) + y", "decode(x0))) + x0"),
     "y on the [0, 1] scale": ("y = prior.encode(problem.y)", "y = problem.y"),
-    "starts without noise": ("levels[-1].s * problem.noise(y)", "0 * problem.noise(y)"),
+    "starts without noise": ("levels[-1].sigma * problem.noise(y)", "0 * problem.noise(y)"),
     "starts at the highest level": ("default=300.0,", "default=None,"),
 }
 
@@ -421,12 +428,12 @@ def test_diffpir_has_the_moments_of_its_algorithm(name, lam, zeta):
 
 DIFFPIR_MISTAKES = {
     "sigma_n on the [-1, 1] scale": ("(linear.sigma / 2)", "linear.sigma"),
-    "sigma_t without 1 / a": ("/ level.ratio**2", "/ level.s**2"),
+    "sigma_t without 1 / a": ("/ level.ratio**2", "/ level.sigma**2"),
     "lambda left out": ("rho = self.lam *", "rho ="),
     "eps of the old x0": ("Estimate.from_x0(x, level, x0).eps", "problem.estimate.prior(x, level).eps"),
     "zeta not under a root": ("math.sqrt(self.zeta) * problem", "self.zeta * problem"),
     "the rest not under a root": ("math.sqrt(1 - self.zeta)", "(1 - self.zeta)"),
-    "s of the level above": ("lower.s * math.sqrt(1 - self.zeta)", "level.s * math.sqrt(1 - self.zeta)"),
+    "s of the level above": ("lower.sigma * math.sqrt(1 - self.zeta)", "level.sigma * math.sqrt(1 - self.zeta)"),
     "the projection without noise": ("1.0, rho)", "1.0, 1e-9)"),
 }
 
@@ -502,7 +509,7 @@ def test_red_ends_at_the_posterior_mean(solver):
 RED_MISTAKES = {
     "sigma on the [-1, 1] scale": ("fixed-point", "(linear.sigma * 255 / 2)", "(linear.sigma * 255)"),
     "sigma_f on the [0, 1] scale": ("fixed-point", "(2 * self.sigma_f / 255)", "(self.sigma_f / 255)"),
-    "x for a x": ("fixed-point", "prior(level.a * x, level)", "prior(x, level)"),
+    "x for a x": ("fixed-point", "prior(level.alpha * x, level)", "prior(x, level)"),
     "sigma for sigma^2": ("fixed-point", "255 / 2) ** 2", "255 / 2)"),
     "the gradient's sign": ("gradient", "- self.step", "+ self.step"),
     "the denoiser's pull reversed": ("gradient", "(x - f)", "(f - x)"),

@@ -16,11 +16,11 @@ def noise(kind: str, output: Tensor, x: Tensor, level: Level) -> Tensor:
     sample: eps = (x - a x0) / s. flow: v = eps - x0 with a = 1 - s, so eps = x + a v (Lipman et al. 2023).
     """
     if kind == "v_prediction":
-        return level.a * output + level.s * x
+        return level.alpha * output + level.sigma * x
     if kind == "sample":
-        return (x - level.a * output) / level.s
+        return (x - level.alpha * output) / level.sigma
     if kind == "flow":
-        return x + level.a * output
+        return x + level.alpha * output
     return output
 
 

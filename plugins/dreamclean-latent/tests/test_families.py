@@ -93,7 +93,7 @@ def test_noise_is_what_diffusers_own_pipeline_finds(family, folder, guidance):
 def test_prompt_and_guidance_matter(family, folder, component):
     """What the comparison with diffusers would not notice if tiny networks ignored it."""
     x = torch.randn(1, component.model.family.channels, 8, 8)
-    level = component.schedule.at(component.schedule.resolve("snr:1"))
+    level = component.schedule.at(component.schedule.resolve("nsr:1"))
     priors = component, Latent(path=str(folder), prompt=PROMPT), Latent(path=str(folder), prompt=PROMPT, guidance=3)
     with torch.no_grad():
         eps = [prior.predict(x, level).eps for prior in priors]

@@ -63,7 +63,7 @@ def test_text_encoders_are_gone_when_a_run_begins(tiny, monkeypatch):
 
 def test_offloading_changes_no_value(component, folder):
     offloaded = Latent(path=str(folder), offload=True)
-    image, level = pictures((8, 12)), component.schedule.at(component.schedule.resolve("snr:1"))
+    image, level = pictures((8, 12)), component.schedule.at(component.schedule.resolve("nsr:1"))
     with torch.no_grad():
         x = component.encode(image)
         torch.testing.assert_close(offloaded.encode(image), x)  # loaded anew, maybe to other alignments
@@ -76,7 +76,7 @@ def test_offloaded_weights_visit_the_device(folder):
     prior, meta = Latent(path=str(folder), offload=True), torch.device("meta")
     prior.prepare(meta, torch.float32)
     x = prior.encode(torch.rand(1, 3, 8, 12, device=meta))
-    estimate = prior.predict(x, prior.schedule.at(prior.schedule.resolve("snr:1")))
+    estimate = prior.predict(x, prior.schedule.at(prior.schedule.resolve("nsr:1")))
     assert prior.decode(estimate.x0).device.type == "meta"
     for module in (prior.loaded.network, prior.loaded.vae.module):
         assert {weight.device.type for weight in module.state_dict().values()} == {"cpu"}

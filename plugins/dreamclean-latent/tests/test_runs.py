@@ -14,7 +14,7 @@ from dreamclean.testing.component import pictures
 @torch.no_grad()
 def there_and_back(prior: Latent, x: Tensor, steps: int) -> Tensor:
     """DDIM inversion to a noise-to-signal ratio of 1.24 and DDIM sampling, with no corrector between."""
-    levels, denoise = prior.schedule.ladder("snr:1.24", steps), Evaluator(prior).denoise
+    levels, denoise = prior.schedule.ladder("nsr:1.24", steps), Evaluator(prior).denoise
     latent = host().make("initializer", "ddim-inversion")(x, levels, denoise, torch.zeros_like)
     for lower in levels[-2::-1]:
         latent = host().make("sampler", "ddim")(latent, lower, denoise, torch.zeros_like)
@@ -59,7 +59,7 @@ def test_inversion_is_without_guidance(family, folder):
     """At guidance 4 it answers as at 1, while sampling does not; what is below 1 stays."""
     low, plain, high = (Latent(path=str(folder), prompt="a cat", guidance=guidance) for guidance in (0, 1, 4))
     x = torch.randn(1, plain.model.family.channels, 8, 8, generator=torch.Generator().manual_seed(0))
-    level = plain.schedule.at(plain.schedule.resolve("snr:1"))
+    level = plain.schedule.at(plain.schedule.resolve("nsr:1"))
     with torch.no_grad():
         eps = plain.predict(x, level).eps
         assert torch.equal(high.invert(x, level).eps, eps)
@@ -103,7 +103,7 @@ def test_network_in_half_precision_at_full_size(family, folder, dtype):
     prior.prepare(torch.device("cpu"), dtype)
     assert {weight.dtype for weight in prior.loaded.network.parameters()} == {dtype}
     x = torch.randn(1, prior.model.family.channels, 128, 128, generator=noise)
-    for ratio in ("snr:0.1", "snr:1.24"):
+    for ratio in ("nsr:0.1", "nsr:1.24"):
         with torch.no_grad():
             estimate = prior.predict(x, prior.schedule.at(prior.schedule.resolve(ratio)))
         assert estimate.eps.dtype == torch.float32

@@ -42,5 +42,5 @@ class Starter(UNetPrior):
         """The model's folder."""
         return MODEL
 
-    def recommended(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         return KNOWN if known_operator else BLIND

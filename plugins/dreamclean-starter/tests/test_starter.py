@@ -48,7 +48,7 @@ def test_one_step_denoising_of_a_small_picture(sigma):
     noise = torch.randn(CUP.shape, generator=torch.Generator().manual_seed(0))
     level = prior.schedule.at(prior.schedule.timestep(2 * sigma / 255))
     with torch.no_grad():
-        x = level.a * prior.encode(CUP + sigma / 255 * noise)
+        x = level.alpha * prior.encode(CUP + sigma / 255 * noise)
         found = psnr(prior.decode(prior.predict(x, level).x0).clamp(0, 1))
     assert found == pytest.approx(float(claimed), abs=0.05)
 

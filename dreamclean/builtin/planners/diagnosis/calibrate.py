@@ -103,7 +103,7 @@ def _how_good(samples: Sequence[Sample], ratios: Sequence[float]) -> str:
     rules, rest = fit(samples[:cut], ratios), samples[cut:]
     right = sum(_named(rules, sample) == sample.family for sample in rest) / len(rest)
     white = [sample for sample in rest if sample.family == "white noise" and sample.std]
-    errors = sorted(abs(rules.noise_std(sample.signs) / sample.std - 1) for sample in white)
+    errors = sorted(abs(rules.noise_std(sample.features) / sample.std - 1) for sample in white)
     return (
         f"of the last {len(rest)}, not fitted, {right:.0%} are named right, "
         f"and half of the white noise is within {errors[len(errors) // 2]:.0%}"
@@ -111,5 +111,5 @@ def _how_good(samples: Sequence[Sample], ratios: Sequence[float]) -> str:
 
 
 def _named(rules: Calibration, sample: Sample) -> str:
-    found = rules.probabilities(sample.signs)
+    found = rules.probabilities(sample.features)
     return max(found, key=found.__getitem__)

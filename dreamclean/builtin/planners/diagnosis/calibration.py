@@ -1,4 +1,4 @@
-"""What was learnt about one prior's signs: linear rules from the signs to family, noise and level."""
+"""What was learnt about one prior's features: linear rules from the features to family, noise and level."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from dreamclean.builtin.planners.diagnosis.signs import NAMES
+from dreamclean.builtin.planners.diagnosis.features import NAMES
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.prior import Prior
 
@@ -16,17 +16,17 @@ FAMILIES = ("clean", "white noise", "correlated noise", "blocking", "low resolut
 
 
 class Calibration(BaseModel):
-    """Linear rules on the standardised signs of all levels, fitted by ``dreamclean calibrate``; stored with the prior.
+    """Linear rules on the standardised features of all levels, fitted by ``dreamclean calibrate``; stored with the prior.
 
-    A rule is a row of one weight for each sign of each level, level by level, and a constant at its end. The
+    A rule is a row of one weight for each feature of each level, level by level, and a constant at its end. The
     noise's, which bends over so wide a range, has one for each square before the constant.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ratios: list[float] = Field(description="Noise-to-signal ratios of the levels asked")
-    mean: list[float] = Field(description="Of each sign")
-    spread: list[float] = Field(description="Standard deviation of each sign")
+    mean: list[float] = Field(description="Of each feature")
+    spread: list[float] = Field(description="Standard deviation of each feature")
     family: list[list[float]] = Field(description="Logit of each family, in the order of FAMILIES")
     noise: list[float] = Field(description="Log standard deviation of white noise, [0, 1] scale; has squares too")
     level: list[list[float]] = Field(
@@ -45,13 +45,13 @@ class Calibration(BaseModel):
 
     @model_validator(mode="after")
     def _sizes(self) -> Self:
-        signs = len(self.ratios) * len(NAMES)
+        features = len(self.ratios) * len(NAMES)
         levels = [row for row in self.level if row]
         sizes = {
-            "mean": [len(self.mean), len(self.spread)] == [signs] * 2,
-            "family": [len(row) for row in self.family] == [signs + 1] * len(FAMILIES),
-            "noise": len(self.noise) == 2 * signs + 1,
-            "level": len(self.level) == len(FAMILIES) and all(len(row) == signs + 1 for row in levels),
+            "mean": [len(self.mean), len(self.spread)] == [features] * 2,
+            "family": [len(row) for row in self.family] == [features + 1] * len(FAMILIES),
+            "noise": len(self.noise) == 2 * features + 1,
+            "level": len(self.level) == len(FAMILIES) and all(len(row) == features + 1 for row in levels),
         }
         for name, fits in sizes.items():
             if not fits:
@@ -60,29 +60,29 @@ class Calibration(BaseModel):
             raise ValueError("ratios and spread must be positive")
         return self
 
-    def standardised(self, signs: Tensor) -> Tensor:
-        """Signs (levels, 16) as the rules take them: about 0, of spread 1, and a 1 for the constant; float64."""
-        assert signs.shape == (len(self.ratios), len(NAMES))
-        centred = (signs.flatten().double().cpu() - torch.tensor(self.mean)) / torch.tensor(self.spread)
+    def standardised(self, features: Tensor) -> Tensor:
+        """Features (levels, 16) as the rules take them: about 0, of spread 1, and a 1 for the constant; float64."""
+        assert features.shape == (len(self.ratios), len(NAMES))
+        centred = (features.flatten().double().cpu() - torch.tensor(self.mean)) / torch.tensor(self.spread)
         return torch.cat([centred.clamp(-4, 4), torch.ones(1)])
 
-    def probabilities(self, signs: Tensor) -> dict[str, float]:
+    def probabilities(self, features: Tensor) -> dict[str, float]:
         """How probable each family is."""
-        logits = torch.tensor(self.family).double() @ self.standardised(signs)
+        logits = torch.tensor(self.family).double() @ self.standardised(features)
         return dict(zip(FAMILIES, logits.softmax(0).tolist(), strict=True))
 
-    def noise_std(self, signs: Tensor) -> float:
+    def noise_std(self, features: Tensor) -> float:
         """Standard deviation of the noise on the [0, 1] scale, if it is white."""
-        return float((with_squares(self.standardised(signs)) @ torch.tensor(self.noise).double()).exp())
+        return float((with_squares(self.standardised(features)) @ torch.tensor(self.noise).double()).exp())
 
-    def best_ratio(self, signs: Tensor, family: str) -> float:
+    def best_ratio(self, features: Tensor, family: str) -> float:
         """Noise-to-signal ratio of the level to start at, for a picture of ``family``, whose rule is not empty."""
         rule = torch.tensor(self.level[FAMILIES.index(family)]).double()
-        return float((rule @ self.standardised(signs)).exp())
+        return float((rule @ self.standardised(features)).exp())
 
 
 def with_squares(x: Tensor) -> Tensor:
-    """Standardised signs (..., n + 1) with the square of each before the constant at the end."""
+    """Standardised features (..., n + 1) with the square of each before the constant at the end."""
     return torch.cat([x[..., :-1], x[..., :-1].square(), x[..., -1:]], dim=-1)
 
 

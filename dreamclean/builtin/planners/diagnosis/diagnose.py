@@ -11,8 +11,8 @@ from dreamclean.builtin.initializers.local_level import telling, unevenness
 from dreamclean.builtin.planners.diagnosis.advice import named, way_out
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_of
 from dreamclean.builtin.planners.diagnosis.exempt import exempt
+from dreamclean.builtin.planners.diagnosis.features import features
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN, read
-from dreamclean.builtin.planners.diagnosis.signs import signs
 from dreamclean.contracts.estimate import Predict
 from dreamclean.contracts.levels import Level, Schedule
 from dreamclean.contracts.prior import Prior, pad_to_multiple
@@ -22,7 +22,7 @@ RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 CROP = 256
 """Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
 _SMALLEST = 32
-"""Side in pixels that the signs need; a smaller picture's answers are padded."""
+"""Side in pixels that the features need; a smaller picture's answers are padded."""
 BELOW = 0.95
 """White noise starts at this share of its own level: PSNR is flat there, and LPIPS best just below."""
 _LEFT_ALONE = ("clean", "low resolution")
@@ -33,7 +33,7 @@ UNEVEN = 1.5
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found. Ratios are noise-to-signal ratios s/a of the prior's levels."""
+    """What was found. Ratios are noise-to-signal ratios sigma / alpha of the prior's levels."""
 
     family: str
     """clean, white noise, correlated noise, blocking, low resolution or mixed; unknown: the prior has no calibration.
@@ -44,7 +44,7 @@ class Diagnosis:
     noise: float | None
     """Standard deviation of the noise on the [0, 1] scale, if it is white."""
     ratio: float | None
-    """Where to start (``strength="snr:..."``), a level that the prior has; None: better left as it is, or unknown."""
+    """Where to start (``strength="nsr:..."``), a level that the prior has; None: better left as it is, or unknown."""
     ratios: list[float]
     """The levels asked,"""
     rms: list[float]
@@ -68,8 +68,8 @@ class Diagnosis:
         if self.ratio is None:
             return said + ", better left as it is" + way_out(self.family)
         if self.loudest is None:
-            return said + f"; start at snr:{self.ratio:.3g}"
-        return said + f", uneven; start at snr:{self.ratio:.3g}, its loudest parts at snr:{self.loudest:.3g}"
+            return said + f"; start at nsr:{self.ratio:.3g}"
+        return said + f", uneven; start at nsr:{self.ratio:.3g}, its loudest parts at nsr:{self.loudest:.3g}"
 
     def summary(self) -> str:
         """In a few words, for the line about a restoration."""
@@ -87,7 +87,7 @@ def diagnose_image(image: Tensor, prior: Prior, predict: Predict) -> Diagnosis:
     calibration = calibration_of(prior)
     levels = spaced_levels(prior.schedule, calibration.ratios if calibration else RATIOS)
     answered = answers(crops(image, min(CROP, prior.native_size or CROP)), prior, levels, predict)
-    found = read_signs(answered)
+    found = read_features(answered)
     ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
     shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": len(levels)}
     if calibration is None or len(levels) != len(calibration.ratios):
@@ -102,12 +102,12 @@ def diagnose_image(image: Tensor, prior: Prior, predict: Predict) -> Diagnosis:
 def answers(parts: Tensor, prior: Prior, levels: Sequence[Level], predict: Predict) -> list[Tensor]:
     """The prior's noise estimates (N, C, h, w), level by level, of ``parts`` (N, 3, H, W) of a picture."""
     x = prior.encode(parts)
-    return [predict(level.a * x, level).eps for level in levels]
+    return [predict(level.alpha * x, level).eps for level in levels]
 
 
-def read_signs(answered: Sequence[Tensor]) -> Tensor:
-    """The signs (levels, 16) of ``answers``, means over the parts."""
-    return torch.stack([signs(_large(eps)).mean(0) for eps in answered]).cpu()
+def read_features(answered: Sequence[Tensor]) -> Tensor:
+    """The features (levels, 16) of ``answers``, means over the parts."""
+    return torch.stack([features(_large(eps)).mean(0) for eps in answered]).cpu()
 
 
 def left_alone(family: str) -> Diagnosis:
@@ -152,7 +152,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _large(eps: Tensor) -> Tensor:
-    """``eps``, padded where a side is too small for the signs."""
+    """``eps``, padded where a side is too small for the features."""
     return pad_to_multiple(eps, _SMALLEST) if min(eps.shape[-2:]) < _SMALLEST else eps
 
 
@@ -166,7 +166,7 @@ def spaced_levels(schedule: Schedule, ratios: Sequence[float]) -> list[Level]:
     """The levels nearest to ``ratios``; the prior's highest one in the place of those above it."""
     limit = schedule.at(schedule.highest).ratio
     found = [schedule.at(schedule.timestep(min(ratio, limit))) for ratio in ratios]
-    return list(dict.fromkeys(level for level in found if level.s > 0))
+    return list(dict.fromkeys(level for level in found if level.sigma > 0))
 
 
 def _short(value: Any) -> Any:

@@ -19,7 +19,7 @@ class Sample(NamedTuple):
     family: str
     std: float
     """Standard deviation of white noise on the [0, 1] scale; 0: there is none, or it is uneven."""
-    signs: Tensor
+    features: Tensor
     """(levels, 16)"""
     worth: list[float]
     """What the treatment from each level is worth; empty where that is not learnt."""
@@ -27,7 +27,7 @@ class Sample(NamedTuple):
 
 def fit(samples: Sequence[Sample], ratios: Sequence[float]) -> Calibration:
     """The rules. ``ratios`` are those of the levels that were asked; every family must be among the samples."""
-    x = torch.stack([sample.signs.flatten() for sample in samples]).double()
+    x = torch.stack([sample.features.flatten() for sample in samples]).double()
     mean, spread = x.mean(0), x.std(0).clamp(min=1e-3)
     x = torch.cat([((x - mean) / spread).clamp(-4, 4), torch.ones(len(x), 1)], 1).double()
     families = torch.tensor([FAMILIES.index(sample.family) for sample in samples])

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.damage import damaged
-from dreamclean.builtin.planners.diagnosis.diagnose import RATIOS, Diagnosis, answers, read_signs, spaced_levels
+from dreamclean.builtin.planners.diagnosis.diagnose import RATIOS, Diagnosis, answers, read_features, spaced_levels
 from dreamclean.builtin.planners.diagnosis.fit import Sample
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.errors import DreamCleanError
@@ -76,7 +76,7 @@ class Sampler:
         clean = crop(self._photo(rng), self.side, rng, sharp=learnt and family == "blocking")
         picture, std = damaged(clean, family, rng, generator)
         picture = picture.to(self.device)
-        found = read_signs(answers(picture, self.prior, self.levels, self.prior.predict))
+        found = read_features(answers(picture, self.prior, self.levels, self.prior.predict))
         worth = [self._worth(family, level, clean, picture) for level in self.levels] if learnt else []
         return Sample(family, std, found, worth)
 

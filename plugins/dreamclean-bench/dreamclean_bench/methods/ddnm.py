@@ -19,7 +19,7 @@ _ETA = "eta: share of fresh noise in each step"
 
 
 class DDNM(Ladder, LinearMethod):
-    """Null-space projection of the clean estimate, as if the measurement had no noise (Algorithm 1).
+    """Null-space projection of the posterior mean, as if the measurement had no noise (Algorithm 1).
 
     x0' = A^+ y + (I - A^+ A) x0 (Eq. 13), then a step x_j = a_j x0' + s_j (sqrt(1 - eta^2) eps + eta z), which
     the published code takes in place of Eq. 14.
@@ -44,7 +44,7 @@ class DDNM(Ladder, LinearMethod):
         for level, lower in descending(levels):
             eps, x0 = problem.estimate.prior(x, level)
             x0 = x0 + invert(linear.y - linear.degrade(x0))
-            x = lower.a * x0 + lower.s * (math.sqrt(1 - self.eta**2) * eps + self.eta * problem.noise(x))
+            x = lower.alpha * x0 + lower.sigma * (math.sqrt(1 - self.eta**2) * eps + self.eta * problem.noise(x))
         return problem.prior.decode(x)
 
 
@@ -78,7 +78,7 @@ class DDNMPlus(Ladder, SpectralMethod):
             x0, eps = basis.to(estimate.x0), basis.to(estimate.eps)
             pull, fresh, kept = self._scales(noise, to)
             x0 = x0 + pull * (ybar - x0)
-            x = basis.back(to.a * x0 + fresh * problem.noise(x) + kept * eps)
+            x = basis.back(to.alpha * x0 + fresh * problem.noise(x) + kept * eps)
         return problem.prior.decode(x)
 
     def _scales(self, noise: Tensor, to: Level) -> tuple[Tensor, Tensor, Tensor]:
@@ -86,12 +86,12 @@ class DDNMPlus(Ladder, SpectralMethod):
 
         ``noise`` is sigma_y / s_i, infinite where s_i = 0: those coefficients take a plain step.
         """
-        old = math.sqrt(1 - self.eta**2) * to.s
-        quieter, seen = to.a * noise <= to.s, noise.isfinite()
-        partial = old / (to.a * noise.clamp(min=1e-12))
-        filled = (to.s**2 - (to.a * noise).square()).clamp(min=0).sqrt()
+        old = math.sqrt(1 - self.eta**2) * to.sigma
+        quieter, seen = to.alpha * noise <= to.sigma, noise.isfinite()
+        partial = old / (to.alpha * noise.clamp(min=1e-12))
+        filled = (to.sigma**2 - (to.alpha * noise).square()).clamp(min=0).sqrt()
         pull = torch.where(quieter, 1.0, partial)
-        return pull, torch.where(quieter, filled, self.eta * to.s), torch.where(seen, 0.0, old)
+        return pull, torch.where(quieter, filled, self.eta * to.sigma), torch.where(seen, 0.0, old)
 
     def _path(self) -> Iterator[tuple[int, int]]:
         """Pairs of level indices (from, to): down one at a time, or up by ``travel_length`` (as in RePaint)."""

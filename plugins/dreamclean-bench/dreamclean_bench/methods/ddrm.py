@@ -37,7 +37,7 @@ class DDRM(Ladder, SpectralMethod):
         noise = spectrum.noise(linear.sigma, ybar)
         xbar = _first(ybar, noise, levels[-1].ratio, problem.noise(ybar))
         for level, lower in descending(levels):
-            x0 = spectrum.to(problem.estimate.prior(level.a * spectrum.back(xbar), level).x0)
+            x0 = spectrum.to(problem.estimate.prior(level.alpha * spectrum.back(xbar), level).x0)
             mean, variance = self._transition(xbar, x0, ybar, noise, level.ratio, lower.ratio)
             xbar = mean + variance.clamp(min=0).sqrt() * problem.noise(xbar)
         return prior.decode(spectrum.back(xbar))

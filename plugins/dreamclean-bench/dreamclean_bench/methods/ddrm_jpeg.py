@@ -22,7 +22,7 @@ class DDRMJPEG(Ladder, PixelMethod):
     name = "ddrm-jpeg"
     paper: ClassVar[str] = "JPEG Artifact Correction using Denoising Diffusion Restoration Models (2022)"
     strength: Strength = Field(
-        default=300.0, description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest"
+        default=300.0, description="Top noise level: a timestep, or nsr:R for sigma / alpha = R; none: the highest"
     )
     steps: int = Field(default=20, ge=1, description="Steps from the top noise level to the picture")
     eta: float = Field(default=1.0, ge=0, le=1, description="Share of fresh noise in each step")
@@ -36,11 +36,11 @@ class DDRMJPEG(Ladder, PixelMethod):
         assert operator is not None
         levels = self.levels(prior)
         y = prior.encode(problem.y)
-        x = levels[-1].a * y + levels[-1].s * problem.noise(y)
+        x = levels[-1].alpha * y + levels[-1].sigma * problem.noise(y)
         for level, lower in descending(levels):
             eps, x0 = problem.estimate.prior(x, level)
             agreed = x0 - prior.encode(operator.degrade(prior.decode(x0))) + y
-            x = lower.a * (self.eta_b * agreed + (1 - self.eta_b) * x0)
-            if lower.s > 0:
-                x = x + lower.s * (self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps)
+            x = lower.alpha * (self.eta_b * agreed + (1 - self.eta_b) * x0)
+            if lower.sigma > 0:
+                x = x + lower.sigma * (self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps)
         return prior.decode(x)

@@ -26,7 +26,7 @@ class DiffPIR(Ladder, LinearMethod):
     name = "diffpir"
     paper: ClassVar[str] = "Denoising Diffusion Models for Plug-and-Play Image Restoration (NTIRE 2023)"
     lam: float = Field(default=8.0, gt=0, description="Regularization lambda (published: 7 to 10)")
-    clip: bool = Field(default=True, description="Clip each clean estimate to [-1, 1], as the published code does")
+    clip: bool = Field(default=True, description="Clip each posterior mean to [-1, 1], as the published code does")
     zeta: float = Field(default=0.3, ge=0, le=1, description="Share of fresh noise in each step")
 
     def restore(self, problem: Problem) -> Tensor:
@@ -38,7 +38,7 @@ class DiffPIR(Ladder, LinearMethod):
             rho = self.lam * (linear.sigma / 2) ** 2 / level.ratio**2
             x0 = x0 + linear.solve(linear.y - linear.degrade(x0), 1.0, rho)
             eps = Estimate.from_x0(x, level, x0).eps
-            x = lower.a * x0 + lower.s * math.sqrt(1 - self.zeta) * eps
-            if lower.s > 0 and self.zeta > 0:
-                x = x + lower.s * math.sqrt(self.zeta) * problem.noise(x)
+            x = lower.alpha * x0 + lower.sigma * math.sqrt(1 - self.zeta) * eps
+            if lower.sigma > 0 and self.zeta > 0:
+                x = x + lower.sigma * math.sqrt(self.zeta) * problem.noise(x)
         return problem.prior.decode(x)

@@ -31,16 +31,14 @@ class _DreamClean(Method):
         default="recommended", description="Move within each noise level; recommended: the preset's"
     )
     gamma: float | None = Field(default=None, gt=0, le=1, description="Step size of the corrector; none: the preset's")
-    corrector_steps: int | None = Field(
-        default=None, ge=1, description="Repetitions M of the corrector; none: the preset's"
-    )
+    repeats: int | None = Field(default=None, ge=1, description="Repetitions M of the corrector; none: the preset's")
     fused: bool | None = Field(
         default=None, description="VPS: hand the corrected noise on to the sampler; none: the preset's"
     )
     initializer: str | None = Field(default=None, description="Way to the top noise level; none: the preset's")
     sampler: str | None = Field(default=None, description="Step to the next noise level; none: the preset's")
     strength: Strength | Literal["auto"] = Field(
-        default=None, description="Top noise level: a timestep, snr:R for s/a = R; auto: by diagnosis"
+        default=None, description="Top noise level: a timestep, nsr:R for sigma / alpha = R; auto: by diagnosis"
     )
     detail: float | None = Field(
         default=None,
@@ -65,7 +63,7 @@ class _DreamClean(Method):
             "device": str(problem.shown.device),
         }
         recommended = _PreparedRestorer(**given)
-        silent = self.corrector == "recommended" and self.gamma is self.corrector_steps is self.fused is None
+        silent = self.corrector == "recommended" and self.gamma is self.repeats is self.fused is None
         if silent and recommended.corrector is None:  # each image's own, by its diagnosis
             return recommended
         return _PreparedRestorer(**given, corrector=self._corrector(recommended.corrector or VPS(fused=True)))
@@ -80,7 +78,7 @@ class _DreamClean(Method):
         """The corrector chosen; gamma and M are the recommended one's where they are not set."""
         cls = type(recommended) if self.corrector == "recommended" else _CORRECTORS[self.corrector]
         inherited = {k: v for k, v in recommended.model_dump().items() if k in cls.model_fields}
-        said = {"gamma": self.gamma, "steps": self.corrector_steps, "fused": self.fused}
+        said = {"gamma": self.gamma, "repeats": self.repeats, "fused": self.fused}
         said = {key: value for key, value in said.items() if value is not None}
         return validated(cls, f"corrector {cls.name}", {**inherited, **said})
 

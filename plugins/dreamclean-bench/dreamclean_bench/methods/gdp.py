@@ -19,7 +19,7 @@ class GDP(Ancestral, PixelMethod):
     """Generative diffusion prior, its variant GDP-x0 with a known degradation.
 
     Ancestral sampling whose mean is shifted by -s Sigma grad_{x0} L(y, A(x0)), L the mean squared error on
-    the [0, 1] scale and the gradient with respect to the clean estimate, not through the prior. The authors
+    the [0, 1] scale and the gradient with respect to the posterior mean, not through the prior. The authors
     leave the step's variance Sigma out, as it harmed quality; ``weighted`` puts it back. Their scale is for
     256 x 256 images; here it means the same for every size. The paper's quality losses belong to
     enhancement tasks and are left out.

@@ -17,7 +17,7 @@ def _strength(value: float | str | None) -> float | str | None:
 
 
 Strength = Annotated[float | str | None, AfterValidator(_strength)]
-"""A top noise level as the kernel's recipes write it: a timestep, ``snr:R``, or None."""
+"""A top noise level as the kernel's recipes write it: a timestep, ``nsr:R``, or None."""
 
 
 class Ladder(BaseModel):
@@ -25,7 +25,7 @@ class Ladder(BaseModel):
 
     strength: Strength = Field(
         default=None,
-        description="Top noise level: a timestep, or snr:R for s/a = R; none: the highest that the prior knows",
+        description="Top noise level: a timestep, or nsr:R for sigma / alpha = R; none: the highest that the prior knows",
     )
     steps: int = Field(default=100, ge=1, description="Steps from the top noise level to the picture")
 

@@ -26,4 +26,4 @@ class OneStep(PixelMethod):
     def restore(self, problem: Problem) -> Tensor:
         prior, sigma = problem.prior, problem.linear().sigma
         level = prior.schedule.at(prior.schedule.timestep(sigma))
-        return prior.decode(problem.estimate.prior(level.a * prior.encode(problem.y), level).x0)
+        return prior.decode(problem.estimate.prior(level.alpha * prior.encode(problem.y), level).x0)

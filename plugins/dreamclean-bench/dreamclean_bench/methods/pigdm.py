@@ -34,9 +34,9 @@ class PiGDM(Ladder, LinearMethod):
         for level, lower in descending(levels):
             estimate, g = self._guide(problem, linear, x, level)
             if self.weight == "score":  # eps = -s score and x0 = (x + s^2 score) / a
-                estimate = Estimate.from_eps(x, level, estimate.eps - level.s * g)
+                estimate = Estimate.from_eps(x, level, estimate.eps - level.sigma * g)
             below = step(Latent(x, level, estimate), lower, problem.estimate.denoise, problem.noise).x
-            x = below if self.weight == "score" else below + level.a * lower.a * spread(level) * g
+            x = below if self.weight == "score" else below + level.alpha * lower.alpha * spread(level) * g
         return problem.prior.decode(x)
 
     def _guide(self, problem: Problem, linear: Linear, x: Tensor, level: Level) -> tuple[Estimate, Tensor]:
@@ -52,4 +52,4 @@ class PiGDM(Ladder, LinearMethod):
 
 def spread(level: Level) -> float:
     """r_t^2 = s^2 / (a^2 + s^2), the variance of x_0 given x_t for data of unit variance (section 3.2)."""
-    return level.s**2 / (level.a**2 + level.s**2)
+    return level.sigma**2 / (level.alpha**2 + level.sigma**2)

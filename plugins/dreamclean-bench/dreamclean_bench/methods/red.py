@@ -37,7 +37,7 @@ class RED(LinearMethod):
         weight = self.lam * (linear.sigma * 255 / 2) ** 2  # lambda sigma^2, without a unit
         x = linear.pseudo_inverse(linear.y)
         for _ in range(self.iterations):
-            f = problem.estimate.prior(level.a * x, level).x0
+            f = problem.estimate.prior(level.alpha * x, level).x0
             if self.solver == "fixed-point":
                 # (A^T A + w)^-1 (A^T y + w f), which without noise is the projection of f
                 x = f + linear.solve(linear.y - linear.degrade(f), 1.0, weight)

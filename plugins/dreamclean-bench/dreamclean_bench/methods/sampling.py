@@ -18,15 +18,15 @@ def first_latent(problem: Problem, top: Level, strength: float | str | None) -> 
     shape = problem.operator.image_shape(problem.y)
     z = problem.noise(torch.empty(shape, dtype=problem.y.dtype, device=problem.y.device))
     if strength is None:
-        return top.s * z
-    return top.a * problem.prior.encode(problem.operator.start(problem.y)) + top.s * z
+        return top.sigma * z
+    return top.alpha * problem.prior.encode(problem.operator.start(problem.y)) + top.sigma * z
 
 
 class Ancestral(Ladder):
     """Settings of the methods that sample as DDPM does, by default at every one of 1000 noise levels."""
 
     steps: int = Field(default=1000, ge=2, description="Noise levels visited, one evaluation of the prior at each")
-    clip: bool = Field(default=True, description="Clip each clean estimate to [-1, 1], as the published code does")
+    clip: bool = Field(default=True, description="Clip each posterior mean to [-1, 1], as the published code does")
 
     def levels(self, prior: Prior) -> list[Level]:
         """The picture's level and ``steps`` ascending ones, from the quietest (t = 0) to the top."""
@@ -43,14 +43,14 @@ def ancestral(x: Tensor, x0: Tensor, level: Level, lower: Level) -> tuple[Tensor
     (c s_j^2 x_i + a_j b x0) / s_i^2 and the variance b s_j^2 / s_i^2.
     """
     c, b = transition(level, lower)
-    mean = (c * lower.s**2 * x + lower.a * b * x0) / level.s**2
-    return mean, b * lower.s**2 / level.s**2
+    mean = (c * lower.sigma**2 * x + lower.alpha * b * x0) / level.sigma**2
+    return mean, b * lower.sigma**2 / level.sigma**2
 
 
 def transition(level: Level, lower: Level) -> tuple[float, float]:
     """c and b of q(x_level | x_lower) = N(c x_lower, b I)."""
-    c = level.a / lower.a
-    return c, level.s**2 - (c * lower.s) ** 2
+    c = level.alpha / lower.alpha
+    return c, level.sigma**2 - (c * lower.sigma) ** 2
 
 
 def differentiable(operator: Operator) -> bool:

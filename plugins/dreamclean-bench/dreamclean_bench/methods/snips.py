@@ -46,10 +46,10 @@ class SNIPS(Ladder, SpectralMethod):
         levels = self.levels(prior)
         ybar = spectrum.solved(linear.y)
         noise = spectrum.noise(linear.sigma, ybar)
-        xbar = spectrum.to(first_latent(problem, levels[-1], self.strength) / levels[-1].a)
+        xbar = spectrum.to(first_latent(problem, levels[-1], self.strength) / levels[-1].alpha)
         for level in reversed(levels):
             for _ in range(self.repeats):
-                eps = problem.estimate.prior(level.a * spectrum.back(xbar), level).eps
+                eps = problem.estimate.prior(level.alpha * spectrum.back(xbar), level).eps
                 score = -spectrum.to(eps) / level.ratio
                 drift, size = self._drift(xbar, score, ybar, noise, level.ratio)
                 xbar = xbar + drift + (2 * size).sqrt() * problem.noise(xbar)

@@ -1,4 +1,4 @@
-"""The signs: what the prior's noise estimate looks like at a level, in a few numbers.
+"""The features: what the prior's noise estimate looks like at a level, in a few numbers.
 
 Around a latent of its level the estimate is white with a standard deviation of 1: the typical set (DreamClean,
 Definition 2.1). A picture put there as if its damage were the noise shows by the departure what damage it has.
@@ -21,8 +21,8 @@ _LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
 _TINY = 1e-9
 
 
-def signs(eps: Tensor) -> Tensor:
-    """The signs (B, 16), named in ``NAMES``, of noise estimates (B, C, H, W) of at least 32 x 32 elements."""
+def features(eps: Tensor) -> Tensor:
+    """The features (B, 16), named in ``NAMES``, of noise estimates (B, C, H, W) of at least 32 x 32 elements."""
     eps = eps.float()
     weights = _LUMA.to(eps) if eps.shape[1] == 3 else torch.full((1, eps.shape[1], 1, 1), 1 / eps.shape[1])
     luma = (eps * weights.to(eps)).sum(1, keepdim=True)
