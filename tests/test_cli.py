@@ -143,7 +143,7 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore in.png --strength nsr:1e9", "choose nsr up to"),
         (
             "restore in.png --strength much",
-            "a strength is a timestep such as 300, nsr:R with the noise-to-signal ratio R",
+            "a strength is a timestep such as 300, or nsr:R with the noise-to-signal ratio R",
         ),
         ("restore in.png --strength 3 --steps 10", "ask for fewer steps or a greater strength"),
         ("restore in.png --prior mixtur", "there is no prior 'mixtur'; did you mean 'mixture'?"),
