@@ -36,6 +36,8 @@ ARGUMENTS = {
 }
 
 TYPES = {
+    "Codec": "dreamclean.contracts.codec",
+    "Given": "dreamclean.method.given",
     "Boundary": "dreamclean.builtin.operators.blur",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
     "Denoise": "dreamclean.builtin.priors.denoiser",
@@ -47,6 +49,7 @@ TYPES = {
     "Register": "dreamclean.host.hookspecs",
     "Report": "dreamclean.contracts.planner",
     "Spec": "dreamclean.contracts.component",
+    "Tiled": "dreamclean.method.tiling",
 }
 """The names for types that are used in signatures, and where they are defined."""
 
@@ -82,7 +85,7 @@ def component_page() -> str:
         "or as a Python object."
     ]
     host = Host(plugins=[])
-    for kind in Host([]).kinds:
+    for kind in host.kinds:
         parts.append(f"## {kind.capitalize()}s\n\n{markdown(host.base(kind))}")
         parts += [component(entry) for entry in host.collect() if entry.kind == kind]
     return "\n\n".join(parts) + "\n"

@@ -9,6 +9,7 @@ from typing import Any, overload
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from dreamclean.contracts.component import Component, Spec
@@ -30,7 +31,19 @@ from dreamclean.method.each import restore_each
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.exact import deterministic
 from dreamclean.method.finite import NotFinite, finite
-from dreamclean.method.given import Given, check_shape, check_values, opened, recipe_of
+from dreamclean.method.given import (
+    ArrayT,
+    File,
+    FileT,
+    Given,
+    Seed,
+    Seeds,
+    Several,
+    check_shape,
+    check_values,
+    opened,
+    recipe_of,
+)
 from dreamclean.method.loop import resample
 from dreamclean.method.measured import info_of, measured
 from dreamclean.method.noise import seeded_noise, seeds_of
@@ -184,30 +197,27 @@ class Restorer:
 
     @overload
     def __call__(
-        self,
-        image: Given,
-        *,
-        seed: int | Sequence[int] | None = None,
-        trace: bool = False,
-        on_step: Listener | None = None,
-    ) -> Restoration: ...
+        self, image: File, *, seed: Seed = None, trace: bool = False, on_step: Listener | None = None
+    ) -> Restoration[Image.Image]: ...
     @overload
     def __call__(
-        self,
-        image: list[Any] | tuple[Any, ...],
-        *,
-        seed: int | Sequence[Any] | None = None,
-        trace: bool = False,
-        on_step: Listener | None = None,
-    ) -> list[Restoration]: ...
+        self, image: ArrayT, *, seed: Seed = None, trace: bool = False, on_step: Listener | None = None
+    ) -> Restoration[ArrayT]: ...
+    @overload
     def __call__(
-        self,
-        image: Given | list[Any] | tuple[Any, ...],
-        *,
-        seed: int | Sequence[Any] | None = None,
-        trace: bool = False,
-        on_step: Listener | None = None,
-    ) -> Restoration | list[Restoration]:
+        self, image: Several[FileT], *, seed: Seeds = None, trace: bool = False, on_step: Listener | None = None
+    ) -> list[Restoration[Image.Image]]: ...
+    @overload
+    def __call__(
+        self, image: Several[ArrayT], *, seed: Seeds = None, trace: bool = False, on_step: Listener | None = None
+    ) -> list[Restoration[ArrayT]]: ...
+    @overload
+    def __call__(
+        self, image: Several[Any], *, seed: Seeds = None, trace: bool = False, on_step: Listener | None = None
+    ) -> list[Restoration[Any]]: ...
+    def __call__(
+        self, image: Given | Several[Any], *, seed: Seeds = None, trace: bool = False, on_step: Listener | None = None
+    ) -> Restoration[Any] | list[Restoration[Any]]:
         """Restore a picture, a batch of images, or a list of pictures, which gives a list of results.
 
         A picture is a path, a PIL image, or a NumPy array (H, W, 3) or (H, W) of uint8, or of floating-point values
@@ -224,8 +234,8 @@ class Restorer:
 
     @blame()
     def restore_one(
-        self, image: Given, seed: int | Sequence[int] | None, first: int, trace: bool, on_step: Listener | None
-    ) -> Restoration:
+        self, image: Given, seed: Any, first: int, trace: bool, on_step: Listener | None
+    ) -> Restoration[Any]:
         """A picture or a batch; ``first``: how many images of a list or a batch come before it."""
         if isinstance(image, Tensor):
             check_values(image, self.operator)
@@ -234,7 +244,7 @@ class Restorer:
             return restore_array(image, self.operator, lambda x: self.restore_one(x, seed, first, trace, on_step))
         picture = opened(image, self._max_megapixels)
         pixels, operator = measured(picture.pixels, self.operator)
-        result = self._run(pixels, operator, info_of(picture), seed, first, trace, on_step)
+        result: Restoration[Any] = self._run(pixels, operator, info_of(picture), seed, first, trace, on_step)
         colours = operator is not None and pixels.shape[1] == 1
         restored = picture.with_pixels(result.image, keep_grey=not colours)
         return replace(result, image=carrying(restored, result.recipe))
@@ -269,7 +279,7 @@ class Restorer:
         first: int,
         trace: bool,
         on_step: Listener | None,
-    ) -> Restoration:
+    ) -> Restoration[Tensor]:
         check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
         self._prepare()
@@ -285,7 +295,7 @@ class Restorer:
 
     def _planned(
         self, image: Tensor, info: Mapping[str, Any], seed: int, first: int, trace: bool, on_step: Listener | None
-    ) -> Restoration:
+    ) -> Restoration[Tensor]:
         """One image (1, 3, H, W) as the planner says."""
         began, evaluator = time.perf_counter(), Evaluator(self.prior)
         plan = self.planner(image, info, self.prior, evaluator.prior)
@@ -302,7 +312,7 @@ class Restorer:
 
     def _restore(
         self, y: Tensor, operator: Operator | None, seeds: list[int], first: int, trace: bool, on_step: Listener | None
-    ) -> Restoration:
+    ) -> Restoration[Tensor]:
         steps: list[Step] = []
         done = 0
 

@@ -143,7 +143,7 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore in.png --strength nsr:1e9", "choose nsr up to"),
         (
             "restore in.png --strength much",
-            "a strength is a timestep such as 300, nsr:R with the noise-to-signal ratio R",
+            "a strength is a timestep such as 300, or nsr:R with the noise-to-signal ratio R",
         ),
         ("restore in.png --strength 3 --steps 10", "ask for fewer steps or a greater strength"),
         ("restore in.png --prior mixtur", "there is no prior 'mixtur'; did you mean 'mixture'?"),
@@ -301,7 +301,7 @@ def test_json_is_one_object_for_each_picture(
             *("input", "output", "status", "nfe", "seconds", "prior_seconds", "seed", "summary", "report", "recipe")
         }
         assert line["status"] == "done"
-        assert line["summary", "report"] is None  # the strength was given
+        assert line["summary"] is line["report"] is None  # the strength was given
         assert (line["nfe"], line["seed"], line["recipe"]["seed"]) == (nfe, 5, 5)
         assert 0 < line["prior_seconds"] <= line["seconds"]
         assert line["recipe"]["corrector"]["name"] == "vps" and line["recipe"]["versions"]["dreamclean"] == __version__

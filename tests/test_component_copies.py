@@ -10,10 +10,9 @@ from PIL import Image
 from pydantic import Field, PrivateAttr
 from torch import Tensor, nn
 
-from dreamclean import Blur, Denoiser, DreamCleanError, Identity, LinearOperator, Mixture, Restorer, Tiled
+from dreamclean import Blur, Denoiser, DreamCleanError, Identity, LinearOperator, Mixture, Restorer
 from dreamclean.contracts.component import Component
 from dreamclean.contracts.errors import InvalidSetting
-from dreamclean.host.host import host
 
 IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 QUICK: dict[str, Any] = {"strength": 300, "steps": 2, "device": "cpu", "dtype": "float32"}
@@ -174,10 +173,3 @@ def test_a_recipe_that_can_be_run_again_says_nothing(tmp_path: Path) -> None:
     assert "python" not in json.dumps(result.recipe.model_dump(mode="json"))
     again = Restorer(recipe=result.recipe, device="cpu")(IMAGES[:1])
     assert torch.equal(again.image, result.image)
-
-
-def test_a_prior_within_another_says_so() -> None:
-    """Its form is nested in the other's."""
-    form = Tiled(prior=Mixture.around(IMAGES)).spec()
-    with pytest.raises(DreamCleanError, match="the recipe's prior was an object given from Python"):
-        host().make("prior", form)

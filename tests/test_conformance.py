@@ -11,14 +11,17 @@ from dreamclean import (
     DPS,
     JPEG,
     VPS,
+    Auto,
     Blur,
     Colorize,
     DDIMInversion,
     Denoiser,
+    Descent,
     DiffPIR,
     Diffusers,
     Downsample,
     DPMSolver,
+    Fixed,
     ForwardNoising,
     FourierMagnitude,
     GradientAscent,
@@ -40,6 +43,8 @@ from dreamclean.testing import (
     InitializerSuite,
     LinearOperatorSuite,
     OperatorSuite,
+    PathSuite,
+    PlannerSuite,
     PriorSuite,
     SamplerSuite,
     pictures,
@@ -67,8 +72,8 @@ class TestGaussianBlur(LinearOperatorSuite):
 
 
 class TestMotionBlur(LinearOperatorSuite):
-    component = Blur(shape="motion", length=7, angle=30, boundary="zero")
-    size, odd_size, accuracy = (16, 16), (13, 15), 1e-5
+    component = Blur(shape="motion", length=5, angle=30, boundary="zero")
+    size, odd_size, accuracy = (12, 12), (9, 11), 1e-5
 
 
 class TestBlurFromFile(LinearOperatorSuite):
@@ -194,18 +199,20 @@ class TestFlowMixture(MixtureSuite):
 class DiffusersSuite(PriorSuite):
     prediction = "epsilon"
 
-    @pytest.fixture
-    def component(self, tmp_path: Path) -> Diffusers:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def component(cls, tmp_path_factory: pytest.TempPathFactory) -> Diffusers:
         from diffusers import DDPMScheduler, UNet2DModel
 
+        folder = tmp_path_factory.mktemp("unet")
         torch.manual_seed(0)
         blocks = {"down_block_types": ("DownBlock2D",) * 3, "up_block_types": ("UpBlock2D",) * 3}
         unet = UNet2DModel(
             sample_size=32, block_out_channels=(8, 8, 8), layers_per_block=1, norm_num_groups=4, **blocks
         )
-        unet.save_pretrained(tmp_path / "unet")
-        DDPMScheduler(prediction_type=self.prediction).save_pretrained(tmp_path / "scheduler")
-        return Diffusers(path=str(tmp_path))
+        unet.save_pretrained(folder / "unet")
+        DDPMScheduler(prediction_type=cls.prediction).save_pretrained(folder / "scheduler")
+        return Diffusers(path=str(folder))
 
 
 class TestNoisePredictingUNet(DiffusersSuite):
@@ -218,6 +225,18 @@ class TestVelocityPredictingUNet(DiffusersSuite):
 
 class TestImagePredictingUNet(DiffusersSuite):
     prediction = "sample"
+
+
+class TestAuto(PlannerSuite):
+    component = Auto(detail=0.5)
+
+
+class TestFixed(PlannerSuite):
+    component = Fixed()
+
+
+class TestDescent(PathSuite):
+    component = Descent()
 
 
 class TestProjection(GuidanceSuite):

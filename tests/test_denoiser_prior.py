@@ -76,15 +76,17 @@ def exported(folder: Path) -> Path:
 
 
 class TestScripted(PriorSuite):
-    @pytest.fixture
-    def component(self, tmp_path: Path) -> Denoiser:
-        return Denoiser(path=str(scripted(tmp_path)), highest=1.0)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def component(cls, tmp_path_factory: pytest.TempPathFactory) -> Denoiser:
+        return Denoiser(path=str(scripted(tmp_path_factory.mktemp("scripted"))), highest=1.0)
 
 
 class TestONNX(PriorSuite):
-    @pytest.fixture
-    def component(self, tmp_path: Path) -> Denoiser:
-        return Denoiser(path=str(exported(tmp_path)), sigma="map", highest=1.0)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def component(cls, tmp_path_factory: pytest.TempPathFactory) -> Denoiser:
+        return Denoiser(path=str(exported(tmp_path_factory.mktemp("exported"))), sigma="map", highest=1.0)
 
 
 class TestFunction(PriorSuite):

@@ -11,6 +11,7 @@ from pydantic import PrivateAttr, ValidationError
 from torch import Tensor
 
 from dreamclean import DDPMSchedule, Denoiser, Estimate, Level, Mixture, Prior
+from dreamclean.builtin.planners.diagnosis import diagnose
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.builtin.planners.diagnosis.diagnose import CROP, Diagnosis, crops, diagnose_image
 from dreamclean.builtin.planners.diagnosis.rule import read
@@ -87,16 +88,17 @@ def test_a_calibration_is_a_json_file(tmp_path: Path) -> None:
         Calibration(**rules.model_dump(), levels=3)
 
 
+@pytest.fixture(autouse=True)
+def own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnose, "calibration_of", lambda prior: getattr(prior, "_rules", None))
+
+
 class Calibrated(Mixture):
     """A mixture with rules for its features; notes the shapes it is asked about."""
 
     _rules: Calibration | None = PrivateAttr(None)
     _side: int | None = PrivateAttr(None)
     _asked: list[tuple[int, ...]] = PrivateAttr(default_factory=list)
-
-    @property
-    def calibration(self) -> Calibration | None:
-        return self._rules
 
     @property
     def native_size(self) -> int | None:

@@ -15,12 +15,13 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import typer
 
 from dreamclean import DDPMSchedule, Estimate, Level, Prior, Schedule, hookimpl
+from dreamclean.builtin import hooks
 from dreamclean.cli.main import app
 from dreamclean.host import hookspecs
 from dreamclean.host import host as plugins
@@ -31,7 +32,8 @@ PAGES = sorted(p for p in DOCS.rglob("*.md") if "bench" not in p.relative_to(DOC
 LANGUAGES = {"python", "console", "py", "sh", "toml", "text"}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DISCOVER = plugins.discover
-HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "dreamclean_spec")]
+SPECS = {**vars(hooks), **vars(hookspecs)}
+HOOKS = [name for name, value in SPECS.items() if hasattr(value, "dreamclean_spec")]
 
 
 class Block(NamedTuple):
@@ -60,7 +62,6 @@ class Grey(Prior):
     """Every pixel is drawn from N(1/2, 1/16), with its exact posterior mean: a prior for any size of picture."""
 
     name = "grey"
-    is_default: ClassVar[bool] = True
 
     @property
     def schedule(self) -> Schedule:
@@ -76,6 +77,11 @@ class GreyPlugin:
     @hookimpl
     def register_priors(register):
         register(Grey)
+
+    @staticmethod
+    @hookimpl
+    def defaults():
+        return {"prior": "grey"}
 
 
 @pytest.fixture
@@ -184,7 +190,7 @@ def test_the_plugin_of_the_plugin_page_passes_its_tests_once_installed(installed
 def test_the_plugin_of_the_plugin_page_brings_a_command_and_every_kind(installed: Path, folder: Path):
     host = plugins.Host([plugin for plugin in DISCOVER() if plugin.package == "dreamclean-sepia"])
     commands = host.commands(typer.Typer)
-    assert {entry.kind for entry in host.collect() if entry.package == "dreamclean-sepia"} == set(plugins.KINDS)
+    assert {entry.kind for entry in host.collect() if entry.package == "dreamclean-sepia"} == set(host.kinds)
     assert list(commands) == ["sepia"]
     assert host.failures == {}
 

@@ -31,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def command(line: str, *plugins: Plugin) -> tuple[int, str, str]:
         host = Host(plugins)
         monkeypatch.setattr("dreamclean.host.host.host", lambda: host)
-        monkeypatch.setattr("dreamclean.cli.debug._wanted", False)
+        monkeypatch.setattr("dreamclean.host.debug._wanted", False)
         monkeypatch.setattr(sys, "argv", ["dreamclean", *line.split()])
         with pytest.raises(SystemExit) as stop:
             main()

@@ -178,7 +178,7 @@ def test_user_over_recipe_over_preset_over_prior_over_paper() -> None:
 
     plain, own = Mixture.around(images(1)), Recommending()
     recipe = Recipe(steps=4, corrector={"name": "langevin"})
-    assert settings(plain) == (None, "auto", None)
+    assert settings(plain) == (None, None, None)
     assert settings(plain, operator="identity") == (30, 300, "vps")
     for said, expected in (({"steps": 5}, (5, 300, "vps")), ({"sampler": "ddim"}, (30, 300, "vps"))):
         assert settings(plain, **said) == expected  # with something said of how to restore, the paper fills the rest

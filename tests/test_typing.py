@@ -60,6 +60,9 @@ def test_what_people_write_is_clean_and_what_they_mistype_is_red(tmp_path: Path)
     ], said
 
 
+ERRORS = {"ComponentError", "DreamCleanError", "DreamCleanWarning", "InvalidSetting"}
+
+
 def test_every_public_name_is_exported():
-    assert set(dreamclean.__all__) == {"DreamCleanError", "__version__", "hookimpl", *dreamclean._MODULES}
+    assert set(dreamclean.__all__) == {*ERRORS, "__version__", "hookimpl", *dreamclean._MODULES}
     assert all(hasattr(dreamclean, name) for name in dreamclean.__all__)

@@ -6,12 +6,13 @@ Prints the share for the blind and known-operator recipes of the default prior, 
 """
 
 import argparse
+from typing import Any
 
 import torch
 
 from dreamclean import Restorer
 
-CASES = {
+CASES: dict[str, dict[str, Any]] = {
     "blind": {},
     "known operator": {"operator": "downsample:factor=4,noise=0.05"},
     "paper, blind": {"preset": "paper"},

@@ -16,7 +16,7 @@ from dreamclean_bench.suites import find_suite
 from dreamclean_bench.tasks import find_task, shown
 from torch import Tensor
 
-from dreamclean import Restorer
+from dreamclean import Diagnosis, Restorer
 
 RIGHT = {
     "denoise-10": "white noise",
@@ -52,7 +52,7 @@ def families(restorer: Restorer, images: list[Tensor]) -> None:
         assert task.operator
         for number, image in enumerate(images):
             measured = task.operator.measure(image, torch.Generator().manual_seed(number))
-            found.append(restorer.diagnose(eight_bit(shown(task, measured, image.shape))))
+            found.append(diagnosis_of(restorer, eight_bit(shown(task, measured, image.shape))))
         named = Counter(diagnosis.family for diagnosis in found)
         right += named[RIGHT[name]]
         ratios = sorted(diagnosis.ratio or 0 for diagnosis in found)
@@ -69,7 +69,7 @@ def noises(restorer: Restorer, images: list[Tensor]) -> None:
         errors = []
         for number, image in enumerate(images):
             noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(number))
-            found = restorer.plan(eight_bit(image + sigma / 255 * noise)).report
+            found = diagnosis_of(restorer, eight_bit(image + sigma / 255 * noise))
             if found.noise:
                 errors.append(found.noise * 255 / sigma - 1)
         if not errors:
@@ -79,6 +79,12 @@ def noises(restorer: Restorer, images: list[Tensor]) -> None:
         within = sum(abs(error) < 0.1 for error in errors)
         counts = f"{len(errors)} of {len(images)}"
         print(f"| {sigma:g} | {counts} | {mean:+.1%} | {largest:+.1%} | {within} of {len(errors)} |", flush=True)
+
+
+def diagnosis_of(restorer: Restorer, image: Tensor) -> Diagnosis:
+    found = restorer.plan(image).report
+    assert isinstance(found, Diagnosis)
+    return found
 
 
 def eight_bit(image: Tensor) -> Tensor:

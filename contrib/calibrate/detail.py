@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from check import diagnosis_of
 from dreamclean_bench.metrics import lpips, psnr
 from dreamclean_bench.tasks import find_task, shown
 from torch import Tensor
@@ -40,11 +41,11 @@ def main() -> None:
     for task in TASKS:
         damaged = [eight_bit(damage(task, image, number)) for number, image in enumerate(clean)]
         report(task, "input", damaged, clean)
-        found = [restorer.plan(image).report for image in damaged]
+        found = [diagnosis_of(restorer, image) for image in damaged]
         for detail in DETAILS:
             recipes = [treatment(diagnosis, restorer.prior.schedule, detail) for diagnosis in found]
             results = [
-                eight_bit(restorer.with_recipe(recipe)(image, seed=0).image) if recipe else image
+                eight_bit(Restorer(restorer.prior, **recipe)(image, seed=0).image) if recipe else image
                 for recipe, image in zip(recipes, damaged, strict=True)
             ]
             report(task, f"detail {detail}", results, clean)

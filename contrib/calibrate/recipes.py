@@ -97,7 +97,8 @@ def drawn(prior: Prior, clean: Tensor) -> None:
 
 def crops(folder: Path) -> Tensor:
     random.seed(5)
-    files, found = sorted(path for path in folder.iterdir() if is_picture(path)), []
+    files = sorted(path for path in folder.iterdir() if is_picture(path))
+    found: list[Tensor] = []
     while len(found) < COUNT:
         pixels = Picture.open(random.choice(files)).pixels
         pixels = F.interpolate(pixels, scale_factor=0.8, mode="bicubic", antialias=True).clamp(0, 1)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from check import diagnosis_of
 from recipes import crops, report
 from torch import Tensor
 
@@ -31,7 +32,8 @@ def main() -> None:
     parser.add_argument("--at", type=int, nargs=2, default=(0, 0), help="its left and upper edge")
     options = parser.parse_args()
     if options.picture:
-        picture(options.photos, *options.at, options.picture)
+        left, top = options.at
+        picture(options.photos, left, top, options.picture)
         return
     clean = crops(options.photos)
     restorer = Restorer(device="cpu", planner="auto")
@@ -69,10 +71,10 @@ def picture(photo: Path, left: int, top: int, target: Path) -> None:
 
 def treated(restorer: Restorer, image: Tensor) -> Iterator[tuple[Tensor, str]]:
     """The image (1, 3, H, W) restored from one level, and as auto does, in 8 bits."""
-    found = restorer.plan(image).report
+    found = diagnosis_of(restorer, image)
     for how, diagnosis in (("one level", replace(found, loudest=None)), ("auto", found)):
         recipe = treatment(diagnosis, restorer.prior.schedule)
-        result = restorer.with_recipe(recipe)(image, seed=0).image if recipe else image
+        result = Restorer(restorer.prior, **recipe, device="cpu")(image, seed=0).image if recipe else image
         yield (result * 255).round() / 255, how
 
 

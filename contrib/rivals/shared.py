@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import torch
@@ -13,6 +13,8 @@ from pydantic import PrivateAttr
 from torch import Tensor
 
 from dreamclean import Estimate, Inpaint, Level, Prior, Schedule
+
+MethodT = TypeVar("MethodT", bound=Method)
 
 
 class Tape:
@@ -57,7 +59,8 @@ class Network(Prior):
         return self._inner.schedule
 
     def predict(self, x: Tensor, level: Level) -> Estimate:
-        return self.timed(self.look, x, level)
+        estimate: Estimate = self.timed(self.look, x, level)
+        return estimate
 
     def timed(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What ``function`` returns; its time, a conversion for the other library included, is the network's."""
@@ -136,7 +139,7 @@ class Case:
         return network.watched(lambda: network.moves(network.encode(method.restore(problem))))
 
 
-def on_levels(method: type[Method], levels: Sequence[Level]) -> type[Method]:
+def on_levels(method: type[MethodT], levels: Sequence[Level]) -> type[MethodT]:
     """``method`` on the ladder of another library: ascending ``levels``, the first the picture's own."""
 
     class OnLevels(method):  # type: ignore[valid-type,misc]

@@ -40,7 +40,8 @@ class Ours(torch.nn.Module):
         self.network, self.levels, self.unit = network, levels, unit
 
     def forward(self, x: Tensor, sigma: Any, **kwargs: Any) -> Tensor:
-        return self.network.timed(self._denoised, x, float(torch.as_tensor(sigma).flatten()[0]))
+        denoised: Tensor = self.network.timed(self._denoised, x, float(torch.as_tensor(sigma).flatten()[0]))
+        return denoised
 
     def _denoised(self, x: Tensor, sigma: float) -> Tensor:
         if not self.unit:

@@ -63,6 +63,6 @@ def treat_with(restorer: "Restorer") -> "Treat":
         treated = Restorer(restorer.prior, **recipe, device=str(restorer.device), dtype=restorer.recipe.dtype)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DreamCleanWarning)  # the prior is on trial
-            return treated(image, seed=0).image  # type: ignore[no-any-return]
+            return treated(image, seed=0).image
 
     return treat

@@ -16,8 +16,8 @@ from dreamclean.method.restoration import Restoration
 
 
 def restore_array(
-    array: np.ndarray, operator: Operator | None, restore: Callable[[Image.Image | Tensor], Restoration]
-) -> Restoration:
+    array: np.ndarray, operator: Operator | None, restore: Callable[[Image.Image | Tensor], Restoration[Any]]
+) -> Restoration[np.ndarray]:
     """``restore`` an array (H, W, 3) or (H, W), uint8 or floating-point in [0, 1]; one like it comes out.
 
     uint8 is taken as a picture file's pixels, rounded to 8 bits; floating-point values are taken as they are.

@@ -1,26 +1,28 @@
 """A list of pictures, one after the other."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.method.given import Seeds
 from dreamclean.method.restoration import Restoration
 
+T = TypeVar("T")
 
-def restore_each(restore: Callable[..., Restoration], images: Sequence[Any], seed: Any) -> list[Restoration]:
+
+def restore_each(restore: Callable[..., Restoration[T]], images: Sequence[Any], seed: Seeds) -> list[Restoration[T]]:
     """``restore(image, seed, first)`` for each; ``first`` is the number of images before it.
 
     ``seed`` is one for all of them or a sequence with one for each. DreamCleanError says which picture is bad.
     """
-    alike = seed is None or isinstance(seed, int)
-    seeds = [seed] * len(images) if alike else list(seed)
+    seeds = [seed] * len(images) if seed is None or isinstance(seed, int) else list(seed)
     if len(seeds) != len(images):
         raise DreamCleanError(
             f"{len(seeds)} seeds for {len(images)} pictures; give one seed, or one for each picture of the list"
         )
-    results: list[Restoration] = []
+    results: list[Restoration[T]] = []
     first = 0
     for number, (image, own) in enumerate(zip(images, seeds, strict=True), 1):
         try:

@@ -1,8 +1,8 @@
 """What can be given to a restorer, and what a tensor must be to be restored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,8 +16,23 @@ from dreamclean.contracts.operator import Operator, channel_advice
 from dreamclean.pictures.picture import Picture
 from dreamclean.recipe.recipe import Recipe, make_recipe, read_recipe
 
-Given = Path | str | Image.Image | np.ndarray | Tensor
+File = Path | str | Image.Image
+"""A picture that comes back as a PIL image."""
+
+Given = File | np.ndarray | Tensor
 """A picture, or a batch of images as a tensor."""
+
+T = TypeVar("T")
+FileT = TypeVar("FileT", bound=File)
+ArrayT = TypeVar("ArrayT", np.ndarray, Tensor)
+Several = list[T] | tuple[T, ...]
+"""Pictures, and batches, that are restored one after the other."""
+
+Seed = int | Sequence[int] | None
+"""One for every image of a batch, or one for each; None: the recipe's."""
+
+Seeds = Seed | Sequence[Seed]
+"""One for every picture of a list, or one for each."""
 
 _LONGEST = 4096
 """Characters of a path, more than most systems take; what is longer is a file's content."""

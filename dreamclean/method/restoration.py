@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -16,12 +16,14 @@ from dreamclean.contracts.step import Step
 from dreamclean.pictures.picture import RECIPE_KEY, Picture, check_target, save
 from dreamclean.recipe.recipe import Recipe
 
+ImageT_co = TypeVar("ImageT_co", covariant=True)
+
 
 @dataclass(frozen=True)
-class Restoration:
+class Restoration(Generic[ImageT_co]):
     """A restored image and how it came about. A notebook shows the picture."""
 
-    image: Any
+    image: ImageT_co
     """As given: a PIL image for a path or a PIL image, else an array or a tensor like the one given."""
     nfe: int
     """Evaluations of the prior's network, per image."""
@@ -47,8 +49,9 @@ class Restoration:
 
     def _picture(self) -> Image.Image:
         """The image as a PIL image."""
-        if isinstance(self.image, np.ndarray):
-            values = self.image if self.image.dtype == np.uint8 else (self.image.clip(0, 1) * 255).round()
+        image: Any = self.image
+        if isinstance(image, np.ndarray):
+            values = image if image.dtype == np.uint8 else (image.clip(0, 1) * 255).round()
             return Image.fromarray(values.astype(np.uint8))
         if isinstance(self.image, Tensor):
             if len(self.image) != 1:
@@ -57,7 +60,7 @@ class Restoration:
                     "instead of a batch, and save each result"
                 )
             return Picture(self.image).with_pixels(self.image)
-        picture: Image.Image = self.image
+        picture: Image.Image = image
         return picture
 
     def _repr_png_(self) -> bytes | None:
@@ -67,10 +70,11 @@ class Restoration:
         return carrying(self._picture(), self.recipe)._repr_png_()
 
     def __repr__(self) -> str:
-        if isinstance(self.image, Image.Image):
-            what = f"{self.image.mode} picture {self.image.width} x {self.image.height}"
+        image: Any = self.image
+        if isinstance(image, Image.Image):
+            what = f"{image.mode} picture {image.width} x {image.height}"
         else:
-            what = f"{type(self.image).__name__} {tuple(self.image.shape)}"
+            what = f"{type(image).__name__} {tuple(image.shape)}"
         found = "".join(f", {report.summary()}" for report in self.reports)
         return f"Restoration({what}{found}, {self.nfe} evaluations, {self.seconds:.1f} s)"
 
@@ -83,7 +87,7 @@ def carrying(image: Image.Image, recipe: Recipe) -> Image.Image:
     return image
 
 
-def joined(parts: Sequence[Restoration], recipe: Recipe) -> Restoration:
+def joined(parts: Sequence[Restoration[Tensor]], recipe: Recipe) -> Restoration[Tensor]:
     """Restorations of single images (1, 3, H, W) as one of their batch; ``nfe`` is that of the one that took most."""
     return Restoration(
         torch.cat([part.image for part in parts]),
@@ -96,7 +100,7 @@ def joined(parts: Sequence[Restoration], recipe: Recipe) -> Restoration:
     )
 
 
-def averaged(results: Sequence[Restoration], looked: Restoration) -> Restoration:
+def averaged(results: Sequence[Restoration[Tensor]], looked: Restoration[Tensor]) -> Restoration[Tensor]:
     """The mean of ``results`` of one image, with what the look at it before them found and cost."""
     parts, one = [looked, *results], len(results) == 1
     return replace(

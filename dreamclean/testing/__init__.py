@@ -11,13 +11,14 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("component", "guidance", "moves", "operators", "priors"))
+    *(f"{__name__}.{part}" for part in ("component", "guidance", "moves", "operators", "plans", "priors"))
 )
 
 from dreamclean.testing.component import ComponentSuite, Noise, pictures  # noqa: E402
 from dreamclean.testing.guidance import GuidanceSuite  # noqa: E402
 from dreamclean.testing.moves import CorrectorSuite, InitializerSuite, SamplerSuite  # noqa: E402
 from dreamclean.testing.operators import LinearOperatorSuite, OperatorSuite  # noqa: E402
+from dreamclean.testing.plans import PathSuite, PlannerSuite  # noqa: E402
 from dreamclean.testing.priors import PriorSuite  # noqa: E402
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "LinearOperatorSuite",
     "Noise",
     "OperatorSuite",
+    "PathSuite",
+    "PlannerSuite",
     "PriorSuite",
     "SamplerSuite",
     "pictures",

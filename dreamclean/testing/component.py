@@ -62,17 +62,14 @@ def remade(component: Component, spec: Any) -> Component:
 LOSES = "make every setting a field that keeps what it is given; for several numbers use IntList or FloatList"
 
 
-class ComponentSuite:
-    """Checked of every kind. Set ``component``; ``registered = False`` if no installed plugin registers it."""
+_CHECKED: set[type[Component]] = set()
+"""Classes whose form a suite checks already."""
 
-    component: Any
+
+class FormSuite:
+    """What is so of a component whatever its settings: the first suite of a class checks it, later ones need not."""
+
     registered: ClassVar[bool] = True
-
-    @pytest.fixture
-    def subject(self, request: pytest.FixtureRequest) -> Any:
-        """The component, from the attribute or the fixture called ``component``."""
-        own = getattr(type(self), "component", None)
-        return own if isinstance(own, Component) else request.getfixturevalue("component")
 
     def test_an_installed_plugin_registers_it(self, subject: Any) -> None:
         if not self.registered:
@@ -100,19 +97,6 @@ class ComponentSuite:
         open_ended = type(subject).model_json_schema().get("additionalProperties", True)
         check(open_ended is False, "settings of any name are taken; leave model_config's extra='forbid' as it is")
 
-    def test_config_form(self, subject: Any) -> None:
-        config = json.loads(json.dumps(subject.spec()))
-        check(dict(remade(subject, config)) == dict(subject), f"{config} makes another component; {LOSES}")
-
-    def test_string_form(self, subject: Any) -> None:
-        text = string_form(subject)
-        check(dict(remade(subject, text)) == dict(subject), f"'{text}' makes another component; {LOSES}")
-
-    def test_recipe_form(self, subject: Any) -> None:
-        recipe = make_recipe(**{subject.kind: subject})
-        table = getattr(recipe, subject.kind)
-        check(dict(remade(subject, table)) == dict(subject), f"a recipe's {table} makes another component; {LOSES}")
-
     def test_object_form(self, subject: Any) -> None:
         made = host().make(subject.kind, subject)
         check(made is subject, "the object is not taken as it is; derive it from the base class of its kind")
@@ -126,3 +110,40 @@ class ComponentSuite:
     def test_unknown_setting_is_refused(self, subject: Any) -> None:
         with pytest.raises(DreamCleanError, match="no_such_setting"):
             type(subject)(**{**dict(subject), "no_such_setting": 1})
+
+
+class ComponentSuite(FormSuite):
+    """Checked of every kind. Set ``component``; ``registered = False`` if no installed plugin registers it."""
+
+    component: Any
+
+    def __init_subclass__(cls) -> None:
+        """Takes ``FormSuite``'s tests out of later suites of a class, but for those that they override."""
+        super().__init_subclass__()
+        component = vars(cls).get("component")
+        if not isinstance(component, Component):
+            return
+        if type(component) in _CHECKED:
+            for name in vars(FormSuite).keys() - vars(cls).keys():
+                if name.startswith("test_"):
+                    setattr(cls, name, None)  # pytest passes over what cannot be called
+        _CHECKED.add(type(component))
+
+    @pytest.fixture
+    def subject(self, request: pytest.FixtureRequest) -> Any:
+        """The component, from the attribute or the fixture called ``component``."""
+        own = getattr(type(self), "component", None)
+        return own if isinstance(own, Component) else request.getfixturevalue("component")
+
+    def test_config_form(self, subject: Any) -> None:
+        config = json.loads(json.dumps(subject.spec()))
+        check(dict(remade(subject, config)) == dict(subject), f"{config} makes another component; {LOSES}")
+
+    def test_string_form(self, subject: Any) -> None:
+        text = string_form(subject)
+        check(dict(remade(subject, text)) == dict(subject), f"'{text}' makes another component; {LOSES}")
+
+    def test_recipe_form(self, subject: Any) -> None:
+        recipe = make_recipe(**{subject.kind: subject})
+        table = getattr(recipe, subject.kind)
+        check(dict(remade(subject, table)) == dict(subject), f"a recipe's {table} makes another component; {LOSES}")

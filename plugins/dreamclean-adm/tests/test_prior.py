@@ -21,20 +21,23 @@ def make(models, name: str) -> ADM:
 
 
 class TestGuidedDiffusion(PriorSuite):
-    @pytest.fixture
-    def component(self, models):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def component(cls, models):
         return make(models, "guided, new order")
 
 
 class TestImprovedDiffusion(PriorSuite):
-    @pytest.fixture
-    def component(self, models):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def component(cls, models):
         return make(models, "improved")
 
 
 class TestDDPM(PriorSuite):
-    @pytest.fixture
-    def component(self, models):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def component(cls, models):
         return make(models, "ddpm")
 
 
@@ -98,7 +101,6 @@ def test_inversion_and_sampling_meet(models, name):
         return float((x - (2 * image - 1)).square().mean().sqrt())
 
     coarse, fine = error(10), error(40)
-    print(name, coarse, fine, error(120))
     assert fine < 0.5 * coarse
     assert fine < 0.1
 

@@ -1,6 +1,7 @@
 """How near a restored image is to its reference."""
 
 from functools import cache
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -16,7 +17,8 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 def ssim(a: Tensor, b: Tensor) -> float:
     """Structural similarity of images (B, 3, H, W) in [0, 1] (Wang et al. 2004), by torchmetrics."""
-    return float(structural_similarity_index_measure(a, b, data_range=1.0))
+    value: Any = structural_similarity_index_measure(a, b, data_range=1.0)  # a tuple only where more is asked for
+    return float(value)
 
 
 def lpips(a: Tensor, b: Tensor) -> float:
@@ -29,8 +31,16 @@ def _lpips() -> LPIPS:
     return LPIPS()
 
 
+class Metrics(TypedDict):
+    """How near a result is: dB, 0 to 1, and a distance."""
+
+    psnr: float
+    ssim: float
+    lpips: float
+
+
 @torch.no_grad()
-def metrics(result: Tensor, reference: Tensor) -> dict[str, float]:
+def metrics(result: Tensor, reference: Tensor) -> Metrics:
     """PSNR, SSIM and LPIPS of ``result`` as a picture file would hold it, in 8 bits."""
     rounded = (result.clamp(0, 1) * 255).round() / 255
-    return {metric.__name__: metric(rounded, reference) for metric in (psnr, ssim, lpips)}
+    return Metrics(psnr=psnr(rounded, reference), ssim=ssim(rounded, reference), lpips=lpips(rounded, reference))

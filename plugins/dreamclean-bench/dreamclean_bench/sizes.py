@@ -15,7 +15,7 @@ def large_enough(paths: Sequence[Path], size: int) -> list[Path]:
     A file that is no picture stays: its cells say what is wrong with it.
     """
     sides = {path: _short_side(path) for path in paths}
-    kept = [path for path in paths if sides[path] is None or sides[path] >= size]
+    kept = [path for path in paths if (side := sides[path]) is None or side >= size]
     if kept and len(kept) < len(paths):
         smallest = min(side for side in sides.values() if side is not None)
         warn(

@@ -10,6 +10,7 @@ import torch
 from dreamclean_starter.prior import BLIND, KNOWN, MODEL, Starter
 
 from dreamclean import JPEG, DreamCleanError, Picture, Restorer
+from dreamclean.builtin.planners.diagnosis.calibration import calibration_of
 from dreamclean.host.host import host
 from dreamclean.testing import PriorSuite
 
@@ -94,7 +95,7 @@ def test_the_calibration_is_found_beside_the_model(tmp_path):
     for name in ("unet", "scheduler"):
         (tmp_path / name).symlink_to(MODEL / name)
     bare = Restorer(f"diffusers:path={tmp_path}")
-    assert bare.prior.calibration is None
+    assert calibration_of(bare.prior) is None
     assert bare.plan(compressed).report.family == "unknown"
     with pytest.raises(DreamCleanError, match="cannot tell compressed or blurred from clean"):
         bare(compressed)

@@ -1,0 +1,58 @@
+"""Suites of planners and paths."""
+
+from typing import Any, ClassVar
+
+from dreamclean.builtin.priors.mixture import Mixture
+from dreamclean.contracts.levels import DDPMSchedule
+from dreamclean.method.evaluator import Evaluator
+from dreamclean.recipe.recipe import make_recipe
+from dreamclean.testing.check import check, check_equal
+from dreamclean.testing.component import ComponentSuite, Size, pictures
+
+
+class PlannerSuite(ComponentSuite):
+    """A planner says what a picture needs."""
+
+    size: ClassVar[Size] = (32, 40)
+
+    def plan(self, subject: Any) -> tuple[Any, Any, int]:
+        """Its plan for a picture, the picture afterwards, and the evaluations it took."""
+        image = pictures(self.size)[:1]
+        prior = Mixture.around(pictures(self.size), std=0.2)
+        evaluator = Evaluator(prior)
+        return subject(image, {}, prior, evaluator.prior), image, evaluator.nfe
+
+    def test_plan_is_a_recipe(self, subject: Any) -> None:
+        plan, _, _ = self.plan(subject)
+        if plan.recipe is not None:
+            make_recipe(**plan.recipe)  # DreamCleanError says which field is wrong
+
+    def test_picture_is_left_alone(self, subject: Any) -> None:
+        _, image, _ = self.plan(subject)
+        check_equal(image, pictures(self.size)[:1], "the planner's argument image was changed; work on a copy")
+
+    def test_plan_is_repeatable(self, subject: Any) -> None:
+        first, second = self.plan(subject)[0], self.plan(subject)[0]
+        check(first.recipe == second.recipe, "two plans for one picture differ; draw nothing at random")
+
+    def test_planner_that_does_not_look_asks_nothing(self, subject: Any) -> None:
+        nfe = self.plan(subject)[2]
+        check(subject.looks or not nfe, "it says that it does not look and asks the prior; set looks = True")
+
+    def test_report_can_be_told(self, subject: Any) -> None:
+        report = self.plan(subject)[0].report
+        if report is not None:
+            check(report.words() and report.summary(), "the report says nothing in words() or summary()")
+            check(isinstance(report.spec(), dict), "report.spec() returns a dict of JSON-ready values")
+
+
+class PathSuite(ComponentSuite):
+    """A path visits levels and ends at the picture."""
+
+    def test_it_ends_at_the_picture(self, subject: Any) -> None:
+        levels = DDPMSchedule.linear().ladder(300, 12)
+        order = list(subject(levels))
+        check(order and order[-1] == levels[0], "the last level is not the picture's own, levels[0]")
+        check(set(order) <= set(levels), "a level is none of those given; return elements of levels")
+        steps = zip([levels[-1], *order], order, strict=False)
+        check(all(a != b for a, b in steps), "a level follows itself, the top included; leave it out")
