@@ -37,6 +37,9 @@ ARGUMENTS = {
 
 TYPES = {
     "Codec": "dreamclean.contracts.codec",
+    "File": "dreamclean.method.given",
+    "Seeds": "dreamclean.method.given",
+    "Several": "dreamclean.method.given",
     "Given": "dreamclean.method.given",
     "Boundary": "dreamclean.builtin.operators.blur",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",

@@ -107,7 +107,7 @@ def run(
     """Runs a command: status and standard error."""
     host = Host([Plugin("huge", "1", "huge", lambda: Plug)])
     monkeypatch.setattr("dreamclean.host.host.host", lambda: host)
-    monkeypatch.setattr("dreamclean.cli.debug._wanted", False)
+    monkeypatch.setattr("dreamclean.host.debug._wanted", False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
     for name, colour in (("a", "red"), ("b", "teal")):

@@ -12,6 +12,8 @@ ELSEWHERE = set(
         "Callable",
         "ClassVar",
         "Exception",
+        "Generic",
+        "ImageT_co",
         "Protocol",
         "UserWarning",
         "ValueError",

@@ -32,6 +32,7 @@ Seed = int | Sequence[int] | None
 """One for every image of a batch, or one for each; None: the recipe's."""
 
 Seeds = Seed | Sequence[Seed]
+"""Of a list of pictures: one seed for all, or one for each."""
 """One for every picture of a list, or one for each."""
 
 _LONGEST = 4096
