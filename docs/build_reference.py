@@ -38,6 +38,7 @@ ARGUMENTS = {
 TYPES = {
     "Codec": "dreamclean.contracts.codec",
     "File": "dreamclean.method.given",
+    "Seed": "dreamclean.method.given",
     "Seeds": "dreamclean.method.given",
     "Several": "dreamclean.method.given",
     "Given": "dreamclean.method.given",

@@ -33,7 +33,6 @@ Seed = int | Sequence[int] | None
 
 Seeds = Seed | Sequence[Seed]
 """Of a list of pictures: one seed for all, or one for each."""
-"""One for every picture of a list, or one for each."""
 
 _LONGEST = 4096
 """Characters of a path, more than most systems take; what is longer is a file's content."""
