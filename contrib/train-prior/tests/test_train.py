@@ -1,0 +1,107 @@
+"""A run goes on where it was, to the step; every parameter has one optimizer; a cool-down leaves its run alone."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DModel
+from PIL import Image
+
+spec = importlib.util.spec_from_file_location("train_prior", Path(__file__).parents[1] / "train.py")
+train = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(train)
+
+ENDS = {"conv_in.weight", "conv_out.weight"}
+ABAR = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((72, 64)).save(folder / f"{number}.png")
+    return folder
+
+
+def go(photos, run, *more):
+    small = "--size 16 --batch 4 --channels 8,16 --hold-out 0 --warmup 2 --cooldown 0 --ema 0.9,0.99 --device cpu"
+    train.main([str(photos), str(run), *small.split(), *map(str, more)])
+    return torch.load(run / "last.pt", weights_only=True)
+
+
+def same(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_an_interrupted_run_ends_with_the_same_weights(photos, tmp_path, optimizer):
+    recipe = ("--optimizer", optimizer, "--levels", "snr", "--large-share", 0.5, "--large-size", 32)
+    whole = go(photos, tmp_path / "whole", *recipe, "--crops", 32)
+    half = go(photos, tmp_path / "halves", *recipe, "--crops", 16)
+    halves = go(photos, tmp_path / "halves", *recipe, "--crops", 32)
+    assert not same(half["net"], halves["net"])
+    assert same(whole["net"], halves["net"])
+    for decay in (0.9, 0.99):
+        assert same(whole["averages"][decay], halves["averages"][decay])
+
+
+def test_a_lost_checkpoint_goes_on_from_the_weights_given(photos, tmp_path):
+    go(photos, tmp_path / "lost", "--crops", 8)
+    model = UNet2DModel.from_pretrained(tmp_path / "lost/model/unet")
+    new = go(photos, tmp_path / "new", "--crops", 0, "--init", tmp_path / "lost/model/unet")
+    assert same(new["net"], model.float().state_dict())
+
+
+def test_muon_and_adamw_share_out_every_parameter_once():
+    net = train.network((8, 16), 1).to(memory_format=torch.channels_last)
+    optimizer = train.MuonAndAdamW(net, 1e-2)
+    mine, rest = ({p.data_ptr() for p in group} for group in (optimizer.matrices, optimizer.rest))
+    assert not mine & rest
+    assert mine | rest == {p.data_ptr() for p in net.parameters()}
+    named = {p.data_ptr(): name for name, p in net.named_parameters()}
+    assert {named[p] for p in mine} == {n for n, p in net.named_parameters() if p.ndim == 4} - ENDS
+    before = [p.detach().clone() for p in net.parameters()]
+    net(torch.randn(2, 3, 16, 16), torch.tensor([10, 500])).sample.square().mean().backward()
+    optimizer.step()
+    assert all(not torch.equal(p, was) for p, was in zip(net.parameters(), before, strict=True))
+    optimizer.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_muon_makes_a_convolution_s_update_orthogonal():
+    net = train.network((8, 16), 1).to(memory_format=torch.channels_last)
+    optimizer = train.MuonAndAdamW(net, 1e-2)
+    weight = net.mid_block.resnets[0].conv1.weight
+    before = weight.detach().clone()
+    net(torch.randn(2, 3, 16, 16), torch.tensor([10, 500])).sample.square().mean().backward()
+    optimizer.step()
+    singular = torch.linalg.svdvals((weight.detach() - before).flatten(1))
+    assert singular.max() < 2.5 * singular.min()  # Newton and Schulz come near to 1, not to it
+
+
+def test_a_cool_down_is_a_copy(photos, tmp_path):
+    run = tmp_path / "run"
+    go(photos, run, "--crops", 16)
+    was = (run / "last.pt").read_bytes()
+    cooled = go(photos, tmp_path / "cooled", "--cool-from", run, "--crops", 32)
+    assert (run / "last.pt").read_bytes() == was
+    assert (cooled["crops"], cooled["cooled"]) == (32, 16)
+    args = train.arguments(["photos", str(tmp_path / "cooled"), "--crops", "32", "--channels", "8,16", "--ema", "0.9"])
+    rates = train.Run(args, ABAR)
+    rates.steps = 1000
+    assert [rates.rate(done) / args.rate for done in (0, 0.5, 1)] == [1, 0.5, 0]
+
+
+def test_levels_are_where_they_are_said_to_be():
+    generator = torch.Generator().manual_seed(0)
+    levels = train.Levels("snr", 2.0, ABAR)
+    high = levels.ratio[levels(500, True, generator)]
+    assert high.min() >= 0.5
+    wanted = levels.ratio[levels(4000, False, generator)] * 255 / 2
+    shares = [((low < wanted) & (wanted < 2 * low)).float().mean().item() for low in (8, 16, 32)]
+    assert max(shares) < 1.3 * min(shares)
+    assert 0.1 < (wanted > 140).float().mean() < 0.25
