@@ -40,12 +40,17 @@ TYPES = {
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
     "Denoise": "dreamclean.builtin.priors.denoiser",
     "Entry": "dreamclean.host.host",
+    "File": "dreamclean.method.given",
+    "Given": "dreamclean.method.given",
     "Listener": "dreamclean.restorer",
     "Noise": "dreamclean.contracts.latent",
     "Predict": "dreamclean.contracts.estimate",
     "Declare": "dreamclean.host.hookspecs",
     "Register": "dreamclean.host.hookspecs",
     "Report": "dreamclean.contracts.planner",
+    "Seed": "dreamclean.method.given",
+    "Seeds": "dreamclean.method.given",
+    "Several": "dreamclean.method.given",
     "Spec": "dreamclean.contracts.component",
 }
 """The names for types that are used in signatures, and where they are defined."""

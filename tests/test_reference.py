@@ -12,7 +12,13 @@ ELSEWHERE = set(
         "Callable",
         "ClassVar",
         "Exception",
+        "FileT",
+        "ArrayT",
+        "ImageT_co",
         "Generator",
+        "Generic",
+        "Protocol",
+        "UserWarning",
         "Image",
         "Iterable",
         "Iterator",
@@ -31,7 +37,7 @@ ELSEWHERE = set(
         "False",
     ]
 )
-"""Python's, torch's, Pillow's, pydantic's and typer's."""
+"""Python's, torch's, Pillow's, pydantic's and typer's; and variables for types."""
 
 
 def test_every_type_in_a_signature_is_defined():
