@@ -3,13 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: help install demo test lint docs overhead bench-quick clean
+.PHONY: help install demo test coverage lint docs overhead bench-quick clean
 IMAGES ?= contrib/demo
 
 help:
 	@echo "make demo      degrade a photograph, restore it, look at demo/sheet.png"
 	@echo "make test      run the tests"
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
+	@echo "make coverage  the tests, and which lines they reach; fails below the floor in pyproject.toml"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make docs      generate the references in docs/"
 	@echo "make overhead  time spent outside the prior"
@@ -27,6 +28,9 @@ demo: install
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/pytest  # the tests' pictures are small: threads would only wait for each other
+
+coverage: install
+	OMP_NUM_THREADS=1 $(BIN)/pytest --cov --cov-report=term:skip-covered
 
 lint: install
 	$(BIN)/ruff check .

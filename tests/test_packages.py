@@ -43,6 +43,11 @@ def test_the_licence_is_in_the_wheel(wheel: Wheel) -> None:
     assert wheel.metadata["License-Expression"] == "Apache-2.0"
 
 
+def test_wheel_is_typed(wheel: Wheel) -> None:
+    packages = {name.partition("/")[0] for name in wheel.names if name.endswith("/__init__.py")}
+    assert packages and {f"{package}/py.typed" for package in packages} <= set(wheel.names)
+
+
 def test_links_authors_and_classifiers(wheel: Wheel) -> None:
     links = dict(value.split(", ", 1) for value in wheel.metadata.get_all("Project-URL", []))
     assert set(links) == {"Homepage", "Documentation", "Issues"} and all(v.startswith(HOME) for v in links.values())

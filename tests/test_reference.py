@@ -12,12 +12,14 @@ ELSEWHERE = set(
         "Callable",
         "ClassVar",
         "Exception",
-        "Generic",
+        "FileT",
+        "ArrayT",
         "ImageT_co",
+        "Generator",
+        "Generic",
         "Protocol",
         "UserWarning",
         "ValueError",
-        "Generator",
         "Image",
         "Iterable",
         "Iterator",
@@ -36,7 +38,7 @@ ELSEWHERE = set(
         "False",
     ]
 )
-"""Python's, torch's, Pillow's, pydantic's and typer's."""
+"""Python's, torch's, Pillow's, pydantic's and typer's; and variables for types."""
 
 
 def test_every_type_in_a_signature_is_defined():

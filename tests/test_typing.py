@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,38 @@ VPS(gamma="much")
 Restorer(steps="many")
 """
 
+RESULTS = """
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from typing_extensions import assert_type
+
+from dreamclean import Restoration, Restorer
+
+restorer = Restorer()
+array: NDArray[np.uint8] = np.zeros((2, 2, 3), np.uint8)
+paths: list[Path] = []
+
+
+def width(result: Restoration[Image.Image]) -> int:
+    return result.image.width
+
+
+assert_type(restorer("photo.png"), Restoration[Image.Image])
+assert_type(restorer(Path("photo.png")).image, Image.Image)
+assert_type(restorer(array), Restoration[np.ndarray])
+assert_type(restorer(torch.zeros(1, 3, 2, 2)).image, torch.Tensor)
+assert_type(restorer(paths, seed=[1, 2]), list[Restoration[Image.Image]])
+assert_type(restorer((array,)), list[Restoration[np.ndarray]])
+assert_type(restorer([torch.zeros(2, 3, 2, 2)], seed=[[1, 2]]), list[Restoration[torch.Tensor]])
+restorer(["photo.png", array])[0].save("out.png")
+width(restorer("photo.png"))
+width(restorer(array))
+"""
+
 
 def test_what_people_write_is_clean_and_what_they_mistype_is_red(tmp_path: Path):
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -60,9 +93,25 @@ def test_what_people_write_is_clean_and_what_they_mistype_is_red(tmp_path: Path)
     ], said
 
 
-ERRORS = {"ComponentError", "DreamCleanError", "DreamCleanWarning", "InvalidSetting"}
+def test_what_comes_out_is_of_the_type_that_went_in(tmp_path: Path):
+    (tmp_path / "results.py").write_text(RESULTS)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".cache", "results.py"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    line = RESULTS.splitlines().index("width(restorer(array))") + 1
+    assert re.findall(r"^results.py:(\d+): error: .*\[([\w-]+)\]$", said, re.MULTILINE) == [(str(line), "arg-type")], (
+        said
+    )
+
+
+def test_every_package_of_the_repository_is_checked_and_typed():
+    checked = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
+    packages = [path.parent for path in ROOT.glob("*/*/dreamclean_*/__init__.py")]
+    assert len(packages) >= 7
+    for package in packages:
+        assert str(package.relative_to(ROOT)) in checked and (package / "py.typed").exists(), package
 
 
 def test_every_public_name_is_exported():
-    assert set(dreamclean.__all__) == {*ERRORS, "__version__", "hookimpl", *dreamclean._MODULES}
+    errors = {"ComponentError", "DreamCleanError", "DreamCleanWarning", "InvalidSetting"}
+    assert set(dreamclean.__all__) == {*errors, "__version__", "hookimpl", *dreamclean._MODULES}
     assert all(hasattr(dreamclean, name) for name in dreamclean.__all__)
