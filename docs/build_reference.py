@@ -49,7 +49,7 @@ TYPES = {
     "Register": "dreamclean.host.hookspecs",
     "Report": "dreamclean.contracts.planner",
     "Spec": "dreamclean.contracts.component",
-    "Tiled": "dreamclean.method.tiling",
+    "Tiles": "dreamclean.method.tiling",
 }
 """The names for types that are used in signatures, and where they are defined."""
 

@@ -20,7 +20,7 @@ from dreamclean.contracts.listing import there_are
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.planner import Plan, Planner
 from dreamclean.contracts.step import Step
-from dreamclean.contracts.warn import warn
+from dreamclean.contracts.warn import warn_of
 from dreamclean.host.host import Host, host
 from dreamclean.method import doubts
 from dreamclean.method.arrays import check_array, pixels_of, restore_array
@@ -48,7 +48,7 @@ from dreamclean.method.loop import resample
 from dreamclean.method.measured import info_of, measured
 from dreamclean.method.noise import seeded_noise, seeds_of
 from dreamclean.method.restoration import Restoration, averaged, carrying, joined
-from dreamclean.method.tiling import Tiled
+from dreamclean.method.tiling import Tiles
 from dreamclean.pictures.decoding import check_limit
 from dreamclean.recipe.exact import exact_dtype
 from dreamclean.recipe.noise import with_noise
@@ -127,52 +127,51 @@ class Restorer:
         said = said.over(make_recipe(tile=tile, exact=exact))
         said = said.over(recipe_of(recipe).without_versions())
         self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
-
-        def component(kind: str) -> Any:
-            spec = self._objects.get(kind) or getattr(said, kind)
-            return self._host.make(kind, spec) if spec else None
-
-        self.prior = component("prior") or self._host.default_prior()
-        self.operator: Operator | None = component("operator")
-        known = self.operator is not None
+        self.prior = self._component("prior", said) or self._host.default_prior()
+        self.operator: Operator | None = self._component("operator", said)
         if self.operator is not None:
             self.operator = with_noise(self.operator, noise)
         elif noise is not None:
             raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
         if preset is not None and preset not in PRESETS:
             raise DreamCleanError(f"there is no preset '{preset}'; {there_are(PRESETS)}")
-        unsaid = said.strength is None
+        known, unsaid = self.operator is not None, said.strength is None
         self._said, rest = settle(said, preset, self.prior, known, self._host.default("planner"))
-        said = self._said
-        self.planner: Planner = component("planner")
-        if why := self.planner.refuses(known, self.prior):
+        self.planner: Planner = self._component("planner", self._said)
+        looks = self.planner.looks
+        said = self._said if looks else self._said.over(rest)
+        self.guidance: Guidance | None = self._component("guidance", said)
+        self._check(said)
+        self.initializer, self.corrector, self.sampler = (self._component(kind, said) for kind in MOVES)
+        self.path = self._component("path", said)
+        self.levels = [] if looks else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
+        if preset and unsaid and self.levels:
+            warn_of(doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known))
+        self._tiles = None if said.tile == 0 else Tiles(self.prior, said.tile)
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(exact_dtype(dtype) if said.exact else said.dtype, self.device)
+        self.recipe = said.model_copy(update=self._settled())
+        self._prepared = False
+
+    def _component(self, kind: str, said: Recipe) -> Any:
+        """The component of ``kind`` that was given or is ``said``; None if neither."""
+        spec = self._objects.get(kind) or getattr(said, kind)
+        return self._host.make(kind, spec) if spec else None
+
+    def _check(self, said: Recipe) -> None:
+        """DreamCleanError where the components do not go together."""
+        if why := self.planner.refuses(self.operator is not None, self.prior):
             raise DreamCleanError(f"planner {self.planner.name} {why}")
         if self.planner.looks and said.strength is not None:
             raise DreamCleanError(
                 f"planner {self.planner.name} chooses the strength itself; remove either the planner or the strength"
             )
-        said = said if self.planner.looks else said.over(rest)
-        self.guidance: Guidance | None = component("guidance")
-        if self.guidance and not known:
+        if self.guidance is None:
+            return
+        if self.operator is None:
             raise DreamCleanError("guidance belongs to a known operator; give one too")
-        if self.operator and self.guidance and (why := self.guidance.refuses(self.operator)):
+        if why := self.guidance.refuses(self.operator):
             raise DreamCleanError(f"guidance {self.guidance.name} cannot serve {self.operator.name}: {why}")
-        self.initializer, self.corrector, self.sampler = map(component, MOVES)
-        self.path = component("path")
-        looks = self.planner.looks
-        self.levels = [] if looks else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
-        if (
-            preset
-            and unsaid
-            and self.levels
-            and (doubt := doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known))
-        ):
-            warn(doubt)
-        self._tiles = None if said.tile == 0 else Tiled(self.prior, said.tile)
-        self.device = pick_device(device)
-        self.dtype = pick_dtype(exact_dtype(dtype) if said.exact else said.dtype, self.device)
-        self.recipe = said.model_copy(update=self._settled())
-        self._prepared = False
 
     def _settled(self) -> dict[str, Any]:
         """The recipe's fields as they came out, with the version of every package involved."""
@@ -347,8 +346,7 @@ class Restorer:
             raise DreamCleanError(f"step {done} of {len(path)}: {error}") from error
         decoded = finite(self.prior.decode(latent.x), *_CODER)
         image = decoded.clamp(0, 1)
-        if doubt := doubts.of_values(decoded, operator) or doubts.of_agreement(image, operator, y):
-            warn(doubt)
+        warn_of(doubts.of_values(decoded, operator) or doubts.of_agreement(image, operator, y))
         seconds = time.perf_counter() - began
         recipe = self.recipe.model_copy(update={"seed": seeds[0], "tile": self._tile})
         return Restoration(image, evaluator.nfe, seconds, evaluator.seconds, recipe, steps)

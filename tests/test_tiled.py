@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dreamclean import DDPMSchedule, DreamCleanError, Estimate, Level, Prior, Restorer, Schedule
 from dreamclean.contracts.latent import Latent
-from dreamclean.method.tiling import Tiled, snug, spans
+from dreamclean.method.tiling import Tiles, snug, spans
 
 
 class Local(Prior):
@@ -105,7 +105,7 @@ def test_a_local_prior_sees_no_difference_inside_tiles(shape: tuple[int, ...], t
     x, level = picture(*shape), DDPMSchedule.linear().at(t)
     inner = Local()
     whole = inner.predict(torch.nn.functional.pad(x, (0, -shape[3] % 8, 0, -shape[2] % 8), mode="reflect"), level)
-    cut = Tiled(prior=inner, tile=64, overlap=32).predict(x, level)
+    cut = Tiles(prior=inner, tile=64, overlap=32).predict(x, level)
     assert len(inner._seen) > 2
     assert cut.eps.shape == x.shape
     difference = (cut.eps - whole.eps[..., : shape[2], : shape[3]]).abs() * level.sigma
@@ -117,14 +117,14 @@ def test_a_picture_that_fits_is_given_whole() -> None:
     inner = Local()
     x = picture(2, 3, 64, 48)
     level = inner.schedule.at(100)
-    assert torch.equal(Tiled(prior=inner, tile=64).predict(x, level).eps, inner.predict(x, level).eps)
+    assert torch.equal(Tiles(prior=inner, tile=64).predict(x, level).eps, inner.predict(x, level).eps)
     assert inner._seen == [(2, 3, 64, 48)] * 2
 
 
 @pytest.mark.parametrize("tile", [32, 128])
 def test_the_way_up_is_the_priors_own_in_every_tile(tile: int) -> None:
     x, level = picture(1, 3, 80, 72), DDPMSchedule.linear().at(100)
-    plain, guided = Tiled(prior=Local(), tile=tile), Tiled(prior=Guided(), tile=tile)
+    plain, guided = Tiles(prior=Local(), tile=tile), Tiles(prior=Guided(), tile=tile)
     assert torch.equal(guided.invert(x, level).eps, plain.predict(x, level).eps)
     assert torch.equal(guided.predict(x, level).eps, plain.predict(x, level).eps / 2)
 
@@ -143,15 +143,15 @@ def test_the_tile_is_the_users_else_the_priors_else_768(size: int | None, tile: 
 
 def test_images_come_out_alike_alone_and_together() -> None:
     x, level = picture(3, 3, 80, 72), DDPMSchedule.linear().at(100)
-    together = Tiled(prior=Local(), tile=32, batch=4).predict(x, level).eps
+    together = Tiles(prior=Local(), tile=32, batch=4).predict(x, level).eps
     for index in range(3):
-        alone = Tiled(prior=Local(), tile=32).predict(x[index : index + 1], level).eps
+        alone = Tiles(prior=Local(), tile=32).predict(x[index : index + 1], level).eps
         torch.testing.assert_close(alone[0], together[index])
 
 
 def test_out_of_memory_halves_the_batch_then_the_tile_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     inner = Local(limit=64 * 64)
-    cut = Tiled(prior=inner, tile=128)
+    cut = Tiles(prior=inner, tile=128)
     x, level = picture(2, 3, 128, 160), inner.schedule.at(100)
     with caplog.at_level(logging.WARNING):
         found = cut.predict(x, level)
@@ -159,7 +159,7 @@ def test_out_of_memory_halves_the_batch_then_the_tile_and_says_so(caplog: pytest
         " going on with 1 tiles at once",
         " going on with tiles of 64 pixels",
     ]
-    torch.testing.assert_close(found.eps, Tiled(prior=Local(), tile=64, batch=1).predict(x, level).eps)
+    torch.testing.assert_close(found.eps, Tiles(prior=Local(), tile=64, batch=1).predict(x, level).eps)
     assert cut.side == 64
     cut.predict(x, level)
     assert len(caplog.records) == 2
@@ -167,7 +167,7 @@ def test_out_of_memory_halves_the_batch_then_the_tile_and_says_so(caplog: pytest
 
 def test_out_of_memory_at_the_smallest_tile_is_an_error() -> None:
     with pytest.raises(DreamCleanError, match="out of memory even with a tile of 64 pixels"):
-        Tiled(prior=Local(limit=1), tile=128).predict(picture(1, 3, 128, 128), Local().schedule.at(100))
+        Tiles(prior=Local(limit=1), tile=128).predict(picture(1, 3, 128, 128), Local().schedule.at(100))
 
 
 def test_other_errors_of_the_prior_are_not_taken_for_a_lack_of_memory() -> None:
@@ -176,7 +176,7 @@ def test_other_errors_of_the_prior_are_not_taken_for_a_lack_of_memory() -> None:
             raise RuntimeError("shapes differ")
 
     with pytest.raises(RuntimeError, match="shapes differ"):
-        Tiled(prior=Broken()).predict(picture(1, 3, 16, 16), Local().schedule.at(100))
+        Tiles(prior=Broken()).predict(picture(1, 3, 16, 16), Local().schedule.at(100))
 
 
 @pytest.mark.parametrize("how", [float("nan"), float("inf")])

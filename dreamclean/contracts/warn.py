@@ -18,6 +18,12 @@ def warn(message: str) -> None:
     warnings.warn(message, DreamCleanWarning, stacklevel=depth)
 
 
+def warn_of(doubt: str | None) -> None:
+    """``warn``, if there is a doubt."""
+    if doubt:
+        warn(doubt)
+
+
 def show(
     message: Warning | str,
     category: type[Warning],

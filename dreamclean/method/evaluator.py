@@ -12,7 +12,7 @@ from dreamclean.contracts.levels import Level
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.prior import Prior
 from dreamclean.method.finite import finite
-from dreamclean.method.tiling import Tiled
+from dreamclean.method.tiling import Tiles
 
 
 class Evaluator:
@@ -27,10 +27,10 @@ class Evaluator:
         guidance: Guidance | None = None,
         operator: Operator | None = None,
         y: Tensor | None = None,
-        tiles: Tiled | None = None,
+        tiles: Tiles | None = None,
     ) -> None:
         self._prior, self._guidance, self._operator, self._y = prior, guidance, operator, y
-        self._asked: Prior | Tiled = tiles or prior
+        self._asked: Prior | Tiles = tiles or prior
         self.nfe, self.seconds = 0, 0.0
         self._x0: Tensor | None = None
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate, Predict
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 SIZE_FREE_TILE = 768
@@ -20,7 +21,7 @@ _LEAST = 16
 _log = logging.getLogger(__name__)
 
 
-class Tiled:
+class Tiles:
     """A prior, asked tile by tile; a picture that fits into one tile is given to it whole.
 
     Where tiles overlap their noise estimates are averaged with weights that fall smoothly to the tile's edge,
@@ -60,7 +61,7 @@ class Tiled:
             try:
                 return self._blended(ask, x, level)
             except (MemoryError, RuntimeError) as error:
-                if not _lacks_memory(error):
+                if not lacks_memory(error):
                     raise
                 self._shrink(x)
 
@@ -147,8 +148,3 @@ def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
             batch = []
     if batch:
         yield batch
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Whether torch, or Python, says that there is no memory left."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
