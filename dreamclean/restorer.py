@@ -56,7 +56,7 @@ from dreamclean.recipe.recipe import FIXED, KINDS, MOVES, PRESETS, Recipe, make_
 from dreamclean.version import __version__
 
 Listener = Callable[[Step], object]
-"""What is told of every step of a run; what it returns is not used. Copy ``step.x`` to keep it."""
+"""Called after every step of a run; its result is not used. Copy ``step.x`` to keep it."""
 
 _CODER = "the prior's encoder or decoder", "run it in float32 (--dtype float32)"
 
@@ -163,7 +163,9 @@ class Restorer:
         if why := self.planner.refuses(self.operator is not None, self.prior):
             raise DreamCleanError(f"planner {self.planner.name} {why}")
         if self.planner.looks and said.strength is not None:
-            raise DreamCleanError(f"planner {self.planner.name} chooses the strength itself; leave one of them away")
+            raise DreamCleanError(
+                f"planner {self.planner.name} chooses the strength itself; remove either the planner or the strength"
+            )
         if self.guidance is None:
             return
         if self.operator is None:

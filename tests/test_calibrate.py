@@ -111,7 +111,7 @@ def test_a_stopped_calibration_goes_on_where_it_was(cli: Cli, monkeypatch: pytes
 
     monkeypatch.setattr(Sampler, "sample", until_stopped)
     status, out, err = cli(*CALIBRATE, "--samples", 40, "-o", "parts.json")
-    assert (status, out, err) == (130, "", "stopped; the same command goes on where it was\n")
+    assert (status, out, err) == (130, "", "stopped; run the same command again to continue\n")
     assert Path("parts.json.samples").exists() and not Path("parts.json").exists()
     assert cli(*CALIBRATE, "--samples", 40, "-o", "parts.json")[0] == 0
     assert made == [*range(15), 15, *range(15, 40)]

@@ -446,7 +446,7 @@ def test_a_run_that_was_terminated_goes_on(here: Path, mixture: str) -> None:
     while len(complete(stopped)) < 2 and run.poll() is None:
         time.sleep(0.02)
     run.send_signal(signal.SIGTERM)
-    assert "stopped; the same command goes on where it was" in run.communicate(timeout=30)[1]
+    assert "stopped; run the same command again to continue" in run.communicate(timeout=30)[1]
     assert run.returncode == 143
     done = complete(stopped)
     assert 2 <= len(done) < pictures and listing(stopped) == done  # no temporary file, hidden or not
@@ -482,7 +482,7 @@ def test_a_signal_while_a_picture_is_written(
     monkeypatch.setattr(os, "replace", stopped)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
-        assert cli("restore", "in.png", *quick) == (status, "", "stopped; the same command goes on where it was\n")
+        assert cli("restore", "in.png", *quick) == (status, "", "stopped; run the same command again to continue\n")
     finally:
         signal.signal(signal.SIGINT, before)
     assert listing() == ["in.png"]

@@ -100,7 +100,7 @@ def test_words() -> None:
     assert (
         Diagnosis("low resolution", None, {}, None, None, [], [], [], 6).words()
         == "low resolution or blur, better left as it is: "
-        "to restore it say what happened, e.g. --operator blur:shape=gaussian,std=1.5 --noise 0.01"
+        "to restore it, describe the degradation, e.g. --operator blur:shape=gaussian,std=1.5 --noise 0.01"
     )
 
 
@@ -183,7 +183,9 @@ def test_restore_says_what_was_found(cli: Cli, prior: str, exact: Calibration) -
 def test_a_blurred_picture_is_left_alone_and_the_way_out_is_named() -> None:
     found = left_alone("low resolution")
     line = said({"summary": found.summary(), "nfe": 6, "seconds": 1.0})
-    assert line.startswith("low resolution or blur, left as it is: to restore it say what happened, e.g. --operator ")
+    assert line.startswith(
+        "low resolution or blur, left as it is: to restore it, describe the degradation, e.g. --operator "
+    )
     assert line.endswith(" --noise 0.01; 6 evaluations, 1.0 s")
     example = line.partition("--operator ")[2].partition(" ")[0]
     blur = host().make("operator", example)  # it can be typed as it stands

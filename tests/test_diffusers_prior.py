@@ -207,7 +207,7 @@ def test_missing_folder(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["no-such/folder"])
 def test_missing_folder_that_could_be_a_hub_id(path: str) -> None:
-    assert f"hub model '{path}' cannot be had" in refusal(path)
+    assert f"hub model '{path}' is not available" in refusal(path)
 
 
 def edit(path: Path, **changes: Any) -> None:

@@ -122,7 +122,7 @@ def test_the_paper_preset_on_a_prior_that_recommends_less(settings, strong: bool
     messages = [str(w.message) for w in caught if issubclass(w.category, DreamCleanWarning)]
     usual = "0.5," if "operator" in settings else "0.2 at most,"
     expected = [f"preset paper starts at nsr:1.2, denoiser recommends nsr:{usual} so it may change the picture much; "]
-    assert [m.partition("leave")[0] for m in messages] == (expected if strong else [])
+    assert [m.partition("remove")[0] for m in messages] == (expected if strong else [])
 
 
 def test_the_paper_preset_on_a_prior_that_recommends_nothing(unet: str) -> None:

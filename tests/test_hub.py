@@ -1,4 +1,4 @@
-"""A model on the hub that cannot be had: the true cause, in one line, without a retry."""
+"""A model on the hub that is not available: the true cause, in one line, without a retry."""
 
 import socket
 import threading
@@ -77,7 +77,7 @@ def refusal(path: str, **settings: str) -> str:
 
 def test_a_hub_that_cannot_be_reached(unreachable: str, capfd: pytest.CaptureFixture[str]):
     said = refusal("some/model")
-    assert f"hub model 'some/model' cannot be had: {unreachable} cannot be reached" in said
+    assert f"hub model 'some/model' is not available: {unreachable} cannot be reached" in said
     assert "refused" in said
     assert "not in the cache" in said
     assert capfd.readouterr() == ("", "")

@@ -17,23 +17,31 @@ if TYPE_CHECKING:
 def calibrate(
     prior: Annotated[str, typer.Argument(metavar="PRIOR", help="The model, name:key=value,...")],
     photos: Annotated[
-        Path, typer.Argument(metavar="PHOTOS", help="A folder of clean photographs, best ones that it never saw.")
+        Path,
+        typer.Argument(
+            metavar="PHOTOS", help="A folder of clean photographs, preferably none that the prior was trained on."
+        ),
     ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The file to write; unsaid: where the prior looks for it.")
+        Path | None, typer.Option("-o", "--output", help="The file to write; by default, where the prior looks for it.")
     ] = None,
     samples: Annotated[int, typer.Option(min=36, help="Damaged crops to learn from.")] = 1800,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so many, with the samples made.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after this many minutes and fit the samples made so far.")
+    ] = None,
     side: Annotated[
-        int | None, typer.Option(min=16, help="Of the crops in pixels; unsaid: 160, or the prior's own size if less.")
+        int | None,
+        typer.Option(
+            min=16, help="Side of the crops in pixels; by default 160, or the prior's native size if that is less."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a calibration that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing calibration.")] = False,
 ) -> None:
-    """Learn to diagnose pictures with a prior: which damage its answers show.
+    """Learn to diagnose pictures with a prior, from photographs.
 
-    Photographs are damaged at random and the prior is asked about them. Stopped, the same command goes on where
-    it was.
+    Photographs are damaged at random, and the prior's estimates of them are recorded. If it is
+    stopped, the same command continues where it stopped.
     """
     from dreamclean.builtin.planners.diagnosis.calibrate import check_output, run
     from dreamclean.builtin.planners.diagnosis.samples import Sampler

@@ -17,11 +17,11 @@ def diagnose(
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
     max_megapixels: Annotated[
         float | None,
-        typer.Option(help="Refuse larger pictures, in millions of pixels; unless said, what memory carries."),
+        typer.Option(help="Refuse larger pictures, in millions of pixels; by default, what fits into memory."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
-    """Say what damage a picture has, and where its restoration would start."""
+    """Tell what damage a picture has, and at which noise level its restoration would start."""
     from dreamclean.cli.jobs import pictures_in
     from dreamclean.cli.planners import reported
     from dreamclean.cli.streams import STREAM, check_streams, reading

@@ -1,4 +1,4 @@
-"""What a command does with a picture or a folder of pictures: which are read, where results go, what fails."""
+"""How commands treat pictures and folders: which are read, where results go, what fails."""
 
 import json
 import sys

@@ -80,9 +80,9 @@ NoiseOption = Annotated[
     ),
 ]
 MaxMegapixels = Annotated[
-    float | None, typer.Option(help="Refuse larger pictures, in millions of pixels; unless said, what memory carries.")
+    float | None, typer.Option(help="Refuse larger pictures, in millions of pixels; by default, what fits into memory.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
@@ -120,7 +120,7 @@ def restore(
         str | None, typer.Option(help="How estimates are brought into agreement with the measurement, e.g. projection.")
     ] = None,
     planner: Annotated[
-        str | None, typer.Option(help="What decides what each picture needs, e.g. auto:detail=0, or fixed.")
+        str | None, typer.Option(help="How each picture's recipe is chosen, e.g. auto:detail=0, or fixed.")
     ] = None,
     noise: NoiseOption = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps from the top level to the picture.")] = None,
@@ -131,11 +131,11 @@ def restore(
     recipe: Annotated[Path | None, typer.Option(help="A .toml or .json recipe, or a PNG that carries one.")] = None,
     detail: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="The planner's: 0 most faithful (highest PSNR), 1 crispest, the default."),
+        typer.Option(min=0, max=1, help="For the planner: 0 most faithful (highest PSNR), 1 crispest, the default."),
     ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="The planner's: the mean of so many results.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="For the planner: how many results to average.")] = None,
     tile: Annotated[int | None, typer.Option(min=0, help="Side of a large picture's tiles; 0: never cut.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; 0 unless said.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; by default 0.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
     max_megapixels: MaxMegapixels = None,
@@ -148,9 +148,10 @@ def restore(
 ) -> None:
     """Restore pictures, or every picture of a folder.
 
-    What is not said comes from the recipe, then the preset, then the prior's own recommendation. Where nothing
-    is said at all, each picture is diagnosed, treated as it needs, and left as it is where it needs nothing.
-    Blur and low resolution are left as they are: say what happened, with --operator, to have them restored.
+    A setting that you do not give comes from the recipe, then the preset, then the prior's own recommendation.
+    By default, each picture is diagnosed, then restored by a recipe of its own, or left as it is if nothing is
+    wrong with it. Blur and low resolution are left as they are: to restore them, describe the degradation with
+    --operator.
     """
     from dreamclean.cli.jobs import plan, restored, run, said
     from dreamclean.cli.streams import check_streams
@@ -199,7 +200,7 @@ def degrade(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a degraded picture, to try things on."""
+    """Make a degraded picture, to try restorations on."""
     from dreamclean.cli.jobs import plan, run
     from dreamclean.cli.streams import check_streams, reading, writing
 
@@ -303,5 +304,5 @@ def _run() -> int:
         print(f"error: {usage()} (see dreamclean --help)" if usage else f"error: {told(error)}", file=sys.stderr)
         status = 2
     if status in (130, 143):
-        print("stopped; the same command goes on where it was", file=sys.stderr)
+        print("stopped; run the same command again to continue", file=sys.stderr)
     return int(status or 0)

@@ -1,1 +1,1 @@
-"""What the author of a component reads: the contract of each kind, and what they are written in."""
+"""The contract of each kind of component, and the types that contracts use."""

@@ -1,4 +1,4 @@
-"""The way between pictures and a model's own space."""
+"""Conversion between pictures and a model's own space."""
 
 from typing import Protocol
 

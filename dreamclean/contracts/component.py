@@ -1,4 +1,4 @@
-"""What every component is: a small frozen pydantic model whose fields are its settings.
+"""Components: small frozen pydantic models whose fields are their settings.
 
 One class gives the Python API (``VPS(gamma=0.05)``), the string form (``vps:gamma=0.05``), the config
 form (``{name = "vps", gamma = 0.05}``) and the JSON schema.

@@ -1,4 +1,4 @@
-"""What people see when something is wrong: a line that says what it is and what to do."""
+"""Errors and warnings: one line that says what is wrong and what to do."""
 
 
 class DreamCleanError(Exception):

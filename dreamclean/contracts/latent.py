@@ -1,4 +1,4 @@
-"""The state of a run: what one step knows and hands on to the next."""
+"""The immutable state of a run, handed from step to step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ Noise = Callable[[Tensor], Tensor]
 """Fresh standard normal noise shaped as its argument, each image of the batch from its own generator."""
 
 Entry = Callable[[Tensor, Level], Tensor]
-"""A latent of a level, to the same with those parts of the picture replaced whose start level is not reached."""
+"""Maps a latent at a level to the same latent, with regions whose start level has not been reached replaced."""
 
 
 class Past(NamedTuple):
@@ -25,7 +25,7 @@ class Past(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Latent:
-    """A picture on its way: ``x`` (B, C, H, W) at ``level``."""
+    """A latent ``x`` (B, C, H, W) at ``level``, with what later steps can use."""
 
     x: Tensor
     level: Level
@@ -34,7 +34,7 @@ class Latent:
     history: tuple[Past, ...] = ()
     """For multistep samplers: what they keep of the steps before, the latest first."""
     entry: Entry | None = None
-    """For starts that let parts of the picture in later: applied to every latent that a sampler makes."""
+    """For starts with a level for each region: applied to every latent that a sampler makes."""
 
     def estimated(self, denoise: Predict) -> Estimate:
         """The estimate here: the known one, else ``denoise`` is asked."""

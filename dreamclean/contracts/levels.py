@@ -17,7 +17,7 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.strength import as_nsr
 
 MOST_STEPS = 10_000
-"""More steps than any model tells apart: the bound of schedules that have a level for every real number."""
+"""Upper bound of the steps of schedules that have a level for every real number."""
 
 
 class Level(NamedTuple):

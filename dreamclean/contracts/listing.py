@@ -1,4 +1,4 @@
-"""What there is, in words."""
+"""Lists of names for messages."""
 
 from collections.abc import Iterable
 

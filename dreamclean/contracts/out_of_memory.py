@@ -1,4 +1,4 @@
-"""A lack of memory, told from other errors: it may be met by asking for less."""
+"""Out-of-memory errors, distinguished from others: a smaller tile may help."""
 
 _TYPES = {"MemoryError", "OutOfMemoryError"}
 """Python's and torch's, by name: torch need not be there."""

@@ -1,4 +1,4 @@
-"""The contract of a planner: what is to be done with a picture."""
+"""The contract of a planner: what to do with a picture."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -30,12 +30,12 @@ class Plan:
     """What to do with one picture."""
 
     recipe: Mapping[str, Any] | None = field(default_factory=dict)
-    """Fields of a recipe, which what the user said goes over; an operator may be among them. None: leave it as it is."""
+    """Fields of a recipe, an operator among them if need be; the user's settings take precedence. None: leave the picture as it is."""
     report: Report | None = None
     refusal: str = ""
     """Why nothing can be done, and what the user can do about it: the error of a restoration."""
     samples: int = 1
-    """The result is the mean of so many, with seeds that follow each other."""
+    """How many results to average, with consecutive seeds."""
 
 
 class Planner(Component):
@@ -43,14 +43,14 @@ class Planner(Component):
 
     kind: ClassVar[str] = "planner"
     looks: ClassVar[bool] = True
-    """Whether it looks at the picture. The plan of one that does not is made once, and batches are run whole."""
+    """Whether the plan depends on the picture. If not, it is made once, and batches are run whole."""
 
     def refuses(self, known_operator: bool, prior: Prior) -> str:
         """Why it cannot plan here, in a few words; empty if it can."""
         return ""
 
     def strongest(self, prior: Prior) -> float | None:
-        """The highest noise-to-signal ratio that its plans start from; None: it cannot be said."""
+        """The highest noise-to-signal ratio that its plans start from; None: unknown."""
         return None
 
     @abstractmethod

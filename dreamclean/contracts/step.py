@@ -1,4 +1,4 @@
-"""What a listener is told of a run."""
+"""What a listener receives at every step of a run."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from dreamclean.contracts.levels import Level
 
 @dataclass(frozen=True)
 class Step:
-    """What a listener is told: ``index`` steps of ``total`` are done and ``x`` is now at ``level``."""
+    """One step of a run: ``index`` of ``total`` steps are done and ``x`` is now at ``level``."""
 
     index: int
     total: int

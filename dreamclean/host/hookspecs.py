@@ -60,5 +60,5 @@ def register_commands(app: "typer.Typer") -> None:
 def on_step(step: "Step") -> None:
     """Be told of every step of a run: its number, level, latents, posterior mean and evaluations so far.
 
-    One that raises is told of no more steps, which a line on standard error says; the run goes on.
+    If it raises, it is not called again, with a warning on standard error, and the run goes on.
     """

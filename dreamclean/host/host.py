@@ -181,12 +181,12 @@ class Host:
         return commands
 
     def tell(self, step: "Step") -> None:
-        """Tell every plugin of a step; one that raises is told no more, which is logged, and the run goes on."""
+        """Call every plugin's on_step; one that raises is not called again, which is logged, and the run goes on."""
         for listener in self.manager.hook.on_step.get_hookimpls():
             key = listener.plugin_name
             self._attempt(key, lambda key=key: self._call_one(key, "on_step", step=step))
             if key in self.failures:
-                _log.warning("plugin %s is told of no more steps: its on_step raised %s", key, self.failures[key])
+                _log.warning("plugin %s gets no more steps: its on_step raised %s", key, self.failures[key])
 
     def base(self, kind: str) -> Any:
         """The base class of a kind of component; DreamCleanError for an unknown kind."""

@@ -1,4 +1,4 @@
-"""An error inside a component is told with the component's name."""
+"""Errors inside a component are reported with the component's name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

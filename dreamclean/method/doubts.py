@@ -1,4 +1,4 @@
-"""What makes a result doubtful: values far outside [0, 1], disagreement with the measurement, an odd strength."""
+"""Warnings of doubtful results: values far outside [0, 1], disagreement with the measurement, an unusual strength."""
 
 from torch import Tensor, as_tensor
 
@@ -45,7 +45,7 @@ def of_preset(preset: str, top: Level, prior: Prior, usual: float | None, known_
         return None
     return (
         f"preset {preset} starts at nsr:{top.ratio:.2g}, {prior.name} recommends nsr:{usual:.2g}"
-        f"{'' if known_operator else ' at most'}, so it may change the picture much; leave the preset away "
+        f"{'' if known_operator else ' at most'}, so it may change the picture much; remove the preset "
         "or give a strength"
     )
 

@@ -1,4 +1,4 @@
-"""What can be given to a restorer, and what a tensor must be to be restored."""
+"""What a restorer accepts, and checks of tensors."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,7 +39,7 @@ _LONGEST = 4096
 
 
 def opened(image: Path | str | Image.Image, max_megapixels: float | None = None) -> Picture:
-    """The picture; DreamCleanError for what is none, which says what it is and not what is in it."""
+    """The picture; DreamCleanError for anything else, named by its type and not by its content."""
     if isinstance(image, Path | str):
         return Picture.open(_path(image), max_megapixels)
     if not isinstance(image, Image.Image):

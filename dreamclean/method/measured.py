@@ -23,5 +23,5 @@ def measured(pixels: Tensor, operator: Operator | None) -> tuple[Tensor, Operato
 
 
 def info_of(picture: Picture) -> dict[str, Any]:
-    """What a planner is told of a picture's file."""
+    """What a planner learns about a picture's file."""
     return {"transparent": picture.hidden}

@@ -1,4 +1,4 @@
-"""What a restoration gives back."""
+"""The result of a restoration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""A picture file, decoded: what is none, is damaged or is too large gets one line, and decoders keep quiet."""
+"""Decoding picture files. One that is not a picture, damaged or too large gets a one-line error."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Picture files that are not read here, so that nobody has to wonder what became of them."""
+"""Picture formats that cannot be read, so that skipped files are reported."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How large a picture this machine's memory carries."""
+"""How large a picture fits into this machine's memory."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is run: components and settings. Fields left out are filled in from the prior's recommendation."""
+"""Recipes: components and settings. Missing fields are filled in from the prior's recommendation."""
 
 import json
 import tomllib
@@ -89,7 +89,7 @@ class Recipe(BaseModel):
         return self
 
     def over(self, other: "Recipe") -> "Recipe":
-        """This recipe, with ``other`` where this one says nothing."""
+        """This recipe, with ``other`` for the fields that are not set."""
         said = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
         return other.model_copy(update=said)
 
@@ -101,7 +101,7 @@ class Recipe(BaseModel):
 
 
 def make_recipe(**fields: Any) -> Recipe:
-    """A recipe from loose fields; those that are None say nothing. DreamCleanError for a bad one."""
+    """A recipe from keyword arguments; None means not set. DreamCleanError for an invalid one."""
     return validated(Recipe, "recipe", {k: v for k, v in fields.items() if v is not None})
 
 

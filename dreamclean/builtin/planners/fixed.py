@@ -1,4 +1,4 @@
-"""The planner that does not look: every picture is treated by the recipe as it stands."""
+"""The planner that uses the recipe unchanged for every picture."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from dreamclean.contracts.prior import Prior
 
 
 class Fixed(Planner):
-    """Treat every picture alike, by the recipe as it stands."""
+    """Use the recipe unchanged for every picture."""
 
     name = "fixed"
     looks: ClassVar[bool] = False

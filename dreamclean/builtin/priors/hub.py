@@ -1,4 +1,4 @@
-"""Models on the Hugging Face hub: whether one can be had, and if not, why."""
+"""Models on the Hugging Face hub: whether one is available, and if not, why."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,5 +49,5 @@ def hub_options(model: str, revision: str | None, files: Sequence[str]) -> dict[
     if cached:
         return {"local_files_only": True}
     raise DreamCleanError(
-        f"hub model '{model}' cannot be had: {cause}; it is not in the cache either, and no local folder is called so"
+        f"hub model '{model}' is not available: {cause}; it is not in the cache either, and there is no local folder of this name"
     )

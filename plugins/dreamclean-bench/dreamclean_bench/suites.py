@@ -66,7 +66,7 @@ _ALL = (
     ),
     Suite(
         "blind",
-        "Nothing is said of the degradation",
+        "The degradation is not given",
         _BLIND,
         ("input", "dreamclean", "dreamclean:preset=paper", "bm3d"),
     ),

@@ -1,4 +1,4 @@
-"""A model on the hub that cannot be had: the true cause, in one line, without a retry."""
+"""A model on the hub that is not available: the true cause, in one line, without a retry."""
 
 import socket
 from pathlib import Path
@@ -37,17 +37,17 @@ def refusal(**settings: str) -> str:
 
 
 def test_a_model(hub: str):
-    assert f"hub model 'some/model' cannot be had: {hub} cannot be reached" in refusal(path="some/model")
+    assert f"hub model 'some/model' is not available: {hub} cannot be reached" in refusal(path="some/model")
 
 
 def test_an_autoencoder(hub: str, tiny):
     said = refusal(path=str(tiny("sd1")), vae="some/vae")
-    assert f"vae 'some/vae': hub model 'some/vae' cannot be had: {hub} cannot be reached" in said
+    assert f"vae 'some/vae': hub model 'some/vae' is not available: {hub} cannot be reached" in said
 
 
 @pytest.mark.parametrize("given", [{}, {"config": "some/model"}])
 def test_the_configs_of_a_single_file(hub: str, tmp_path: Path, given: dict[str, str]):
     save_file({"other": torch.zeros(1)}, tmp_path / "one.safetensors")
     said = refusal(path=str(tmp_path / "one.safetensors"), **given)
-    assert f"cannot be had: {hub} cannot be reached" in said
+    assert f"is not available: {hub} cannot be reached" in said
     assert given or "offline give config=FOLDER" in said

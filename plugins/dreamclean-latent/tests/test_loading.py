@@ -114,7 +114,7 @@ def test_what_is_no_model(tmp_path, tiny):
     refused("could not be loaded", path=str(tmp_path / "cut.safetensors"), config=str(tiny("sd1")))
     refused("model_index.json", path=str(tmp_path / "empty"))
     refused("leave config out", path=str(tiny("sd1")), config=str(tiny("sd1")))
-    refused("hub model .nobody/nothing. cannot be had", path="nobody/nothing")
+    refused("hub model .nobody/nothing. is not available", path="nobody/nothing")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def run(
     minutes: float | None,
     track: Callable[[int], object] = lambda made: None,
 ) -> str:
-    """Make ``count`` samples, or as many as ``minutes`` allow; fit, and write ``target``. What came of it, in words."""
+    """Make ``count`` samples, or as many as ``minutes`` allow; fit, and write ``target``. Returns a summary in one line."""
     kept = sample_file.path_for(target)
     made_of = {
         "prior": str(sampler.prior.spec()),
@@ -59,7 +59,7 @@ def run(
     if len(samples) < FEWEST:
         raise DreamCleanError(
             f"only {len(samples)} samples in {minutes:g} minutes, and {FEWEST} are needed; "
-            "give it more, and the same command goes on where it was"
+            "allow more, and run the same command again to continue"
         )
     ratios = [level.ratio for level in sampler.levels]
     rules = fit(samples, ratios)

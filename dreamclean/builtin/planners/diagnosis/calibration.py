@@ -1,4 +1,4 @@
-"""What was learnt about one prior's features: linear rules from the features to family, noise and level."""
+"""A prior's calibration: linear rules from features to family, noise and level."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Diagnosis: which damage a picture has, and the noise level that matches it, in six evaluations."""
+"""Diagnosis: the kind of damage and the noise level that matches it, in six evaluations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Pictures that tell nothing of any damage: too small, flat, or of two tones. No network is asked about them."""
+"""Pictures whose damage cannot be diagnosed: too small, flat, or of two tones. The prior is not evaluated."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ SMALLEST = 32
 
 
 def exempt(image: Tensor) -> str | None:
-    """Why ``image`` (1, 3, H, W) is left alone without a look at it: "too small", "flat" or "one-bit"; else None."""
+    """Why ``image`` (1, 3, H, W) cannot be diagnosed: "too small", "flat" or "one-bit"; else None."""
     if min(image.shape[-2:]) < SMALLEST:
         return "too small"
     low, high = image.amin((-2, -1), keepdim=True), image.amax((-2, -1), keepdim=True)

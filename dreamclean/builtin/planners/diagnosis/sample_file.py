@@ -1,4 +1,4 @@
-"""The samples that a stopped calibration left, so that the same command goes on where it was."""
+"""The samples that a stopped calibration left, so that the same command continues where it stopped."""
 
 import io
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float = 1.0) -> 
 
     Where noise is uneven, every part starts at its own level.
 
-    ``detail`` goes from the mean of what the clean picture may be, which is one step from the level of the
+    ``detail`` goes from the posterior mean, which is one step from the level of the
     highest PSNR, at 0, to the crispest at 1, the default: eight steps, and where the damage is no noise some noise
     drawn anew at each level. Between them there are 8^detail steps, VPS's gamma is detail^2 / 4 and the sampler's eta
     is detail. Parts that start at levels of their own need all the steps to get there.
