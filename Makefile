@@ -27,10 +27,10 @@ demo: install
 	$(BIN)/python contrib/demo/demo.py demo
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest  # the tests' pictures are small: threads would only wait for each other
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest  # the tests' pictures are small: threads would only wait for each other
 
 coverage: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest --cov --cov-report=term:skip-covered
 
 lint: install
 	$(BIN)/ruff check .
