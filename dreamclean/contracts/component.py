@@ -19,7 +19,7 @@ FROM_PYTHON = "python"
 
 
 class Component(BaseModel):
-    """Base of all components; the five kinds' base classes fix ``kind``.
+    """Base of all components; the base class of each kind fixes ``kind``.
 
     ``name`` is what users write. A component that is only ever used as an object needs none.
     """
