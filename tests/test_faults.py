@@ -171,7 +171,7 @@ def test_a_plugin_that_is_told_no_more_is_mentioned_once(
     for _ in range(2):
         assert torch.equal(restorer(IMAGES).image, plain)
         logged.append(capsys.readouterr().err)
-    line = "plugin faulty:main is told of no more steps: its on_step raised ValueError: no screen\n"
+    line = "plugin faulty:main gets no more steps: its on_step raised ValueError: no screen\n"
     assert logged == [line, ""]
 
 
