@@ -146,3 +146,14 @@ def channel_advice(made: torch.Size, y: Tensor) -> str:
             "from_picture(self, pixels), e.g. return pixels.mean(1, keepdim=True)"
         )
     return ""
+
+
+def differentiable(operator: Operator) -> bool:
+    """Whether ``degrade`` passes a gradient on, tried on a small image unless the operator is linear."""
+    if isinstance(operator, LinearOperator):
+        return True
+    try:
+        with torch.enable_grad():
+            return operator.degrade(torch.full((1, 3, 96, 96), 0.5, requires_grad=True)).requires_grad
+    except DreamCleanError:  # an operator for images of one size only
+        return True

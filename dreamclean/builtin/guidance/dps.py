@@ -5,11 +5,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean.contracts.codec import Codec
-from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate, Predict
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.levels import Level
-from dreamclean.contracts.operator import LinearOperator, Operator
+from dreamclean.contracts.operator import Operator, differentiable
 
 
 class DPS(Guidance):
@@ -36,14 +35,3 @@ class DPS(Guidance):
             distance = torch.linalg.vector_norm(residual.flatten(1), dim=1).sum()
             (gradient,) = torch.autograd.grad(distance, x)
         return Estimate.from_x0(x.detach(), level, x0.detach() - self.zeta * level.sigma**2 / level.alpha * gradient)
-
-
-def differentiable(operator: Operator) -> bool:
-    """Whether ``degrade`` passes a gradient on, tried on a small image unless the operator is linear."""
-    if isinstance(operator, LinearOperator):
-        return True
-    try:
-        with torch.enable_grad():
-            return operator.degrade(torch.full((1, 3, 96, 96), 0.5, requires_grad=True)).requires_grad
-    except DreamCleanError:  # an operator for images of one size only
-        return True

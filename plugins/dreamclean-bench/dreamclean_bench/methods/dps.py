@@ -9,8 +9,9 @@ from torch import Tensor
 
 from dreamclean import Level, Operator, Prior
 from dreamclean.contracts.levels import descending
+from dreamclean.contracts.operator import differentiable
 from dreamclean_bench.method import PixelMethod, Problem
-from dreamclean_bench.methods.sampling import Ancestral, ancestral, differentiable, first_latent, transition
+from dreamclean_bench.methods.sampling import Ancestral, ancestral, first_latent, transition
 
 
 class DPS(Ancestral, PixelMethod):

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from dreamclean import Operator, Prior
 from dreamclean.contracts.levels import descending
+from dreamclean.contracts.operator import differentiable
 from dreamclean_bench.method import PixelMethod, Problem
-from dreamclean_bench.methods.sampling import Ancestral, ancestral, differentiable, first_latent
+from dreamclean_bench.methods.sampling import Ancestral, ancestral, first_latent
 
 _PUBLISHED = 3 * 256 * 256  # values in an image of the published experiments, over which their error is a mean
 

@@ -1,10 +1,10 @@
-"""What several methods share: the first latent, ancestral steps, and whether an operator has a gradient."""
+"""What several methods share: the first latent, and ancestral steps."""
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import DreamCleanError, Level, LinearOperator, Operator, Prior
+from dreamclean import Level, Prior
 from dreamclean_bench.method import Problem
 from dreamclean_bench.methods.ladder import Ladder
 
@@ -51,14 +51,3 @@ def transition(level: Level, lower: Level) -> tuple[float, float]:
     """c and b of q(x_level | x_lower) = N(c x_lower, b I)."""
     c = level.alpha / lower.alpha
     return c, level.sigma**2 - (c * lower.sigma) ** 2
-
-
-def differentiable(operator: Operator) -> bool:
-    """Whether ``degrade`` passes a gradient on, tried on a small image unless the operator is linear."""
-    if isinstance(operator, LinearOperator):
-        return True
-    try:
-        with torch.enable_grad():
-            return operator.degrade(torch.full((1, 3, 96, 96), 0.5, requires_grad=True)).requires_grad
-    except DreamCleanError:  # an operator for images of one size only
-        return True
