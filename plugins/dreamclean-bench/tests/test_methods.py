@@ -349,3 +349,9 @@ def test_one_step_is_the_posterior_mean():
     assert level.ratio == pytest.approx(0.2, rel=0.02)
     wanted = IMAGES[:1] + 0.2**2 / (0.2**2 + level.ratio**2) * (given.y - IMAGES[:1])
     torch.testing.assert_close(make("one-step")(given), wanted.clamp(0, 1), rtol=0, atol=1e-5)
+
+
+def test_only_dreamclean_takes_auto_for_a_strength():
+    assert host().make("method", "dreamclean:strength=auto").strength == "auto"
+    with pytest.raises(DreamCleanError, match="a strength is a timestep such as 300, or nsr:R"):
+        host().make("method", "ddrm:strength=auto")

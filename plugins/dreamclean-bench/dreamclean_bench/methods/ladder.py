@@ -8,8 +8,8 @@ from dreamclean import Level, Prior, Recipe
 
 
 def _strength(value: float | str | None) -> float | str | None:
-    if value == "auto":  # for those that take it
-        return value
+    if value == "auto":  # which earlier recipes had for a planner
+        raise ValueError("a strength is a timestep such as 300, or nsr:R with the noise-to-signal ratio R")
     try:
         return Recipe(strength=value).strength
     except ValidationError as error:
