@@ -1,8 +1,6 @@
 """``dreamclean calibrate``: from pictures to a calibration that the prior finds, and that says what is so."""
 
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,26 +18,10 @@ from dreamclean.builtin.planners.diagnosis.damage import damaged
 from dreamclean.builtin.planners.diagnosis.fit import Sample, best_level, fit
 from dreamclean.builtin.planners.diagnosis.samples import CYCLE, Sampler
 from dreamclean.cli.calibrate import treat_with
-from dreamclean.cli.main import main
 
 Cli = Callable[..., tuple[int, str, str]]
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
 PRIOR = "mixture:path=known"
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    """Runs a command in this process: status, standard output, standard error."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dreamclean", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    yield run
-    signal.signal(signal.SIGTERM, handler)
 
 
 def image(number: int, side: int = 48) -> Tensor:

@@ -10,9 +10,9 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,32 +24,9 @@ from dreamclean.cli.main import main
 from dreamclean.host import host as plugins
 from dreamclean.host.host import Host, Plugin, host
 
-
-class Outcome(NamedTuple):
-    """What a command left behind."""
-
-    status: int
-    out: str
-    err: str
-
-
+Outcome = Any
+"""What a command left behind: ``status``, ``out`` and ``err`` (conftest)."""
 Cli = Callable[..., Outcome]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    """Runs a command in this process."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["dreamclean", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return Outcome(int(stop.value.code or 0), *capsys.readouterr())
-
-    yield run
-    signal.signal(signal.SIGTERM, handler)
 
 
 def picture(seed: int, side: int = 16) -> Image.Image:

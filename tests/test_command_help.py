@@ -38,18 +38,18 @@ class Talkative:
 
 
 @pytest.mark.parametrize("path", [[], ["restore"], ["group"], ["group", "inner"], ["outer"]])
-def test_h_is_help_and_all_help_looks_alike(path: list[str], command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_h_is_help_and_all_help_looks_alike(path: list[str], cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "host", lambda: Host([Plugin("talkative", "1", "talkative", lambda: Talkative)]))
-    status, out, err = command(*path, "-h")
+    status, out, err = cli(*path, "-h")
     assert (status, err) == (0, "")
-    assert out == command(*path, "--help").out
+    assert out == cli(*path, "--help").out
     assert out.startswith(f"Usage: {' '.join(['dreamclean', *path])} ") and "\nOptions:\n" in out
     assert "-h, --help" in out and not any(mark in out for mark in "╭│╰")
 
 
-def test_the_built_in_commands_come_first(command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_built_in_commands_come_first(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "host", lambda: Host([Plugin("talkative", "1", "talkative", lambda: Talkative)]))
-    names = [line.split()[0] for line in command("-h").out.partition("Commands:\n")[2].splitlines()]
+    names = [line.split()[0] for line in cli("-h").out.partition("Commands:\n")[2].splitlines()]
     assert names.index("restore") < names.index("describe") < names.index("group")
 
 
@@ -62,9 +62,9 @@ def test_the_shell_completes(typed: str, offered: str) -> None:
     assert done.stdout.split() == [offered], done.stderr
 
 
-def test_a_component_by_its_name_alone(command) -> None:
-    assert command("describe", "vps") == command("describe", "corrector/vps")
-    assert command("describe", "vps").status == 0
+def test_a_component_by_its_name_alone(cli) -> None:
+    assert cli("describe", "vps") == cli("describe", "corrector/vps")
+    assert cli("describe", "vps").status == 0
 
 
 def test_a_name_that_two_kinds_have() -> None:

@@ -1,9 +1,8 @@
 """``dreamclean diagnose`` and what ``restore`` says of a diagnosis: on the command line, and as values."""
 
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,26 +14,10 @@ from dreamclean import DreamCleanError, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, left_alone
 from dreamclean.cli.jobs import said
-from dreamclean.cli.main import main
 from dreamclean.host.host import host
 from dreamclean.pictures.picture import embedded_recipe
 
 Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    """Runs a command in this process: status, standard output, standard error."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dreamclean", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    yield run
-    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture

@@ -137,12 +137,12 @@ def test_a_warning_points_at_the_users_line(unet: str, sharp: Tensor) -> None:
     assert {Path(w.filename) for w in caught if w.category is DreamCleanWarning} == {Path(__file__)}
 
 
-def test_on_the_command_line_a_warning_is_a_line_that_names_the_picture(command, unet: str, tmp_path: Path) -> None:
+def test_on_the_command_line_a_warning_is_a_line_that_names_the_picture(cli, unet: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(tmp_path / "grain.png")
     options = ["--prior", unet, "--operator", BLUR, "--strength", "100", "--steps", "4", "--dtype", "float32"]
     for _ in range(2):  # and not only the first time
-        status, out, err = command("restore", tmp_path / "grain.png", "--overwrite", *options)
+        status, out, err = cli("restore", tmp_path / "grain.png", "--overwrite", *options)
         assert status == 0 and out.count("\n") == 1
         assert (
             err.startswith(f"warning: {tmp_path / 'grain.png'}: the result leaves [0, 1] by far")
@@ -150,10 +150,10 @@ def test_on_the_command_line_a_warning_is_a_line_that_names_the_picture(command,
         )
 
 
-def test_a_warning_of_the_settings_comes_before_the_pictures(command, tmp_path: Path) -> None:
+def test_a_warning_of_the_settings_comes_before_the_pictures(cli, tmp_path: Path) -> None:
     pytest.importorskip("dreamclean_starter")
     Image.new("RGB", (32, 32), (200, 90, 30)).save(tmp_path / "in.png")
-    status, _, err = command(
+    status, _, err = cli(
         "restore", tmp_path / "in.png", "--prior", "starter", "--preset", "paper", "--steps", "2", "--dtype", "float32"
     )
     assert status == 0

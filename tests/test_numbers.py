@@ -43,9 +43,9 @@ def test_noise_of_spectra_has_their_own_scale() -> None:
     assert FourierMagnitude(noise=25).noise == 25
 
 
-def test_on_the_command_line(command, pictures) -> None:
-    status, out, err = command("degrade", "a.png", "--noise", "25")
+def test_on_the_command_line(cli, pictures) -> None:
+    status, out, err = cli("degrade", "a.png", "--noise", "25")
     assert (status, out, err) == (2, "", "error: noise is on the [0, 1] scale; did you mean 25/255?\n")
-    assert command("degrade", "a.png", "-o", "x.png", "--noise", "25/255").status == 0
-    assert command("degrade", "a.png", "-o", "y.png", "--noise", str(25 / 255)).status == 0
+    assert cli("degrade", "a.png", "-o", "x.png", "--noise", "25/255").status == 0
+    assert cli("degrade", "a.png", "-o", "y.png", "--noise", str(25 / 255)).status == 0
     assert (pictures / "x.png").read_bytes() == (pictures / "y.png").read_bytes()

@@ -21,12 +21,12 @@ def test_the_first_block_ends_with_a_picture_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize("line", OURS)
-def test_every_command_and_option_of_the_readme_is_there(line: str, command) -> None:
+def test_every_command_and_option_of_the_readme_is_there(line: str, cli) -> None:
     words = line.split()[1:]
     depth = 2 if words[0] == "bench" else 1
     if depth == 2:
         pytest.importorskip("dreamclean_bench")
-    status, help_text, _ = command(*words[:depth], "-h")
+    status, help_text, _ = cli(*words[:depth], "-h")
     assert status == 0
     for option in (word for word in words[depth:] if word.startswith("-") and word != "-"):
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), option

@@ -18,21 +18,21 @@ def files() -> list[str]:
     return sorted(str(path) for path in Path().rglob("*") if path.is_file())
 
 
-def test_several_pictures_and_a_folder(command, pictures: Path) -> None:
-    assert command("degrade", "a.png", "b.png", "folder").status == 0
+def test_several_pictures_and_a_folder(cli, pictures: Path) -> None:
+    assert cli("degrade", "a.png", "b.png", "folder").status == 0
     made = ["a-degraded.png", "b-degraded.png", "folder-degraded/c.png"]
     assert set(files()) - set(made) == {"a.png", "b.png", "folder/c.png"} and set(made) < set(files())
-    assert command("degrade", "a.png", "b.png", "folder", "-o", "out").status == 0
+    assert cli("degrade", "a.png", "b.png", "folder", "-o", "out").status == 0
     assert [name for name in files() if name.startswith("out")] == ["out/a.png", "out/b.png", "out/folder/c.png"]
     for name in ("a", "b", "folder/c"):
         assert Picture.open(f"out/{name}.png").pixels.equal(Picture.open(f"{name}.png").pixels)
 
 
-def test_what_is_done_is_skipped_and_said_in_json(command, pictures: Path) -> None:
+def test_what_is_done_is_skipped_and_said_in_json(cli, pictures: Path) -> None:
     Path("out").mkdir()
     Path("out/a.png").write_bytes(b"kept")
     Path("bad.png").write_text("Dear diary,")
-    status, out, err = command("degrade", "a.png", "bad.png", "b.png", "-o", "out", "--json")
+    status, out, err = cli("degrade", "a.png", "bad.png", "b.png", "-o", "out", "--json")
     lines = [json.loads(line) for line in out.splitlines()]
     assert [(line["input"], line["output"], line["status"]) for line in lines] == [
         ("a.png", "out/a.png", "skipped"),
@@ -46,10 +46,10 @@ def test_what_is_done_is_skipped_and_said_in_json(command, pictures: Path) -> No
     assert Path("out/a.png").read_bytes() == b"kept"
 
 
-def test_two_endings_of_one_name_are_kept_apart(command, pictures: Path) -> None:
+def test_two_endings_of_one_name_are_kept_apart(cli, pictures: Path) -> None:
     Image.open("b.png").save("a.bmp")
     for output in (["-o", "out"], []):
-        assert command("degrade", "a.png", "a.bmp", *output).status == 0
+        assert cli("degrade", "a.png", "a.bmp", *output).status == 0
     assert {"out/a.png.png", "out/a.bmp.png", "a.png-degraded.png", "a.bmp-degraded.png"} < set(files())
 
 
@@ -67,22 +67,20 @@ def test_two_endings_of_one_name_are_kept_apart(command, pictures: Path) -> None
         ("a.png -o - --json", "--json and the picture both want standard output; give -o a file"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_done(
-    arguments: str, message: str, command, pictures: Path
-) -> None:
+def test_what_cannot_be_is_refused_before_anything_is_done(arguments: str, message: str, cli, pictures: Path) -> None:
     Path("c.txt").touch()
     Path("other").mkdir()
     shutil.copy("a.png", "other")
     before = files()
-    status, out, err = command("degrade", *arguments.split())
+    status, out, err = cli("degrade", *arguments.split())
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("error: ") and message in err
     assert files() == before
 
 
-def test_a_picture_is_not_written_to_a_terminal(command, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_not_written_to_a_terminal(cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert "standard output is a terminal" in command("degrade", "a.png", "-o", "-").err
+    assert "standard output is a terminal" in cli("degrade", "a.png", "-o", "-").err
 
 
 def dreamclean(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
