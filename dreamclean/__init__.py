@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.samplers.dpm_solver import DPMSolver
     from dreamclean.contracts.component import Component, FloatList, IntList
     from dreamclean.contracts.corrector import Corrector
+    from dreamclean.contracts.covariance import Covariance, Independent
     from dreamclean.contracts.estimate import Denoise, Estimate
     from dreamclean.contracts.guidance import Guidance
     from dreamclean.contracts.initializer import Initializer
@@ -78,6 +79,7 @@ _WHERE = {
     "contracts.component": "Component FloatList IntList",
     "builtin.correctors.score": "ScoreCorrector",
     "contracts.corrector": "Corrector",
+    "contracts.covariance": "Covariance Independent",
     "contracts.estimate": "Denoise Estimate",
     "contracts.guidance": "Guidance",
     "contracts.latent": "Latent Past",
@@ -140,6 +142,7 @@ __all__ = [
     "Component",
     "ComponentError",
     "Corrector",
+    "Covariance",
     "DDIMInversion",
     "DDPMSchedule",
     "DPMSolver",
@@ -163,6 +166,7 @@ __all__ = [
     "Guidance",
     "Host",
     "Identity",
+    "Independent",
     "Initializer",
     "Inpaint",
     "IntList",

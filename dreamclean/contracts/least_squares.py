@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from dreamclean.contracts.covariance import Covariance
+
 
 def _dot(u: Tensor, v: Tensor) -> Tensor:
     """Inner product of each batch element."""
@@ -52,3 +54,36 @@ def least_squares(
         rr, new = _dot(r, r), _dot(g, g)
         p, gg = g + _times(torch.where(active, new / torch.where(active, gg, 1), 0), p), new
     return x
+
+
+def weighted_solve(
+    forward: Callable[[Tensor], Tensor],
+    adjoint: Callable[[Tensor], Tensor],
+    b: Tensor,
+    gain: float,
+    noise: Covariance,
+    tolerance: float = 1e-5,
+    iterations: int = 100,
+) -> Tensor:
+    """A^T (gain A A^T + S)^-1 b for each element of the batch, with the noise's covariance S as a function.
+
+    Preconditioned by (gain c + S)^-1, c the mean of the diagonal of A A^T (from one probe), which is the answer
+    where A A^T = c I. An element is done where the residual is ``tolerance`` of its first value (2-norm).
+    """
+    probe = torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0)).to(b).expand(b.shape)
+    flat = gain * float(adjoint(probe).square().sum() / probe.square().sum())
+    z, r = torch.zeros_like(b), b
+    h = noise.solve(r, flat)
+    p, rh, enough = h, _dot(r, h), tolerance**2 * _dot(b, b)
+    for _ in range(iterations):
+        q = gain * forward(adjoint(p)) + noise.times(p)
+        curvature = _dot(p, q)
+        active = (_dot(r, r) > enough) & (curvature > 0)
+        if not active.any():
+            break
+        alpha = torch.where(active, rh / torch.where(active, curvature, 1), 0)
+        z, r = z + _times(alpha, p), r - _times(alpha, q)
+        h = noise.solve(r, flat)
+        new = _dot(r, h)
+        p, rh = h + _times(torch.where(active, new / torch.where(active, rh, 1), 0), p), new
+    return adjoint(z)

@@ -14,8 +14,9 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from dreamclean.contracts.component import Component
+from dreamclean.contracts.covariance import Covariance, Independent
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.least_squares import least_squares
+from dreamclean.contracts.least_squares import least_squares, weighted_solve
 
 
 def check_noise(noise: float) -> float:
@@ -83,6 +84,13 @@ class Operator(Component):
             return self.noise**2
         return self.noise**2 + y.clamp(min=1 / 255) / (255 * self.poisson)
 
+    def noise_covariance(self, y: Tensor) -> Covariance:
+        """Covariance of the measurement noise: by default independent noise of ``noise_variance(y)``.
+
+        Override it for noise that is not: of a colour, correlated between channels, or rounded in another basis.
+        """
+        return Independent(self.noise_variance(y))
+
     def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """A(x), and the derivative of A at ``x`` with its adjoint, as functions."""
         value, pull, *_ = torch.func.vjp(self.degrade, x)
@@ -94,9 +102,11 @@ class Operator(Component):
         ``x0`` (B, 3, H, W) and ``std`` on the [0, 1] scale.
         """
         value, forward, adjoint = self.linearize(x0)
-        step = least_squares(
-            forward, adjoint, y - value, std**2, self.noise_variance(y), tolerance=1e-5, iterations=100
-        )
+        noise, b = self.noise_covariance(y), y - value
+        if isinstance(noise, Independent):
+            step = least_squares(forward, adjoint, b, std**2, noise.variance, tolerance=1e-5, iterations=100)
+        else:
+            step = weighted_solve(forward, adjoint, b, std**2, noise)
         return x0 + std**2 * step
 
     def start(self, y: Tensor) -> Tensor:
@@ -135,7 +145,10 @@ class LinearOperator(Operator):
         return self.solve(y, 1.0, 0.0)
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
-        return x0 + std**2 * self.solve(y - self.degrade(x0), std**2, self.noise_variance(y))
+        noise = self.noise_covariance(y)
+        if not isinstance(noise, Independent):
+            return super().project(x0, y, std)
+        return x0 + std**2 * self.solve(y - self.degrade(x0), std**2, noise.variance)
 
 
 def channel_advice(made: torch.Size, y: Tensor) -> str:
