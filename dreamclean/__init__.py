@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.priors.mixture import Mixture
     from dreamclean.builtin.samplers.ddim import DDIM, ddim_step
     from dreamclean.builtin.samplers.dpm_solver import DPMSolver
+    from dreamclean.contracts.chain import Chain
     from dreamclean.contracts.component import Component, FloatList, IntList
     from dreamclean.contracts.corrector import Corrector
     from dreamclean.contracts.covariance import Covariance, Independent
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from dreamclean.restorer import Restorer
 
 _WHERE = {
+    "contracts.chain": "Chain",
     "contracts.component": "Component FloatList IntList",
     "builtin.correctors.score": "ScoreCorrector",
     "contracts.corrector": "Corrector",
@@ -138,6 +140,7 @@ __all__ = [
     "VPS",
     "Auto",
     "Blur",
+    "Chain",
     "Colorize",
     "Component",
     "ComponentError",

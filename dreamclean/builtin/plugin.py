@@ -87,8 +87,9 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
+    from dreamclean.contracts.chain import Chain
 
-    for cls in (Downsample, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity):
+    for cls in (Downsample, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity, Chain):
         register(cls)
 
 

@@ -5,7 +5,7 @@ form (``{name = "vps", gamma = 0.05}``) and the JSON schema.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
@@ -27,6 +27,8 @@ class Component(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
     name: ClassVar[str] = ""
+    holds: ClassVar[Mapping[str, str]] = {}
+    """Settings that are sequences of components, each with their kind: strings and tables in them are made first."""
 
     def __init__(self, /, **settings: Any) -> None:
         try:
@@ -54,6 +56,11 @@ class Component(BaseModel):
     def from_python(self) -> bool:
         """Whether it holds what no setting says, such as a function, so that its settings cannot make it again."""
         return False
+
+    @classmethod
+    def listed(cls) -> "type[Component]":
+        """The class that is registered for it; another one where a class has a variant of the same name."""
+        return cls
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other settings, which are validated; what is ``reloadable`` is loaded again for them.
@@ -121,8 +128,14 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 C = TypeVar("C", bound=BaseModel)
-Spec = str | Mapping[str, Any] | Component
-"""A component as people write it: ``"vps:gamma=0.1"``, ``{"name": "vps", "gamma": 0.1}`` or ``VPS(gamma=0.1)``."""
+Spec = str | Mapping[str, Any] | Component | Sequence[str | Mapping[str, Any] | Component]
+"""A component as people write it: ``"vps:gamma=0.1"``, ``{"name": "vps", "gamma": 0.1}`` or ``VPS(gamma=0.1)``.
+
+A chain of operators is ``"blur | jpeg"``, or a list of them in the order of what happened.
+"""
+
+CHAIN = "chain"
+"""The name of a component that stands for several in a row, its ``links``."""
 
 
 def _split(value: Any) -> Any:
@@ -136,14 +149,29 @@ FloatList = Annotated[tuple[float, ...], BeforeValidator(_split)]
 """The type of a setting of several numbers: one, a sequence, or ``0.3/0.4/0.3`` in the string form."""
 
 
-def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The name and settings of ``name:key=value,...`` or ``{"name": ..., key: value}``."""
+def written(component: Component) -> str:
+    """The string form with the settings that are not as by default, ``vps:gamma=0.1``."""
+
+    def text(value: Any) -> str:
+        return "/".join(map(text, value)) if isinstance(value, list) else str(value)
+
+    values, as_by_default = component.model_dump(mode="json"), component.model_dump(exclude_defaults=True)
+    said = ",".join(f"{name}={text(values[name])}" for name in values if name in as_by_default)
+    return f"{component.name}:{said}" if said else component.name
+
+
+def parse_spec(spec: str | Mapping[str, Any] | Sequence[Any]) -> tuple[str, dict[str, Any]]:
+    """The name and settings of ``name:key=value,...`` or ``{"name": ..., key: value}``; of several, a chain's."""
+    if isinstance(spec, list | tuple) or (isinstance(spec, str) and "|" in spec):
+        return _parse_chain(spec)
     if isinstance(spec, Mapping):
         settings = dict(spec)
         name = settings.pop("name", None)
         if not isinstance(name, str):
             raise DreamCleanError(f"{brief(dict(spec))} names no component; write {{name = ..., ...}}")
         return name, settings
+    if not isinstance(spec, str):
+        raise DreamCleanError(f"{brief(spec)} names no component; write name:key=value or {{name = ..., ...}}")
     name, _, rest = spec.partition(":")
     settings = {}
     for item in filter(None, rest.split(",")):
@@ -152,6 +180,21 @@ def parse_spec(spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             raise DreamCleanError(f"{brief(item)} in {brief(spec)} is not a setting; write {name}:key=value,key=value")
         settings[key.strip()] = value.strip()
     return name.strip(), settings
+
+
+def _parse_chain(spec: str | Sequence[Any]) -> tuple[str, dict[str, Any]]:
+    links = [link.strip() for link in spec.split("|")] if isinstance(spec, str) else list(spec)
+    if not links or not all(links):
+        raise DreamCleanError(f"a link is missing in {brief(spec)}; write first | second, or a list of one or more")
+    if len(links) == 1 and not isinstance(links[0], Component):
+        return parse_spec(links[0])
+    forms = [link if isinstance(link, Component) else _form(link) for link in links]
+    return CHAIN, {"links": forms}
+
+
+def _form(spec: Any) -> dict[str, Any]:
+    name, settings = parse_spec(spec)
+    return {"name": name, **settings}
 
 
 def validated(cls: type[C], label: str, settings: Mapping[str, Any]) -> C:

@@ -7,7 +7,7 @@ x0 + A^+ (y - A x0) of DDNM (Wang et al. 2023). A non-linear A is linearised at 
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import Field, field_validator
@@ -17,6 +17,9 @@ from dreamclean.contracts.component import Component
 from dreamclean.contracts.covariance import Covariance, Independent
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.least_squares import least_squares, weighted_solve
+
+if TYPE_CHECKING:
+    from dreamclean.contracts.chain import Chain
 
 
 def check_noise(noise: float) -> float:
@@ -48,6 +51,12 @@ class Operator(Component):
     @classmethod
     def _noise(cls, noise: float) -> float:
         return check_noise(noise) if cls.viewable else noise
+
+    def __matmul__(self, first: "Operator") -> "Chain":
+        """``self @ first``: the degradation ``first`` and then this one, each with its noise."""
+        from dreamclean.contracts.chain import Chain
+
+        return Chain(links=(first, self)) if isinstance(first, Operator) else NotImplemented
 
     @abstractmethod
     def degrade(self, x: Tensor) -> Tensor:

@@ -226,7 +226,9 @@ class Host:
         base = self.base(kind)
         if isinstance(spec, base):
             return spec
-        if not isinstance(spec, str | dict):
+        if isinstance(spec, list | tuple) and len(spec) == 1:
+            return self.make(kind, spec[0])
+        if not isinstance(spec, str | dict | list | tuple):
             raise DreamCleanError(f"{brief(spec)} is no {kind}; give a {base.__name__}, a string or a dict")
         name, settings = parse_spec(spec)
         if given := settings.get(FROM_PYTHON):
@@ -234,7 +236,17 @@ class Host:
                 f"the recipe's {kind} was an object given from Python ({brief(given)}), which no recipe can make again; "
                 f"give a {kind} as well"
             )
-        return validated(self.find(kind, name).component, f"{kind} {name}", settings)
+        component = self.find(kind, name).component
+        return validated(component, f"{kind} {name}", settings | self._held(component, settings))
+
+    def _held(self, component: "type[Component]", settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of ``settings`` that hold components, with every one of them made."""
+        found = {name: settings.get(name) for name in component.holds}
+        return {
+            name: tuple(self.make(component.holds[name], one) for one in several)
+            for name, several in found.items()
+            if isinstance(several, list | tuple)
+        }
 
     def default(self, kind: str) -> str:
         """The name of the component of ``kind`` that runs when nobody names one: the user's choice, or a plugin's.
@@ -277,12 +289,13 @@ class Host:
         alike = [e for e in self.collect() if e.kind == component.kind and e.name == component.name]
         provider = self.provider(component)
         name = f"{provider[0]}/{component.name}" if provider and len(alike) > 1 else component.name
-        form = {**component.spec(), "name": name}
+        held = {name: [self.spec(one) for one in getattr(component, name)] for name in component.holds}
+        form = {**component.spec(), **held, "name": name}
         return form if provider else form | marked(component)
 
     def provider(self, component: Any) -> tuple[str, str] | None:
         """Package and version of the registered class of ``component``, or None."""
-        return next(((e.package, e.version) for e in self.collect() if e.component is type(component)), None)
+        return next(((e.package, e.version) for e in self.collect() if e.component is type(component).listed()), None)
 
 
 @cache

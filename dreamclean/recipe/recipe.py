@@ -63,8 +63,10 @@ class Recipe(BaseModel):
             return None
         if isinstance(value, Component):
             return value.spec()
-        if not isinstance(value, str | dict):
-            raise ValueError("a component is a string, a table with a name, or a component object")
+        if not isinstance(value, str | dict | list | tuple):
+            raise ValueError("a component is a string, a table with a name, a list of tables, or a component object")
+        if isinstance(value, list | tuple):
+            value = [one.spec() if isinstance(one, Component) else one for one in value]
         name, settings = parse_spec(value)
         return {"name": name, **settings}
 

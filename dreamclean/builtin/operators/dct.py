@@ -8,6 +8,8 @@ from torch import Tensor
 _YCC = torch.tensor(  # JFIF 1.02, without the offsets
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], dtype=torch.float64
 )
+YCC_NORMS = tuple(_YCC.square().sum(1).tolist())
+"""Squared norms of the rows of the matrix in ``to_ycc``."""
 _COSINES = torch.tensor(
     [[math.sqrt((2 if k else 1) / 8) * math.cos(math.pi * (2 * i + 1) * k / 16) for i in range(8)] for k in range(8)],
     dtype=torch.float64,
@@ -22,6 +24,16 @@ def to_ycc(rgb: Tensor) -> Tensor:
 def to_rgb(ycc: Tensor) -> Tensor:
     """The inverse of ``to_ycc``."""
     return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(_YCC).to(ycc), ycc)
+
+
+def to_ycc_adjoint(ycc: Tensor) -> Tensor:
+    """The transpose of ``to_ycc``."""
+    return torch.einsum("ji,bjhw->bihw", _YCC.to(ycc), ycc)
+
+
+def to_rgb_adjoint(rgb: Tensor) -> Tensor:
+    """The transpose of ``to_rgb``."""
+    return torch.einsum("ji,bjhw->bihw", torch.linalg.inv(_YCC).to(rgb), rgb)
 
 
 def to_blocks(x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """JPEG compression by the real codec, once or several times over shifted grids."""
 
 import io
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators import dct
+from dreamclean.builtin.operators.rounding import Rounding
 from dreamclean.contracts.component import IntList
+from dreamclean.contracts.covariance import Covariance
 from dreamclean.contracts.operator import Operator
 
 
@@ -56,6 +59,19 @@ class JPEG(Operator):
         file = io.BytesIO()
         Image.fromarray(padded).save(file, "JPEG", quality=quality, subsampling=2 if self.chroma else 0)
         return np.asarray(Image.open(file))[shift:, shift:].copy()
+
+    def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """The image itself: what the codec does to it is noise, that of ``noise_covariance``. For chains."""
+        return x, lambda v: v, lambda v: v
+
+    def noise_covariance(self, y: Tensor) -> Covariance:
+        """Rounding to multiples of q as noise of variance q^2 / 12, added up over the passes, and noise besides.
+
+        All passes are taken to have the grid of the last.
+        """
+        steps = [[_table(quality, colour) for quality in self.quality] for colour in (False, True)]
+        variances = [torch.stack(tables).square().sum(0) / 12 for tables in steps]
+        return Rounding(variances, self.chroma, self.shift[-1] % 8, self.noise_variance(y))
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         """x0 + W (y - x0), with the Wiener weight std^2 / (std^2 + v) in each DCT coefficient of the last pass's grid.
