@@ -23,5 +23,9 @@ def measured(pixels: Tensor, operator: Operator | None) -> tuple[Tensor, Operato
 
 
 def info_of(picture: Picture) -> dict[str, Any]:
-    """What a planner learns about a picture's file."""
-    return {"transparent": picture.hidden}
+    """What a planner learns about a picture's file.
+
+    ``transparent``: whether it is so all over. ``jpeg``: the settings of the operator ``jpeg`` with which it was
+    compressed (``tables``, ``subsampling``, ``shift``), as plain data; None where the file does not say.
+    """
+    return {"transparent": picture.hidden, "jpeg": picture.jpeg}

@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.decoding import check_opens, decoded, formats
+from dreamclean.pictures.jpeg_file import Settings, jpeg_settings, turned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +40,8 @@ class Picture:
     sixteen_bit: bool = False
     icc_profile: bytes | None = None
     exif: bytes | None = None
+    jpeg: Settings | None = None
+    """How its file was compressed, for the picture upright: settings of the operator ``jpeg``; None: it says nothing."""
 
     @classmethod
     def of(cls, image: Path | str | Image.Image, max_megapixels: float | None = None) -> Picture:
@@ -61,8 +64,9 @@ class Picture:
         import torch
 
         profile = image.info.get("icc_profile")
-        exif = _exif(image)
-        image = _upright(image)
+        exif, jpeg, size, turn = _exif(image), jpeg_settings(image), image.size, _turn(image)
+        if turn is not None:
+            image, jpeg = image.transpose(turn), jpeg and turned(jpeg, size, turn)
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             values = np.asarray(image).astype(np.float32)
             if not np.isfinite(values).all():
@@ -76,7 +80,7 @@ class Picture:
             image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
             alpha = image.getchannel("A")
         grey = image.mode in ("1", "L", "LA")
-        return cls(_pixels(image.convert("RGB")), grey, alpha, False, profile, exif)
+        return cls(_pixels(image.convert("RGB")), grey, alpha, False, profile, exif, jpeg)
 
     @property
     def hidden(self) -> bool:
@@ -149,11 +153,10 @@ def _read_exif(image: Image.Image) -> Image.Exif:
         return Image.Exif()
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """By its EXIF orientation; one that is no whole number from 2 to 8 is none."""
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes it upright, by its EXIF orientation; one that is no whole number from 2 to 8 is none."""
     orientation = _read_exif(image).get(ExifTags.Base.Orientation)
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
+    return _TURNS.get(orientation) if isinstance(orientation, int) else None
 
 
 _DESCRIPTIVE = {270, 271, 272, 305, 306, 315, 33432, 34665, 34853}  # not how a TIFF is stored

@@ -1,109 +1,170 @@
 """JPEG compression by the real codec, once or several times over shifted grids."""
 
-import io
 from collections.abc import Callable
-from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from PIL import Image
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 from torch import Tensor
 
-from dreamclean.builtin.operators import dct
+from dreamclean.builtin.operators.grid import Grid, Subsampling
+from dreamclean.builtin.operators.jpeg_codec import compressed
+from dreamclean.builtin.operators.jpeg_tables import MOST, Tables, tables_of
 from dreamclean.builtin.operators.rounding import Rounding
 from dreamclean.contracts.component import IntList
 from dreamclean.contracts.covariance import Covariance
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Operator
+
+
+def _pairs(value: Any) -> Any:
+    """Pairs of rows and columns, from ``3`` (both), ``"3:5"``, or several of them, ``"0/3:5"``."""
+    parts = value.split("/") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    return tuple(_pair(part) for part in parts)
+
+
+def _pair(part: Any) -> Any:
+    if isinstance(part, str) and ":" in part:
+        return tuple(part.split(":"))
+    return part if isinstance(part, list | tuple) else (part, part)
+
+
+def _plain(pairs: tuple[tuple[int, int], ...]) -> list[int | str]:
+    return [rows if rows == columns else f"{rows}:{columns}" for rows, columns in pairs]
+
+
+Shifts = Annotated[
+    tuple[tuple[int, int], ...],
+    BeforeValidator(_pairs),
+    PlainSerializer(_plain, when_used="json"),
+    WithJsonSchema({"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]}}),
+]
 
 
 class JPEG(Operator):
     """JPEG, one pass or several (paper, Table 3: quality=10/20/40, shift=0/3/6).
 
-    A pass shifted by k compresses the image with its 8 x 8 grid moved k pixels down and right, so that the
-    passes' blocks do not coincide; the size stays as it is.
+    The steps to whose multiples coefficients are rounded are those of a ``quality``, or given as ``tables``; or
+    ``file`` names a JPEG that has them. A pass shifted by (k, l) compresses the image as the rest of one that had k
+    more rows above and l more columns at its left, so that the passes' blocks do not coincide; the size stays as it is.
     """
 
     name = "jpeg"
-    quality: IntList = Field(default=(10,), description="Quality factor of each pass, 1 to 100", min_length=1)
-    shift: IntList = Field(
-        default=(0,), description="Offset of each pass's grid in pixels, one for each quality or one for all"
+    quality: IntList = Field(
+        default=(10,),
+        description="Quality factor of each pass, 1 to 100 (libjpeg's tables); empty where there are tables",
     )
-    chroma: bool = Field(default=True, description="Halve the colour planes (4:2:0), as most cameras and sites do")
+    shift: Shifts = Field(
+        default=((0, 0),),
+        description="How many pixels inside a block the image starts: a number, or ROWS:COLUMNS; one for each pass or one for all",
+    )
+    subsampling: Subsampling = Field(
+        default="4:2:0",
+        description="How colour planes are made smaller: by 2 x 2 (4:2:0, as most cameras and sites do), across (4:2:2), "
+        "down (4:4:0), not at all (4:4:4); grey: there are none",
+    )
+    tables: Tables = Field(
+        default=(),
+        description="Quantization tables in place of a quality: luma and chroma of each pass, one for both, or grey's own; "
+        "64 steps each, in rows",
+    )
+    file: Path | None = Field(
+        default=None,
+        exclude=True,
+        description="A JPEG file whose tables and subsampling are taken; it is not needed again",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_file(cls, settings: Any) -> Any:
+        settings = dict(settings)
+        if (chroma := settings.pop("chroma", None)) is not None:  # what subsampling was called
+            settings.setdefault("subsampling", "4:2:0" if str(chroma).lower() in ("true", "1") else "4:4:4")
+        if file := settings.pop("file", None):
+            settings = {**_said_by(Path(file)), **settings}
+        if settings.get("tables"):
+            settings.setdefault("quality", ())
+        return settings
 
     @model_validator(mode="after")
     def _check(self) -> "JPEG":
         if not all(1 <= q <= 100 for q in self.quality):
             raise ValueError("a quality lies between 1 and 100")
-        if len(self.shift) not in (1, len(self.quality)):
-            raise ValueError("give one shift for each quality, or one for all")
+        if bool(self.quality) == bool(self.tables):
+            raise ValueError("give either quality or tables")
+        if not all(1 <= step <= MOST for table in self.tables for step in table):
+            raise ValueError(f"a step in a table lies between 1 and {MOST}")
+        if self.subsampling != "grey" and len(self.tables) > 1 and len(self.tables) % 2:
+            raise ValueError("give two tables for each pass, luma and chroma, or one for both")
+        if len(self.shift) not in (1, len(self.passes())):
+            raise ValueError("give one shift for each pass, or one for all (in Python a pair in a list, [(3, 5)])")
         return self
+
+    def passes(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """The tables of luma and chroma of each pass."""
+        if not self.tables:
+            return [tables_of(quality) for quality in self.quality]
+        if self.subsampling == "grey" or len(self.tables) == 1:
+            return [(table, table) for table in self.tables]
+        return list(zip(self.tables[::2], self.tables[1::2], strict=True))
+
+    def grids(self) -> list[Grid]:
+        """The grid of each pass."""
+        shifts = self.shift * len(self.passes()) if len(self.shift) == 1 else self.shift
+        return [Grid(rows, columns, self.subsampling) for rows, columns in shifts]
+
+    def rounding_variance(self) -> list[Tensor]:
+        """Variance of the rounding of each coefficient of luma and chroma, two (8, 8), pixel scale [0, 1].
+
+        Rounding to multiples of q is taken as noise of variance q^2 / 12 (Widrow 1956), added up over the passes, in
+        the coefficients of ``grids()[-1].to_coefficients``.
+        """
+        steps = torch.tensor(self.passes(), dtype=torch.float64).view(-1, 2, 8, 8) / 255
+        return list(steps.square().sum(0) / 12)
 
     def image_shape(self, y: Tensor) -> torch.Size:
         return y.shape
 
     def degrade(self, x: Tensor) -> Tensor:
-        shifts = self.shift * len(self.quality) if len(self.shift) == 1 else self.shift
         images = (x.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        results = []
-        for original in images:
-            image = original
-            for quality, shift in zip(self.quality, shifts, strict=True):
-                image = self._one_pass(image, quality, shift % 8)
-            results.append(torch.from_numpy(image).permute(2, 0, 1))
-        return torch.stack(results).to(x) / 255
-
-    def _one_pass(self, image: np.ndarray, quality: int, shift: int) -> np.ndarray:
-        padded = np.pad(image, ((shift, 0), (shift, 0), (0, 0)), mode="edge")
-        file = io.BytesIO()
-        Image.fromarray(padded).save(file, "JPEG", quality=quality, subsampling=2 if self.chroma else 0)
-        return np.asarray(Image.open(file))[shift:, shift:].copy()
+        for tables, grid in zip(self.passes(), self.grids(), strict=True):
+            images = np.stack([compressed(image, tables, grid) for image in images])
+        return torch.from_numpy(images).permute(0, 3, 1, 2).to(x) / 255
 
     def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """The image itself: what the codec does to it is noise, that of ``noise_covariance``. For chains."""
         return x, lambda v: v, lambda v: v
 
     def noise_covariance(self, y: Tensor) -> Covariance:
-        """Rounding to multiples of q as noise of variance q^2 / 12, added up over the passes, and noise besides.
-
-        All passes are taken to have the grid of the last.
-        """
-        steps = [[_table(quality, colour) for quality in self.quality] for colour in (False, True)]
-        variances = [torch.stack(tables).square().sum(0) / 12 for tables in steps]
-        return Rounding(variances, self.chroma, self.shift[-1] % 8, self.noise_variance(y))
+        """The rounding as noise in the last pass's coefficients, and noise besides. All passes are taken to have its grid."""
+        return Rounding(self.rounding_variance(), self.grids()[-1], self.noise_variance(y))
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         """x0 + W (y - x0), with the Wiener weight std^2 / (std^2 + v) in each DCT coefficient of the last pass's grid.
 
-        Rounding a coefficient to multiples of q is taken as noise of variance q^2 / 12 (Widrow 1956), of
-        several passes the sum, so that low frequencies follow y and what the codec lost follows x0. Halved
-        colour planes follow y in their means of 2 x 2 pixels.
+        v is ``rounding_variance``, so that low frequencies follow y and what the codec lost follows x0. Smaller
+        colour planes follow y in their means of pixels.
         """
-        shift, (height, width) = self.shift[-1] % 8, x0.shape[2:]
+        grid, (luma, chroma) = self.grids()[-1], self.rounding_variance()
         extra = (
             torch.as_tensor(self.noise_variance(y)).to(y).expand(y.shape).mean((1, 2, 3), keepdim=True)[..., None, None]
         )
-        edges = (shift, (-width - shift) % 16, shift, (-height - shift) % 16)
-        planes = F.pad(dct.to_ycc(y - x0), edges, mode="replicate")
-        parts = []
-        for number in range(3):
-            plane, halved = planes[:, number : number + 1], self.chroma and number > 0
-            steps = torch.stack([_table(quality, number > 0) for quality in self.quality]).to(plane)
-            weight = std**2 / (std**2 + steps.square().sum(0) / 12 + extra)
-            part = dct.from_blocks(weight * dct.to_blocks(F.avg_pool2d(plane, 2) if halved else plane))
-            parts.append(F.interpolate(part, scale_factor=2.0) if halved else part)
-        update = torch.cat(parts, dim=1)[..., shift : shift + height, shift : shift + width]
-        return x0 + dct.to_rgb(update)
+        variances = [variance.to(y) + extra for variance in (luma, chroma, chroma)]
+        parts = grid.to_coefficients(y - x0)
+        weighed = [std**2 / (std**2 + v) * part for v, part in zip(variances, parts, strict=True)]
+        return x0 + grid.from_coefficients(weighed, *x0.shape[2:])
 
     def start(self, y: Tensor) -> Tensor:
         return y
 
 
-@lru_cache(maxsize=32)
-def _table(quality: int, chroma: bool) -> Tensor:
-    """The codec's rounding steps (8, 8) at ``quality``, for the pixel scale [0, 1]; frequencies ascend down and right."""
-    file = io.BytesIO()
-    Image.new("RGB", (16, 16)).save(file, "JPEG", quality=quality)
-    table = Image.open(file).quantization[int(chroma)]  # type: ignore[attr-defined]
-    return torch.tensor(table, dtype=torch.float64).view(8, 8) / 255
+def _said_by(file: Path) -> dict[str, Any]:
+    """The settings that a JPEG file says, upright."""
+    from dreamclean.pictures.picture import Picture
+
+    settings = Picture.open(file).jpeg
+    if settings is None:
+        raise DreamCleanError(f"{file} says no tables; give a JPEG file (grey or YCbCr)")
+    return {"tables": settings["tables"], "subsampling": settings["subsampling"]}

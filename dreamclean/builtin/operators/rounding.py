@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean.builtin.operators import dct
+from dreamclean.builtin.operators.grid import Grid
 from dreamclean.contracts.covariance import Covariance
 
 LOST = 1.0
@@ -17,19 +18,18 @@ class Rounding(Covariance):
     """Noise that is independent between the coefficients of JPEG's blocks: S = C^-1 B^T D B C^-T.
 
     C makes luma and colour differences of red, green and blue. B, orthonormal, is the cosine transform of 8 x 8 blocks;
-    for halved colour planes that of the means of 2 x 2 pixels, beside the rest of them, which is lost. D holds the
+    for smaller colour planes that of the means of their pixels, beside the rest of them, which is lost. D holds the
     variances. ``solve`` takes C C^T as diagonal.
 
     Args:
         variances: of the coefficients (8, 8) of luma and of a colour plane, pixel scale [0, 1].
-        halved: whether colour planes have half the sides.
-        shift: pixels by which the grid of blocks is moved down and right, 0 to 7.
+        grid: the grid of the blocks.
         extra: variance of independent noise besides, a number or shaped as the picture.
     """
 
-    def __init__(self, variances: Sequence[Tensor], halved: bool, shift: int, extra: Tensor | float = 0.0) -> None:
+    def __init__(self, variances: Sequence[Tensor], grid: Grid, extra: Tensor | float = 0.0) -> None:
         self._luma, self._colour = variances
-        self._halved, self._shift, self._extra = halved, shift, extra
+        self._grid, self._extra = grid, extra
 
     def times(self, v: Tensor) -> Tensor:
         spread = self._weighed(dct.to_rgb_adjoint(v), lambda variance, plane: variance)
@@ -42,21 +42,18 @@ class Rounding(Covariance):
 
     def _weighed(self, planes: Tensor, weight: Callable[[Tensor, int], Tensor]) -> Tensor:
         """B^T w(D) B of the planes, (B, 3, H, W); beyond the edges there is nothing."""
-        height, width = planes.shape[2:]
-        edges = (self._shift, (-width - self._shift) % 16, self._shift, (-height - self._shift) % 16)
-        parts = []
-        for number, plane in enumerate(F.pad(planes, edges).split(1, dim=1)):
+        (height, width), steps = planes.shape[2:], self._grid.steps
+        size, parts = steps[0] * steps[1], []
+        for number, plane in enumerate(torch.split(self._grid.padded(planes, replicate=False), 1, dim=1)):
             variance = (self._colour if number else self._luma).to(plane)
-            if not (self._halved and number):
+            if size == 1 or not number:
                 parts.append(dct.from_blocks(weight(variance, number) * dct.to_blocks(plane)))
                 continue
-            means = F.avg_pool2d(plane, 2)  # a mean of four is half an orthonormal coefficient
-            kept = dct.from_blocks(weight(4 * variance, number) * dct.to_blocks(means))
+            means = F.avg_pool2d(plane, steps)  # times the root of their size they are orthonormal
+            kept = dct.from_blocks(weight(size * variance, number) * dct.to_blocks(means))
             lost = weight(torch.full_like(plane[:1, :1, :1, :1], LOST), number)
-            parts.append(lost * (plane - _enlarged(means)) + _enlarged(kept))
-        whole = torch.cat(parts, dim=1)
-        return whole[..., self._shift : self._shift + height, self._shift : self._shift + width]
+            parts.append(lost * (plane - self._enlarged(means)) + self._enlarged(kept))
+        return self._grid.cut(torch.cat(parts, dim=1), height, width)
 
-
-def _enlarged(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0)
+    def _enlarged(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=tuple(map(float, self._grid.steps)))

@@ -48,7 +48,7 @@ def compressed(x: Tensor, rng: Random) -> Tensor:
         ranges = [(5, 25), (10, 40), (20, 60)][: rng.randint(2, 3)]
         quality = tuple(rng.randint(*ends) for ends in ranges)
     shift = tuple(rng.randint(0, 7) for _ in quality) if len(quality) > 1 else (0,)
-    return JPEG(quality=quality, shift=shift, chroma=rng.random() < 0.7).degrade(x)
+    return JPEG(quality=quality, shift=shift, subsampling="4:2:0" if rng.random() < 0.7 else "4:4:4").degrade(x)
 
 
 def correlated(x: Tensor, rng: Random, generator: torch.Generator) -> Tensor:
