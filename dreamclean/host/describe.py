@@ -52,7 +52,8 @@ def _type(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return " | ".join(_type(part) for part in schema["anyOf"])
     if schema.get("type") == "array":
-        return f"{schema['items']['type']}s, a/b/..."
+        items = _type(schema["items"])
+        return items if "a/b" in items else f"{items.replace(' | ', 's | ')}s, a/b/..."
     kind = str(schema.get("format") or schema.get("type", "any"))
     return "none" if kind == "null" else kind
 

@@ -6,41 +6,36 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators.grid import Grid, Subsampling
 from dreamclean.builtin.operators.jpeg_codec import compressed
 from dreamclean.builtin.operators.jpeg_tables import MOST, Tables, tables_of
 from dreamclean.builtin.operators.rounding import Rounding
+from dreamclean.contracts.brief import brief
 from dreamclean.contracts.component import IntList
 from dreamclean.contracts.covariance import Covariance
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Operator
 
 
-def _pairs(value: Any) -> Any:
-    """Pairs of rows and columns, from ``3`` (both), ``"3:5"``, or several of them, ``"0/3:5"``."""
+def _shifts(value: Any) -> Any:
+    """Shifts in their plain form, ``3`` or ``"3:5"``, from that, from pairs, or from a string of several, ``0/3:5``."""
     parts = value.split("/") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return tuple(_pair(part) for part in parts)
+    return tuple(_shift(part) for part in parts)
 
 
-def _pair(part: Any) -> Any:
-    if isinstance(part, str) and ":" in part:
-        return tuple(part.split(":"))
-    return part if isinstance(part, list | tuple) else (part, part)
+def _shift(part: Any) -> int | str:
+    pair = part.split(":") if isinstance(part, str) else part if isinstance(part, list | tuple) else [part]
+    try:
+        rows, columns = map(int, [*pair, *pair] if len(pair) == 1 else pair)
+    except ValueError:
+        raise ValueError(f"{brief(part)} is no shift; write pixels, or ROWS:COLUMNS") from None
+    return rows if rows == columns else f"{rows}:{columns}"
 
 
-def _plain(pairs: tuple[tuple[int, int], ...]) -> list[int | str]:
-    return [rows if rows == columns else f"{rows}:{columns}" for rows, columns in pairs]
-
-
-Shifts = Annotated[
-    tuple[tuple[int, int], ...],
-    BeforeValidator(_pairs),
-    PlainSerializer(_plain, when_used="json"),
-    WithJsonSchema({"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]}}),
-]
+Shifts = Annotated[tuple[int | str, ...], BeforeValidator(_shifts)]
 
 
 class JPEG(Operator):
@@ -57,7 +52,7 @@ class JPEG(Operator):
         description="Quality factor of each pass, 1 to 100 (libjpeg's tables); empty where there are tables",
     )
     shift: Shifts = Field(
-        default=((0, 0),),
+        default=(0,),
         description="How many pixels inside a block the image starts: a number, or ROWS:COLUMNS; one for each pass or one for all",
     )
     subsampling: Subsampling = Field(
@@ -113,7 +108,8 @@ class JPEG(Operator):
     def grids(self) -> list[Grid]:
         """The grid of each pass."""
         shifts = self.shift * len(self.passes()) if len(self.shift) == 1 else self.shift
-        return [Grid(rows, columns, self.subsampling) for rows, columns in shifts]
+        pairs = [str(shift).split(":") for shift in shifts]
+        return [Grid(int(pair[0]), int(pair[-1]), self.subsampling) for pair in pairs]
 
     def rounding_variance(self) -> list[Tensor]:
         """Variance of the rounding of each coefficient of luma and chroma, two (8, 8), pixel scale [0, 1].
