@@ -1,0 +1,78 @@
+"""How the colour planes were made smaller, their tables, and so the whole grid."""
+
+from typing import NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+from dreamclean.builtin.operators.grid import STEPS, Subsampling
+from dreamclean.builtin.planners.diagnosis.jpeg.lattice import NOISES, evidence, histograms
+from dreamclean.builtin.planners.diagnosis.jpeg.planes import blocks, shrunk, unclipped
+from dreamclean.builtin.planners.diagnosis.jpeg.steps import Steps, best_steps, family, of_quality
+
+_COLOURLESS = 0.01
+"""The largest colour difference, of 255, of a grey picture."""
+_HALVED = 1.5
+"""Standard deviations around the lattice are so much larger in halved planes, where the decoder's smoothing is undone."""
+_ENOUGH = 20.0
+"""Evidence, in nats, for a subsampling; with less it is the usual one, 4:2:0."""
+
+
+Key = tuple[Subsampling, tuple[int, int]]
+
+
+class Chroma(NamedTuple):
+    subsampling: Subsampling
+    shift: tuple[int, int]
+    """Rows and columns inside the first block of the colour planes, where the picture starts."""
+    table: tuple[int, ...] | None
+    """None: there is no colour."""
+
+
+def chroma_of(planes: Tensor, clipped: Tensor, offset: tuple[int, int], luma: Steps) -> Chroma:
+    """From the colour differences (2, H, W), of 255, given the luma's grid at ``offset`` and its steps."""
+    inside = (-offset[0] % 8, -offset[1] % 8)
+    if float(planes.abs().max()) < _COLOURLESS:
+        return Chroma("grey", inside, None)
+    tried = [(name, shift) for name in get_args(Subsampling)[:4] for shift in _shifts(inside, STEPS[name])]
+    found = {key: _evidence(planes, clipped, *key) for key in tried}
+    if luma.quality is not None:  # whoever took libjpeg's luma table took its chroma table
+        usual = [(of_quality(part, 1, luma.quality), key) for key, parts in found.items() for part in parts]
+        steps, key = max(usual, key=_for_each_pixel)
+        if steps.evidence > _ENOUGH:
+            return Chroma(*key, steps.table)
+    own = [(best_steps(part, 1), key) for key, parts in found.items() for part in parts]
+    steps, key = max(own, key=_for_each_pixel)
+    if steps.evidence > 2 * _ENOUGH:
+        return Chroma(*key, steps.table)
+    return Chroma("4:2:0", inside, _table_beside(luma))
+
+
+def _shifts(inside: tuple[int, int], steps: tuple[int, int]) -> list[tuple[int, int]]:
+    """Blocks of halved planes are 16 pixels long, and may start at either end of the luma's."""
+    rows, columns = ([part + 8 * k for k in range(step)] for part, step in zip(inside, steps, strict=True))
+    return [(row, column) for row in rows for column in columns]
+
+
+def _for_each_pixel(read: tuple[Steps, Key]) -> float:
+    """Evidence, as if halved planes had as many coefficients: flat colour lies on the lattice of whole planes too."""
+    rows, columns = STEPS[read[1][0]]
+    return read[0].evidence * rows * columns
+
+
+def _evidence(planes: Tensor, clipped: Tensor, subsampling: Subsampling, shift: tuple[int, int]) -> list[Tensor]:
+    """The evidence of both planes' coefficients together, at several noises."""
+    steps = STEPS[subsampling]
+    top, left = (-part % (8 * step) for part, step in zip(shift, steps, strict=True))
+    start, place = (top % steps[0], left % steps[1]), (top // steps[0], left // steps[1])
+    whole = unclipped(shrunk(clipped.float(), steps, *start).abs() > 1e-3, *place)
+    parts = [blocks(shrunk(plane, steps, *start), *place)[whole] for plane in planes]
+    counts = histograms(torch.cat(parts))
+    return [evidence(counts, noise if steps == (1, 1) else _HALVED * noise) for noise in NOISES[:3]]
+
+
+def _table_beside(luma: Steps) -> tuple[int, ...]:
+    """libjpeg's chroma table of the quality whose luma table is nearest."""
+    own, tables = torch.tensor(luma.table, dtype=torch.float32).log(), family(0).float().log()
+    nearest = int((tables - own).abs().sum(1).argmin())
+    return tuple(family(1)[nearest].tolist())
