@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.operators import dct
+from dreamclean.builtin.operators.jpeg_tables import tables_of
 from dreamclean.builtin.planners.diagnosis.jpeg.chroma import Chroma, chroma_of
+from dreamclean.builtin.planners.diagnosis.jpeg.earlier import Earlier, earlier_pass
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found
-from dreamclean.builtin.planners.diagnosis.jpeg.lattice import NOISES, ROUNDING, evidence, histograms
+from dreamclean.builtin.planners.diagnosis.jpeg.lattice import BIN, NOISES, ROUNDING, evidence, histograms
 from dreamclean.builtin.planners.diagnosis.jpeg.planes import blocks, textured, unclipped
 from dreamclean.builtin.planners.diagnosis.jpeg.steps import COST, Steps, best_steps
 
@@ -17,7 +19,8 @@ ENOUGH = 40.0
 """Evidence, in nats, from which on a picture is said to have been a JPEG."""
 _SMALLEST = 32
 _WINDOW, _WINDOWS = 136, 3
-_SCREENED = 128
+_SCREENED = 256
+_TRIED = [(row, column) for row in range(8) for column in range(8)]
 
 
 def estimate_jpeg(image: Tensor) -> Found | None:
@@ -30,15 +33,18 @@ def estimate_jpeg(image: Tensor) -> Found | None:
     """
     if min(image.shape[-2:]) < _SMALLEST:
         return None
-    ycc = 255 * dct.to_ycc(image[:1].float())[0]
-    luma, clipped = ycc[0] - 128, ((image[0] <= 0) | (image[0] >= 1)).any(0)
-    seen = [_read(luma, clipped, offset) for offset in _offsets(luma)]
+    ycc = 255 * dct.to_ycc(image[:1].float().cpu())[0]
+    luma, clipped = ycc[0] - 128, ((image[0] <= 0) | (image[0] >= 1)).any(0).cpu()
+    counts = _counts(luma)
+    seen = [_read(luma, clipped, offset) for offset in _offsets(counts)]
     best = max(seen, key=lambda lattice: lattice.steps.evidence)
     if best.steps.evidence < ENOUGH:
         return None
-    chroma = chroma_of(ycc[1:], clipped, best.offset, best.steps)
-    found = Found(_settings(best, chroma), _sure(best.steps.evidence), "pixels", best.steps.quality)
-    return None if found.harmless else found
+    settings = _settings(best, chroma_of(ycc[1:], clipped, best.offset, best.steps))
+    before = earlier_pass(counts, best.offset, best.steps.table)
+    first = before and _first(before, settings["subsampling"])
+    found = Found(settings, _sure(best.steps.evidence), "pixels", best.steps.quality, first)
+    return None if found.harmless and not first else found
 
 
 class Lattice(NamedTuple):
@@ -50,18 +56,22 @@ class Lattice(NamedTuple):
     steps: Steps
 
 
-def _offsets(luma: Tensor) -> list[tuple[int, int]]:
-    """The one or two likeliest grids, of pixels as they are and of noisy ones."""
+def _counts(luma: Tensor) -> Tensor:
+    """Histograms (64, 64, bins) of the coefficients on all 64 grids, where most goes on."""
     windows = textured(luma, _WINDOW, _WINDOWS)
     height, width = (side - 8 for side in windows.shape[1:])
-    tried = [(row, column) for row in range(8) for column in range(8)]
-    parts = torch.stack(
-        [blocks(windows[:, row : row + height, column : column + width], 0, 0) for row, column in tried]
-    )
-    counts = histograms(parts)
-    found = [evidence(counts, noise, _SCREENED) for noise in (NOISES[0], NOISES[2])]
-    scores = [(best.amax(-1) - COST).clamp(min=0).sum(-1) for best in found]
-    return [tried[place] for place in dict.fromkeys(int(score.argmax()) for score in scores)]
+    parts = [blocks(windows[:, row : row + height, column : column + width], 0, 0) for row, column in _TRIED]
+    return histograms(torch.stack(parts), _SCREENED)
+
+
+def _offsets(counts: Tensor) -> list[tuple[int, int]]:
+    """The one or two likeliest grids, of pixels as they are and of noisy ones: lattices, and most coefficients at 0."""
+    scores = []
+    for noise in (NOISES[0], NOISES[2]):
+        lattice = (evidence(counts, noise, _SCREENED // 2).amax(-1) - COST).clamp(min=0).sum(-1)
+        zeros = counts[..., : round(3 * noise / BIN)].sum(-1) + 1
+        scores.append(lattice + (zeros * (zeros / zeros.mean(0)).log()).sum(-1))
+    return [_TRIED[place] for place in dict.fromkeys(int(score.argmax()) for score in scores)]
 
 
 def _read(luma: Tensor, clipped: Tensor, offset: tuple[int, int]) -> Lattice:
@@ -79,11 +89,16 @@ def _sure(nats: float) -> float:
 
 def _settings(best: Lattice, chroma: Chroma) -> dict[str, Any]:
     tables = [list(best.steps.table)] + ([] if chroma.table is None else [list(chroma.table)])
-    rows, columns = chroma.shift
-    settings = {
-        "tables": tables,
-        "subsampling": chroma.subsampling,
-        "shift": [rows if rows == columns else f"{rows}:{columns}"],
-    }
+    settings = {"tables": tables, "subsampling": chroma.subsampling, "shift": [_plain(*chroma.shift)]}
     added = math.sqrt(max(0.0, best.noise**2 - ROUNDING**2))
     return settings | ({"noise": round(added / 255, 5)} if added else {})
+
+
+def _first(before: Earlier, subsampling: str) -> dict[str, Any]:
+    rows, columns = (-part % 8 for part in before.offset)
+    tables = [list(table) for table in tables_of(before.quality)[: 1 if subsampling == "grey" else 2]]
+    return {"tables": tables, "subsampling": subsampling, "shift": [_plain(rows, columns)]}
+
+
+def _plain(rows: int, columns: int) -> int | str:
+    return rows if rows == columns else f"{rows}:{columns}"

@@ -33,6 +33,13 @@ class Found:
         """Whether the steps are so small that nothing need be done."""
         return self.rounding < HARMLESS
 
+    def cascade(self) -> dict[str, Any]:
+        """Settings of all passes that were found, the earlier one first."""
+        if not self.first:
+            return self.settings
+        joined = {name: [*self.first[name], *self.settings[name]] for name in ("tables", "shift")}
+        return {**self.settings, **joined}
+
     def words(self) -> str:
         """In a line."""
         quality = self.quality or nearest_quality(self.settings["tables"][0])

@@ -17,7 +17,7 @@ ROUNDING = 0.36
 """Standard deviation, of 255, that the rounding of colours to 8 bits leaves in a coefficient."""
 NOISES = (ROUNDING, 0.7, 1.2, 2.0)
 """Standard deviations around the lattice that are tried, of 255: rounding alone, and with noise added since."""
-_BIN = 0.25
+BIN = 0.25
 _RANGE = 1056
 """The largest coefficient of pixels from -128 to 127, and a little."""
 _OUTLIERS = 0.02
@@ -25,13 +25,13 @@ FINEST = 5.0
 """Steps that are smaller, in standard deviations of the noise, leave no lattice to be seen."""
 
 
-def histograms(coefficients: Tensor) -> Tensor:
-    """Counts of the absolute values of ``coefficients`` (..., N, 64), for each frequency: (..., 64, bins)."""
-    bins, shape = round(_RANGE / _BIN), coefficients.shape
-    places = (coefficients.abs() / _BIN).long().clamp(max=bins - 1)
+def histograms(coefficients: Tensor, most: int = _RANGE) -> Tensor:
+    """Counts of the absolute values of ``coefficients`` (..., N, 64) up to ``most``, for each frequency: (..., 64, bins)."""
+    bins, shape = round(most / BIN), coefficients.shape
+    places = (coefficients.abs() / BIN).long().clamp(max=bins)
     lines = torch.arange(math.prod(shape[:-2]) * 64, device=places.device).view(*shape[:-2], 1, 64)
-    counts = torch.bincount((lines * bins + places).flatten(), minlength=lines.numel() * bins)
-    return counts.view(*shape[:-2], 64, bins).float()
+    counts = torch.bincount((lines * (bins + 1) + places).flatten(), minlength=lines.numel() * (bins + 1))
+    return counts.view(*shape[:-2], 64, bins + 1)[..., :bins].float()
 
 
 def evidence(counts: Tensor, noise: float, largest: int = LARGEST) -> Tensor:
@@ -40,14 +40,14 @@ def evidence(counts: Tensor, noise: float, largest: int = LARGEST) -> Tensor:
     ``noise`` is the standard deviation around the lattice, of 255. Coefficients near 0, where every lattice has a
     point, do not count.
     """
-    return counts @ _gains(noise, largest).to(counts)
+    return counts @ _gains(noise)[: counts.shape[-1], :largest].to(counts)
 
 
 @lru_cache(maxsize=16)
-def _gains(noise: float, largest: int) -> Tensor:
-    """What one coefficient of each bin adds, (bins, largest)."""
-    value = (torch.arange(round(_RANGE / _BIN)) + 0.5)[:, None] * _BIN
-    step = torch.arange(1, largest + 1)
+def _gains(noise: float) -> Tensor:
+    """What one coefficient of each bin adds, (bins, steps)."""
+    value = (torch.arange(round(_RANGE / BIN)) + 0.5)[:, None] * BIN
+    step = torch.arange(1, LARGEST + 1)
     off = value - step * (value / step).round()
     near = sum(torch.exp(-0.5 * ((off + k * step) / noise) ** 2) for k in (-2, -1, 0, 1, 2))
     density = torch.as_tensor(near) / (noise * math.sqrt(2 * math.pi))

@@ -1,0 +1,45 @@
+"""The pass before the last: a coarser compression on another grid, which still shows."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dreamclean.builtin.planners.diagnosis.jpeg.lattice import evidence
+from dreamclean.builtin.planners.diagnosis.jpeg.steps import family
+
+ENOUGH = 60.0
+"""Evidence, in nats, from which on an earlier pass is believed."""
+COARSER = 1.4
+"""Its steps have to be that much larger than the last pass's, in the mean of their logarithms; finer ones do not matter."""
+NOISE = 2.5
+"""Standard deviation, of 255, that the last pass leaves around the lattice of another grid."""
+
+
+class Earlier(NamedTuple):
+    """An earlier pass with tables of libjpeg's."""
+
+    offset: tuple[int, int]
+    """Row and column where its first whole block starts."""
+    quality: int
+    evidence: float
+
+
+def earlier_pass(counts: Tensor, offset: tuple[int, int], last: tuple[int, ...]) -> Earlier | None:
+    """The pass before the ``last``, whose steps are given and whose grid is at ``offset``; None: none shows.
+
+    From the ``counts`` (64, 64, bins) of the coefficients of all 64 grids. On the earlier pass's they lie around the
+    multiples of its steps, as far off as the last pass moved them (cf. Bianchi & Piva, Detection of nonaligned double
+    JPEG compression, 2012). Of two passes on one grid the coarser is what the lattice shows anyway.
+    """
+    ratio = (family(0).float() / torch.tensor(last)).log().mean(1).exp()
+    coarser = (ratio > COARSER).nonzero()[:, 0]
+    if not len(coarser):
+        return None
+    found = evidence(counts, NOISE)
+    found[8 * offset[0] + offset[1]] = float("-inf")
+    sums = sum(found[:, frequency, steps - 1] for frequency, steps in enumerate(family(0)[coarser].T))
+    assert isinstance(sums, Tensor)
+    place, quality = divmod(int(sums.argmax()), len(coarser))
+    best = Earlier(divmod(place, 8), int(coarser[quality]) + 1, float(sums.max()))
+    return best if best.evidence > ENOUGH else None
