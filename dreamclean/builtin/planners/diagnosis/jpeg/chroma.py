@@ -37,15 +37,12 @@ def chroma_of(planes: Tensor, clipped: Tensor, offset: tuple[int, int], luma: St
     tried = [(name, shift) for name in get_args(Subsampling)[:4] for shift in _shifts(inside, STEPS[name])]
     found = {key: _evidence(planes, clipped, *key) for key in tried}
     if luma.quality is not None:  # whoever took libjpeg's luma table took its chroma table
-        usual = [(of_quality(part, 1, luma.quality), key) for key, parts in found.items() for part in parts]
-        steps, key = max(usual, key=_for_each_pixel)
-        if steps.evidence > _ENOUGH:
-            return Chroma(*key, steps.table)
-    own = [(best_steps(part, 1), key) for key, parts in found.items() for part in parts]
-    steps, key = max(own, key=_for_each_pixel)
-    if steps.evidence > 2 * _ENOUGH:
-        return Chroma(*key, steps.table)
-    return Chroma("4:2:0", inside, _table_beside(luma))
+        read = [(of_quality(part, 1, luma.quality), key) for key, parts in found.items() for part in parts]
+    else:
+        read = [(best_steps(part, 1), key) for key, parts in found.items() for part in parts]
+    steps, key = max(read, key=_for_each_pixel)
+    enough = steps.evidence > (_ENOUGH if luma.quality else 2 * _ENOUGH)
+    return Chroma(*key, steps.table) if enough else Chroma("4:2:0", inside, _table_beside(luma))
 
 
 def _shifts(inside: tuple[int, int], steps: tuple[int, int]) -> list[tuple[int, int]]:

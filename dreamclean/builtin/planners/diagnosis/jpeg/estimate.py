@@ -12,11 +12,15 @@ from dreamclean.builtin.planners.diagnosis.jpeg.chroma import Chroma, chroma_of
 from dreamclean.builtin.planners.diagnosis.jpeg.earlier import Earlier, earlier_pass
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found
 from dreamclean.builtin.planners.diagnosis.jpeg.lattice import BIN, NOISES, ROUNDING, evidence, histograms
-from dreamclean.builtin.planners.diagnosis.jpeg.planes import blocks, textured, unclipped
+from dreamclean.builtin.planners.diagnosis.jpeg.planes import blocks, different, textured, unclipped
 from dreamclean.builtin.planners.diagnosis.jpeg.steps import COST, Steps, best_steps
 
 ENOUGH = 40.0
 """Evidence, in nats, from which on a picture is said to have been a JPEG."""
+FEWEST = 8
+"""Frequencies in which steps have to show: in flat areas, ramps and letters values repeat too, but in fewer."""
+_CLEAN = 0.65
+"""Without noise the lattice explains at least that much of what it does at the best noise; with some of std 1, less."""
 _SMALLEST = 32
 _WINDOW, _WINDOWS = 136, 3
 _SCREENED = 256
@@ -38,7 +42,7 @@ def estimate_jpeg(image: Tensor) -> Found | None:
     counts = _counts(luma)
     seen = [_read(luma, clipped, offset) for offset in _offsets(counts)]
     best = max(seen, key=lambda lattice: lattice.steps.evidence)
-    if best.steps.evidence < ENOUGH:
+    if best.steps.evidence < ENOUGH or best.steps.seen < FEWEST:
         return None
     settings = _settings(best, chroma_of(ycc[1:], clipped, best.offset, best.steps))
     before = earlier_pass(counts, best.offset, best.steps.table)
@@ -76,9 +80,11 @@ def _offsets(counts: Tensor) -> list[tuple[int, int]]:
 
 def _read(luma: Tensor, clipped: Tensor, offset: tuple[int, int]) -> Lattice:
     """The steps on the grid at ``offset``, at the noise that explains them best."""
-    counts = histograms(blocks(luma, *offset)[unclipped(clipped, *offset)])
+    counts = histograms(different(blocks(luma, *offset)[unclipped(clipped, *offset)]))
     found = [(noise, best_steps(evidence(counts, noise), 0)) for noise in NOISES]
     noise, steps = max(found, key=lambda pair: pair[1].evidence)
+    if found[0][1].evidence > _CLEAN * steps.evidence:
+        noise = ROUNDING
     return Lattice(offset, noise, steps)
 
 

@@ -22,6 +22,14 @@ def unclipped(clipped: Tensor, top: int, left: int) -> Tensor:
     return whole if whole.sum() >= 32 else torch.ones_like(whole)
 
 
+def different(parts: Tensor) -> Tensor:
+    """The blocks (n, 64) of (N, 64) that differ: what is repeated, as in drawings, says nothing new."""
+    weights = torch.linspace(1, 2, 64, device=parts.device).sin()
+    _, place = torch.unique((parts @ weights * 16).round(), return_inverse=True)
+    first = torch.full((int(place.max()) + 1,), len(parts)).scatter_reduce(0, place, torch.arange(len(parts)), "amin")
+    return parts[first]
+
+
 def textured(plane: Tensor, side: int, count: int) -> Tensor:
     """The ``count`` windows (n, side, side) of ``plane`` (H, W) with most going on, at multiples of 8 pixels."""
     height, width = plane.shape

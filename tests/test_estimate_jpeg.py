@@ -1,0 +1,170 @@
+"""``estimate_jpeg``: what the pixels say of a JPEG compression."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from dreamclean import JPEG
+from dreamclean.builtin.operators.jpeg_tables import tables_of
+from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
+from dreamclean.builtin.planners.diagnosis.jpeg.found import Found
+from dreamclean.builtin.planners.diagnosis.jpeg.lattice import evidence, histograms
+
+CAMERA = [
+    [3 + (3 * i + 4 * j + i * j) // 2 for i in range(8) for j in range(8)],
+    [4 + 3 * i + 3 * j for i in range(8) for j in range(8)],
+]
+"""Tables that no quality has."""
+
+
+def natural(seed: int, side: int = 192) -> Tensor:
+    """A picture with the spectrum of photographs, 1/f in amplitude, and edges: (1, 3, side, side), 8 bits."""
+    generator = torch.Generator().manual_seed(seed)
+    frequency = (torch.fft.fftfreq(side)[:, None] ** 2 + torch.fft.rfftfreq(side) ** 2).sqrt().clamp(min=1 / side)
+    waves = torch.fft.irfft2(
+        torch.fft.rfft2(torch.randn(3, side, side, generator=generator)) / frequency, s=(side, side)
+    )
+    grey, colour = waves[:1] / waves[:1].std(), waves / waves.std()
+    edges = F.interpolate(torch.randn(1, 1, 7, 7, generator=generator), size=(side, side), mode="bicubic")[0].sign()
+    values = 0.5 + 0.1 * grey + 0.06 * colour + 0.09 * edges
+    return eight_bit(values[None])
+
+
+def eight_bit(x: Tensor) -> Tensor:
+    return (x.clamp(0, 1) * 255).round() / 255
+
+
+def noisy(x: Tensor, std: float) -> Tensor:
+    return eight_bit(x + std / 255 * torch.randn(x.shape, generator=torch.Generator().manual_seed(9)))
+
+
+def found_in(image: Tensor) -> Found:
+    found = estimate_jpeg(image)
+    assert found is not None
+    return found
+
+
+def as_operator(found: Found) -> JPEG:
+    """Of plain data: what a recipe holds."""
+    return JPEG(**json.loads(json.dumps(found.settings)))
+
+
+@pytest.mark.parametrize("quality", [5, 10, 30, 60, 90])
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+def test_estimate_jpeg_finds_tables_grid_and_subsampling(quality: int, subsampling: str) -> None:
+    jpeg = JPEG(quality=quality, subsampling=subsampling, shift=[(3, 13 if subsampling == "4:2:0" else 5)])
+    found = found_in(jpeg.degrade(natural(quality)))
+    assert found.quality == quality
+    assert found.settings["tables"][0] == list(tables_of(quality)[0])
+    assert [part % 8 for part in as_operator(found).grids()[0][:2]] == [3, 5]
+    assert found.sure > 0.99
+    if quality > 5:  # at 5 hardly any colour is left
+        assert as_operator(found).grids() == jpeg.grids()
+        assert as_operator(found).passes() == jpeg.passes()
+        assert found.first is None
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:2", "4:4:0", "grey"])
+def test_estimate_jpeg_tells_other_subsamplings(subsampling: str) -> None:
+    jpeg = JPEG(quality=50, subsampling=subsampling)
+    found = found_in(jpeg.degrade(natural(1)))
+    assert (found.settings["subsampling"], found.quality) == (subsampling, 50)
+    assert len(found.settings["tables"]) == (1 if subsampling == "grey" else 2)
+
+
+def test_estimate_jpeg_finds_tables_of_their_own() -> None:
+    found = found_in(JPEG(tables=CAMERA).degrade(natural(2, 256)))
+    luma, true = torch.tensor(found.settings["tables"][0]), torch.tensor(CAMERA[0])
+    assert found.quality is None
+    assert (luma == true).float().mean() > 0.7
+    assert (luma / true).log().abs().mean() < 0.1
+    assert "tables of its own" in found.words()
+
+
+@pytest.mark.parametrize("crop", [(0, 0), (3, 5), (9, 2)])
+def test_estimate_jpeg_of_a_crop(crop: tuple[int, int]) -> None:
+    """The grid starts where the crop says; halved colour planes have blocks of 16."""
+    y = JPEG(quality=40).degrade(natural(3, 208))[..., crop[0] :, crop[1] :]
+    assert as_operator(found_in(y)).grids()[0][:2] == crop
+
+
+@pytest.mark.parametrize("std", [1, 2])
+def test_estimate_jpeg_under_mild_noise(std: float) -> None:
+    found = found_in(noisy(JPEG(quality=20).degrade(natural(4)), std))
+    assert found.quality == 20
+    assert 0.5 * std < 255 * found.settings["noise"] < 1.5 * std
+
+
+def slanted() -> Tensor:
+    down, across = torch.meshgrid(torch.arange(160.0), torch.arange(160.0), indexing="ij")
+    return eight_bit((0.3 * down + across) / 220).expand(1, 3, 160, 160)
+
+
+def letters() -> Tensor:
+    page = Image.new("RGB", (320, 320), (250, 248, 240))
+    draw = ImageDraw.Draw(page)
+    for line in range(20):
+        draw.text((5 - line, 16 * line), "The quick brown fox jumps over the lazy dog" * 2, fill=(20, 20, 30))
+    small = page.resize((200, 200), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None] / 255
+
+
+def changed() -> dict[str, Any]:
+    """Pictures that are no JPEGs: never compressed, or changed since."""
+    jpeg = JPEG(quality=60).degrade(natural(5))
+    return {
+        "clean": natural(6),
+        "noise": noisy(natural(7), 12),
+        "blurred": eight_bit(F.avg_pool2d(natural(8), 3, 1)),
+        "enlarged": eight_bit(F.interpolate(natural(9, 96), scale_factor=2, mode="bicubic")),
+        "enlarged, nearest": F.interpolate(natural(9, 96), scale_factor=2, mode="nearest"),
+        "flat": torch.full((1, 3, 64, 64), 128 / 255),
+        "ramp": eight_bit(torch.linspace(0, 1, 160).expand(1, 3, 160, 160)),
+        "slanted ramp": slanted(),
+        "letters": letters(),
+        "two tones": (natural(10) > 0.5).float(),
+        "small": JPEG(quality=30).degrade(natural(11, 24)),
+        "resized JPEG": eight_bit(F.interpolate(jpeg, scale_factor=0.8, mode="bicubic", antialias=True)),
+        "JPEG under much noise": noisy(jpeg, 15),
+        "quality 100": JPEG(quality=100).degrade(natural(12)),
+        "quality 98": JPEG(quality=98).degrade(natural(12)),
+    }
+
+
+@pytest.mark.parametrize("name", changed())
+def test_estimate_jpeg_says_none_of_other_pictures(name: str) -> None:
+    assert estimate_jpeg(changed()[name]) is None
+
+
+def test_estimate_jpeg_sees_an_earlier_pass_on_another_grid() -> None:
+    cascade = JPEG(quality=(40, 90), shift=[(3, 5), 0])
+    found = found_in(cascade.degrade(natural(13, 256)))
+    assert found.quality == 90
+    assert found.first is not None
+    assert found.first["shift"] == ["3:5"]
+    assert "before that JPEG, about quality" in found.words()
+    both = JPEG(**found.cascade())
+    assert both.grids() == cascade.grids()
+    steps = [torch.tensor(jpeg.passes()[0][0]).float().log() for jpeg in (both, cascade)]
+    assert (steps[0] - steps[1]).abs().mean() < 0.1
+
+
+def test_evidence_is_that_of_the_lattice() -> None:
+    """Against the sum of log q N(c - q n; 0, s^2) for exact multiples, and none for values that are anywhere."""
+    n, q, s = 50, 12, 0.36
+    on = torch.zeros(n, 64)
+    on[:, 7] = q * torch.randint(1, 9, (n,), generator=torch.Generator().manual_seed(0)) + 0.12
+    found = evidence(histograms(on), s)
+    peak = n * math.log(0.98 * q / (s * math.sqrt(2 * math.pi)) + 0.02)
+    assert found[7].argmax() == q - 1
+    assert abs(float(found[7, q - 1]) - peak) < 0.15 * peak
+    assert not found[8].any()
+    anywhere = torch.rand(4000, 64, generator=torch.Generator().manual_seed(1)) * 200 + 3
+    assert evidence(histograms(anywhere), s)[:, 2:].max() < 0
