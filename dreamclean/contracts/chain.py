@@ -162,6 +162,14 @@ class Chain(Operator):
 class LinearChain(Chain, LinearOperator):
     """A chain of linear operators: A = A_n ... A_1."""
 
+    @field_validator("links")
+    @classmethod
+    def _linear(cls, links: tuple[Operator, ...]) -> tuple[Operator, ...]:
+        for link in links:
+            if not isinstance(link, LinearOperator):
+                raise ValueError(f"{link.name} is not linear, the chain is; make another chain with @")
+        return links
+
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
         return LinearOperator.solve(self, exact, gain, variance).to(v)

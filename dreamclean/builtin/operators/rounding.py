@@ -44,8 +44,9 @@ class Rounding(Covariance):
         """B^T w(D) B of the planes, (B, 3, H, W); beyond the edges there is nothing."""
         height, width = planes.shape[2:]
         edges = (self._shift, (-width - self._shift) % 16, self._shift, (-height - self._shift) % 16)
-        parts = []
-        for number, plane in enumerate(F.pad(planes, edges).split(1, dim=1)):
+        padded, parts = F.pad(planes, edges), []
+        for number in range(3):
+            plane = padded[:, number : number + 1]
             variance = (self._colour if number else self._luma).to(plane)
             if not (self._halved and number):
                 parts.append(dct.from_blocks(weight(variance, number) * dct.to_blocks(plane)))
