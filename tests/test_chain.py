@@ -281,8 +281,8 @@ def test_poisson_noise_of_an_earlier_link_depends_on_the_brightness() -> None:
 @pytest.mark.parametrize("chroma", [False, True], ids=["full", "halved"])
 @pytest.mark.parametrize("shift", [0, 3])
 def test_rounding_covariance_is_that_of_rounded_coefficients(chroma: bool, shift: int) -> None:
-    """In every coefficient of the codec's own planes noise has variance q^2 / 12, and none of it is shared."""
-    size = 16
+    """Symmetric, positive, and in a coefficient of luma |c|^2 q^2 / 12, with |c| the norm of luma's weights."""
+    size, weights = 16, torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
     jpeg = JPEG(quality=30, shift=shift, chroma=chroma)
     y = torch.full((1, 3, size - shift, size - shift), 0.5, dtype=torch.float64)
     s = full(jpeg.noise_covariance(y), tuple(y.shape[1:]))
@@ -290,10 +290,24 @@ def test_rounding_covariance_is_that_of_rounded_coefficients(chroma: bool, shift
     file = io.BytesIO()
     Image.new("RGB", (16, 16)).save(file, "JPEG", quality=30)
     table = torch.tensor(Image.open(file).quantization[0], dtype=torch.float64).view(8, 8) / 255
-    inner = torch.zeros(size, size, dtype=torch.float64)
     for frequency in ((0, 1), (2, 3), (7, 7)):
         unit = torch.zeros(1, 1, 2, 2, 8, 8, dtype=torch.float64)
         unit[0, 0, 1, 1][frequency] = 1  # in the last block, which lies inside the picture whatever the shift
-        inner = dct.from_blocks(unit)[0, 0]
-        reading = dct.to_ycc_adjoint(torch.stack([inner, 0 * inner, 0 * inner])[None])[..., shift:, shift:].flatten()
-        assert float(reading @ s @ reading) == pytest.approx(float(table[frequency]) ** 2 / 12, rel=1e-9)
+        luma = weights.view(3, 1, 1) * dct.from_blocks(unit)[0]
+        reading = luma[..., shift:, shift:].flatten()
+        wanted = float(weights.square().sum() * table[frequency] ** 2 / 12)
+        assert float(reading @ s @ reading) == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("std", [0.02, 0.2, 1.0])
+def test_projection_through_a_chain_that_ends_in_jpeg(std: float) -> None:
+    """x0 + r^2 A^T (r^2 A A^T + S)^-1 (y - A x0), S the noise before JPEG and JPEG's rounding."""
+    chain = JPEG(quality=30, shift=3, noise=0.01) @ Blur(size=3, std=0.8, noise=0.05)
+    x0, y = pictures((13, 13), torch.float64)[:1], pictures((13, 13), torch.float64)[1:]
+    a = dense(Blur(size=3, std=0.8), (3, 13, 13))
+    rounding = full(chain.links[1].noise_covariance(y), (3, 13, 13))
+    s = rounding + 0.0025 * torch.eye(len(a), dtype=torch.float64)
+    assert torch.allclose(full(chain.noise_covariance(y), (3, 13, 13)), s, atol=1e-12)
+    residual = (y.flatten(1) - x0.flatten(1) @ a.T).T
+    wanted = x0.flatten(1) + std**2 * torch.linalg.solve(std**2 * a @ a.T + s, residual).T @ a
+    assert (chain.project(x0, y, std).flatten(1) - wanted).abs().max() < 1e-4
