@@ -19,7 +19,10 @@ class Rounding(Covariance):
 
     C makes luma and colour differences of red, green and blue. B, orthonormal, is the cosine transform of 8 x 8 blocks;
     for smaller colour planes that of the means of their pixels, beside the rest of them, which is lost. D holds the
-    variances. ``solve`` takes C C^T as diagonal.
+    variances, times the squared norm of the plane's row of C, and of the means is that of one pixel: so a projection
+    weighs a coefficient as ``JPEG.project`` does, r^2 / (r^2 + q^2 / 12), where an estimate whose errors were
+    independent would have less error in luma and colour than r (0.1 to 0.3 dB worse where it was tried). ``solve`` takes
+    C C^T as diagonal.
 
     Args:
         variances: of the coefficients (8, 8) of luma and of a colour plane, pixel scale [0, 1].
@@ -43,14 +46,15 @@ class Rounding(Covariance):
     def _weighed(self, planes: Tensor, weight: Callable[[Tensor, int], Tensor]) -> Tensor:
         """B^T w(D) B of the planes, (B, 3, H, W); beyond the edges there is nothing."""
         (height, width), steps = planes.shape[2:], self._grid.steps
-        size, parts = steps[0] * steps[1], []
-        for number, plane in enumerate(torch.split(self._grid.padded(planes, replicate=False), 1, dim=1)):
-            variance = (self._colour if number else self._luma).to(plane)
-            if size == 1 or not number:
+        padded, parts = self._grid.padded(planes, replicate=False), []
+        for number in range(3):
+            plane = padded[:, number : number + 1]
+            variance = dct.YCC_NORMS[number] * (self._colour if number else self._luma).to(plane)
+            if steps == (1, 1) or not number:
                 parts.append(dct.from_blocks(weight(variance, number) * dct.to_blocks(plane)))
                 continue
-            means = F.avg_pool2d(plane, steps)  # times the root of their size they are orthonormal
-            kept = dct.from_blocks(weight(size * variance, number) * dct.to_blocks(means))
+            means = F.avg_pool2d(plane, steps)
+            kept = dct.from_blocks(weight(variance, number) * dct.to_blocks(means))
             lost = weight(torch.full_like(plane[:1, :1, :1, :1], LOST), number)
             parts.append(lost * (plane - self._enlarged(means)) + self._enlarged(kept))
         return self._grid.cut(torch.cat(parts, dim=1), height, width)
