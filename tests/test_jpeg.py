@@ -75,6 +75,15 @@ def test_jpeg_as_a_string() -> None:
     assert host().make("operator", "jpeg:quality=10/20,shift=0/3:6") == JPEG(quality=(10, 20), shift=[0, (3, 6)])
 
 
+@pytest.mark.parametrize("passes", [1, 2])
+@pytest.mark.parametrize("subsampling", ["4:2:2", "grey"])
+def test_jpeg_string_form_makes_it_again(subsampling: str, passes: int) -> None:
+    tables = (CAMERA[:1] if subsampling == "grey" else CAMERA) * passes
+    jpeg = JPEG(tables=tables, subsampling=subsampling, shift=[(3, 5), 2][:passes])
+    assert host().make("operator", str(jpeg)) == jpeg
+    assert len(jpeg.passes()) == passes
+
+
 @pytest.mark.parametrize(("old", "now"), [(True, "4:2:0"), (False, "4:4:4"), ("false", "4:4:4")])
 def test_jpeg_reads_chroma_of_old_recipes(old: Any, now: str) -> None:
     assert operator(quality=[10], shift=[0], chroma=old).subsampling == now

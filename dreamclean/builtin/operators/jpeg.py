@@ -79,8 +79,8 @@ class JPEG(Operator):
             settings.setdefault("subsampling", "4:2:0" if str(chroma).lower() in ("true", "1") else "4:4:4")
         if file := settings.pop("file", None):
             settings = {**_said_by(Path(file)), **settings}
-        if settings.get("tables"):
-            settings.setdefault("quality", ())
+        if settings.get("tables") and settings.get("quality", "") == "":  # as a string writes none
+            settings["quality"] = ()
         return settings
 
     @model_validator(mode="after")
