@@ -1,5 +1,6 @@
 """``estimate_jpeg``: what the pixels say of a JPEG compression."""
 
+import io
 import json
 import math
 from typing import Any
@@ -11,11 +12,12 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from dreamclean import JPEG
+from dreamclean import JPEG, Picture
 from dreamclean.builtin.operators.jpeg_tables import tables_of
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
-from dreamclean.builtin.planners.diagnosis.jpeg.found import Found
+from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
 from dreamclean.builtin.planners.diagnosis.jpeg.lattice import evidence, histograms
+from dreamclean.method.measured import info_of
 
 CAMERA = [
     [3 + (3 * i + 4 * j + i * j) // 2 for i in range(8) for j in range(8)],
@@ -168,3 +170,23 @@ def test_evidence_is_that_of_the_lattice() -> None:
     assert not found[8].any()
     anywhere = torch.rand(4000, 64, generator=torch.Generator().manual_seed(1)) * 200 + 3
     assert evidence(histograms(anywhere), s)[:, 2:].max() < 0
+
+
+@pytest.mark.parametrize(("quality", "harmless"), [(30, False), (90, False), (98, True), (100, True)])
+def test_said_by_file_is_what_the_file_holds(quality: int, harmless: bool) -> None:
+    """And no damage where the steps are nearly all 1."""
+    file = io.BytesIO()
+    Image.fromarray((natural(1)[0].permute(1, 2, 0) * 255).byte().numpy()).save(file, "JPEG", quality=quality)
+    with Image.open(file) as image:
+        found = said_by_file(info_of(Picture.from_pil(image)))
+    if harmless:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found.quality, found.sure, found.words()) == (
+            quality,
+            1.0,
+            f"JPEG, quality {quality} (from the file), 4:2:0",
+        )
+        assert as_operator(found) == JPEG(tables=tables_of(quality))
+    assert said_by_file({"jpeg": None}) is None

@@ -57,6 +57,7 @@ class Planner(Component):
     def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, predict: Predict) -> Plan:
         """The plan of one ``image`` (1, 3, H, W) in [0, 1], on its prior's device.
 
-        ``info`` is what its file says (``transparent``: it is so all over); ``predict(x, level)`` is one evaluation of
-        the prior, and counted. DreamCleanError where nothing can be said.
+        ``info`` is what its file says: ``transparent``, whether it is so all over; ``jpeg``, the settings of the operator
+        ``jpeg`` that made it, or None. ``predict(x, level)`` is one evaluation of the prior, and counted.
+        DreamCleanError where nothing can be said.
         """

@@ -1,6 +1,7 @@
 """What was found of a JPEG compression."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,3 +68,14 @@ def nearest_quality(luma: list[int]) -> int:
     return min(
         range(1, 101), key=lambda q: sum(abs(math.log(a / b)) for a, b in zip(luma, tables_of(q)[0], strict=True))
     )
+
+
+def said_by_file(info: Mapping[str, Any]) -> Found | None:
+    """The compression that a picture's file states, from ``info`` as planners get it; None: none, or a harmless one."""
+    settings = info.get("jpeg")
+    if not settings:
+        return None
+    luma = tuple(settings["tables"][0])
+    quality = next((q for q in range(1, 101) if tables_of(q)[0] == luma), None)
+    found = Found(dict(settings), 1.0, "file", quality)
+    return None if found.harmless else found
