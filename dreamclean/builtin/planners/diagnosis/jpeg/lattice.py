@@ -15,7 +15,7 @@ LARGEST = 255
 """Steps that are tried, from 1 on; tables of 8 bits hold no larger one."""
 ROUNDING = 0.36
 """Standard deviation, of 255, that the rounding of colours to 8 bits leaves in a coefficient."""
-NOISES = (ROUNDING, 0.7, 1.2, 2.0)
+NOISES = (ROUNDING, 0.7, 1.2, 2.0, 3.2)
 """Standard deviations around the lattice that are tried, of 255: rounding alone, and with noise added since."""
 BIN = 0.25
 _RANGE = 1056
