@@ -12,8 +12,10 @@ ENOUGH = 60.0
 """Evidence, in nats, from which on an earlier pass is believed."""
 COARSER = 1.4
 """Its steps have to be that much larger than the last pass's, in the mean of their logarithms; finer ones do not matter."""
-NOISE = 2.5
-"""Standard deviation, of 255, that the last pass leaves around the lattice of another grid."""
+WIDTH = 1.0
+"""Of the histograms' bins, of 255."""
+NOISES = (2.0, 3.5)
+"""Standard deviations, of 255, that the last pass leaves around the lattice of another grid."""
 
 
 class Earlier(NamedTuple):
@@ -36,10 +38,15 @@ def earlier_pass(counts: Tensor, offset: tuple[int, int], last: tuple[int, ...])
     coarser = (ratio > COARSER).nonzero()[:, 0]
     if not len(coarser):
         return None
-    found = evidence(counts, NOISE)
-    found[8 * offset[0] + offset[1]] = float("-inf")
-    sums = sum(found[:, frequency, steps - 1] for frequency, steps in enumerate(family(0)[coarser].T))
-    assert isinstance(sums, Tensor)
-    place, quality = divmod(int(sums.argmax()), len(coarser))
-    best = Earlier(divmod(place, 8), int(coarser[quality]) + 1, float(sums.max()))
+    best = max(
+        (_best(evidence(counts, noise, width=WIDTH), offset, coarser) for noise in NOISES), key=lambda e: e.evidence
+    )
     return best if best.evidence > ENOUGH else None
+
+
+def _best(found: Tensor, offset: tuple[int, int], coarser: Tensor) -> Earlier:
+    """Of the ``coarser`` qualities and all grids but that at ``offset``."""
+    sums = torch.stack([found[:, frequency, steps - 1] for frequency, steps in enumerate(family(0)[coarser].T)]).sum(0)
+    sums[8 * offset[0] + offset[1]] = float("-inf")
+    place, quality = divmod(int(sums.argmax()), len(coarser))
+    return Earlier(divmod(place, 8), int(coarser[quality]) + 1, float(sums.max()))

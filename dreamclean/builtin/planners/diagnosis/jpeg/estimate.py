@@ -9,7 +9,7 @@ from torch import Tensor
 from dreamclean.builtin.operators import dct
 from dreamclean.builtin.operators.jpeg_tables import tables_of
 from dreamclean.builtin.planners.diagnosis.jpeg.chroma import Chroma, chroma_of
-from dreamclean.builtin.planners.diagnosis.jpeg.earlier import Earlier, earlier_pass
+from dreamclean.builtin.planners.diagnosis.jpeg.earlier import WIDTH, Earlier, earlier_pass
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found
 from dreamclean.builtin.planners.diagnosis.jpeg.lattice import BIN, NOISES, ROUNDING, evidence, histograms
 from dreamclean.builtin.planners.diagnosis.jpeg.planes import blocks, different, textured, unclipped
@@ -39,13 +39,13 @@ def estimate_jpeg(image: Tensor) -> Found | None:
         return None
     ycc = 255 * dct.to_ycc(image[:1].float().cpu())[0]
     luma, clipped = ycc[0] - 128, ((image[0] <= 0) | (image[0] >= 1)).any(0).cpu()
-    counts = _counts(luma)
-    seen = [_read(luma, clipped, offset) for offset in _offsets(counts)]
+    parts = _parts(luma)
+    seen = [_read(luma, clipped, offset) for offset in _offsets(histograms(parts, _SCREENED))]
     best = max(seen, key=lambda lattice: lattice.steps.evidence)
     if best.steps.evidence < ENOUGH or best.steps.seen < FEWEST:
         return None
     settings = _settings(best, chroma_of(ycc[1:], clipped, best.offset, best.steps))
-    before = earlier_pass(counts, best.offset, best.steps.table)
+    before = earlier_pass(histograms(parts, width=WIDTH), best.offset, best.steps.table)
     first = before and _first(before, settings["subsampling"])
     found = Found(settings, _sure(best.steps.evidence), "pixels", best.steps.quality, first)
     return None if found.harmless and not first else found
@@ -60,12 +60,13 @@ class Lattice(NamedTuple):
     steps: Steps
 
 
-def _counts(luma: Tensor) -> Tensor:
-    """Histograms (64, 64, bins) of the coefficients on all 64 grids, where most goes on."""
+def _parts(luma: Tensor) -> Tensor:
+    """The coefficients (64, N, 64) on all 64 grids, where most goes on."""
     windows = textured(luma, _WINDOW, _WINDOWS)
     height, width = (side - 8 for side in windows.shape[1:])
-    parts = [blocks(windows[:, row : row + height, column : column + width], 0, 0) for row, column in _TRIED]
-    return histograms(torch.stack(parts), _SCREENED)
+    return torch.stack(
+        [blocks(windows[:, row : row + height, column : column + width], 0, 0) for row, column in _TRIED]
+    )
 
 
 def _offsets(counts: Tensor) -> list[tuple[int, int]]:

@@ -25,28 +25,28 @@ FINEST = 5.0
 """Steps that are smaller, in standard deviations of the noise, leave no lattice to be seen."""
 
 
-def histograms(coefficients: Tensor, most: int = _RANGE) -> Tensor:
+def histograms(coefficients: Tensor, most: int = _RANGE, width: float = BIN) -> Tensor:
     """Counts of the absolute values of ``coefficients`` (..., N, 64) up to ``most``, for each frequency: (..., 64, bins)."""
-    bins, shape = round(most / BIN), coefficients.shape
-    places = (coefficients.abs() / BIN).long().clamp(max=bins)
+    bins, shape = round(most / width), coefficients.shape
+    places = (coefficients.abs() / width).long().clamp(max=bins)
     lines = torch.arange(math.prod(shape[:-2]) * 64, device=places.device).view(*shape[:-2], 1, 64)
     counts = torch.bincount((lines * (bins + 1) + places).flatten(), minlength=lines.numel() * (bins + 1))
     return counts.view(*shape[:-2], 64, bins + 1)[..., :bins].float()
 
 
-def evidence(counts: Tensor, noise: float, largest: int = LARGEST) -> Tensor:
+def evidence(counts: Tensor, noise: float, largest: int = LARGEST, width: float = BIN) -> Tensor:
     """Log-likelihood ratio of each step 1 to ``largest`` for each frequency, (..., 64, steps), against no lattice.
 
-    ``noise`` is the standard deviation around the lattice, of 255. Coefficients near 0, where every lattice has a
+    ``noise`` is the standard deviation around the lattice, of 255, ``width`` that of the bins. Coefficients near 0, where every lattice has a
     point, do not count.
     """
-    return counts @ _gains(noise)[: counts.shape[-1], :largest].to(counts)
+    return counts @ _gains(noise, width)[: counts.shape[-1], :largest].to(counts)
 
 
 @lru_cache(maxsize=16)
-def _gains(noise: float) -> Tensor:
+def _gains(noise: float, width: float) -> Tensor:
     """What one coefficient of each bin adds, (bins, steps)."""
-    value = (torch.arange(round(_RANGE / BIN)) + 0.5)[:, None] * BIN
+    value = (torch.arange(round(_RANGE / width)) + 0.5)[:, None] * width
     step = torch.arange(1, LARGEST + 1)
     off = value - step * (value / step).round()
     near = sum(torch.exp(-0.5 * ((off + k * step) / noise) ** 2) for k in (-2, -1, 0, 1, 2))
