@@ -69,9 +69,7 @@ def run(how: Resolved, y: Tensor, seeds: list[int], watch: Watch) -> Restoration
         )
         for index, latent in enumerate(latents):
             done = index + 1
-            steps += watch.see(
-                Step(index, len(path), latent.level, latent.x, evaluator.nfe, evaluator.clean(latent))
-            )
+            steps += watch.see(Step(index, len(path), latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
     except NotFinite as error:
         raise DreamCleanError(f"step {done} of {len(path)}: {error}") from error
     decoded = finite(prior.decode(latent.x), *_CODER)

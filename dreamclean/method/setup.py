@@ -73,7 +73,9 @@ class Setup:
         """
         said, planner = self.said, self.planner
         if plan is not None:
-            said = said.without("planner").over(f"planner {planner.name}", plan.model_copy(update={"prior": None, "planner": FIXED}))
+            said = said.without("planner").over(
+                f"planner {planner.name}", plan.model_copy(update={"prior": None, "planner": FIXED})
+            )
             planner = self.host.make("planner", FIXED)
         operator = self.operator or _made(self.host, "operator", said.recipe)
         layers = with_rest(said, self.prior, operator is not None)
@@ -160,9 +162,7 @@ def _made(host: Host, kind: str, said: Recipe, objects: Mapping[str, Component] 
     return host.make(kind, spec) if spec else None
 
 
-def _operator(
-    host: Host, said: Recipe, objects: Mapping[str, Component], noise: float | str | None
-) -> Operator | None:
+def _operator(host: Host, said: Recipe, objects: Mapping[str, Component], noise: float | str | None) -> Operator | None:
     operator: Operator | None = _made(host, "operator", said, objects)
     if operator is not None:
         return with_noise(operator, noise)
