@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Union, Unpack
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
-from pydantic.fields import FieldInfo
 
 from dreamclean.contracts.component import Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.recipe.exact import exact_dtype
 from dreamclean.recipe.old import in_todays_words, modern
-from dreamclean.recipe.settings import RecipeSettings, entries
+from dreamclean.recipe.settings import Entry, RecipeSettings, entries
 
 FIXED: dict[str, Any] = {"name": "fixed"}
 
@@ -29,17 +28,20 @@ def _config(value: Any) -> Any:
     return {"name": name, **settings}
 
 
-def field_of(name: str) -> tuple[Any, FieldInfo]:
-    """The type and the field of a setting in a model, as ``pydantic.create_model`` takes them."""
-    entry, setting = entries()[name], entries()[name].setting
-    types = entry.types if setting.default is None else (kind for kind in entry.types if kind is not type(None))
-    held: Any = Union[tuple(types)]  # noqa: UP007 (of a tuple)
-    if entry.component:
-        held = Annotated[dict[str, Any] | None, BeforeValidator(_config)]
-    if setting.check:
-        held = Annotated[held, AfterValidator(setting.check)]
+def field_of(name: str) -> Any:
+    """The field of a setting in a pydantic model: its description, bounds and default."""
+    setting = entries()[name].setting
     bounds = {bound: value for bound in ("ge", "lt") if (value := getattr(setting, bound)) is not None}
-    return held, Field(default=setting.default, description=setting.description, **bounds)
+    return Field(default=setting.default, description=setting.description, **bounds)
+
+
+def _held(entry: Entry) -> Any:
+    """The type of a setting in a recipe."""
+    if entry.component:
+        return Annotated[dict[str, Any] | None, BeforeValidator(_config)]
+    types = entry.types if entry.setting.default is None else (kind for kind in entry.types if kind is not type(None))
+    held: Any = Union[tuple(types)]  # noqa: UP007 (of a tuple)
+    return Annotated[held, AfterValidator(entry.setting.check)] if entry.setting.check else held
 
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ if TYPE_CHECKING:
         def __getattr__(self, name: str) -> Any: ...
 
 else:
-    _Fields = create_model("_Fields", **{name: field_of(name) for name in entries(RecipeSettings)})
+    _Fields = create_model(
+        "_Fields", **{name: (_held(entry), field_of(name)) for name, entry in entries(RecipeSettings).items()}
+    )
 
 
 class Recipe(_Fields):
