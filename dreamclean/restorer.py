@@ -23,7 +23,7 @@ from dreamclean.method.blame import blame
 from dreamclean.method.each import restore_each
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.exact import deterministic
-from dreamclean.method.explanation import Explanation
+from dreamclean.method.explanation import Explanation, explanation_of
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
 from dreamclean.method.measured import info_of, measured
 from dreamclean.method.noise import seeds_of
@@ -114,17 +114,17 @@ class Restorer:
         """
         watch = Watch(self._host.tell, on_step, trace)
         if isinstance(image, list | tuple):
-            return restore_each(lambda one, own, first: self.restore_one(one, own, watch.after(first)), image, seed)
-        return self.restore_one(image, seed, watch)
+            return restore_each(lambda one, own, first: self._restore_one(one, own, watch.after(first)), image, seed)
+        return self._restore_one(image, seed, watch)
 
     @blame()
-    def restore_one(self, image: Given, seed: Any, watch: Watch) -> Restoration[Any]:
+    def _restore_one(self, image: Given, seed: Any, watch: Watch) -> Restoration[Any]:
         """A picture or a batch."""
         if isinstance(image, Tensor):
             check_values(image, self.operator)
             return self._run(image, self.operator, {}, seed, watch)
         if isinstance(image, np.ndarray):
-            return restore_array(image, self.operator, lambda x: self.restore_one(x, seed, watch))
+            return restore_array(image, self.operator, lambda x: self._restore_one(x, seed, watch))
         picture = opened(image, self._max_megapixels)
         pixels, operator = measured(picture.pixels, self.operator)
         result: Restoration[Any] = self._run(pixels, operator, info_of(picture), seed, watch)
@@ -160,7 +160,7 @@ class Restorer:
         """
         if self._fixed and not isinstance(image, Tensor | np.ndarray):
             opened(image, self._max_megapixels)
-        return Explanation.of(self._setup, self._fixed, Plan() if self._fixed else self.plan(image))
+        return explanation_of(self._setup, self._fixed, Plan() if self._fixed else self.plan(image))
 
     @torch.no_grad()
     def _run(

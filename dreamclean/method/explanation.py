@@ -38,20 +38,6 @@ class Explanation:
     restores: bool
     """False: the picture is left as it is."""
 
-    @classmethod
-    def of(cls, setup: Setup, fixed: Resolved | None, plan: Plan) -> "Explanation":
-        """What follows from ``plan``, which is not asked where the run is ``fixed``. Refusal if it is one."""
-        if plan.refusal:
-            raise Refusal(plan.refusal)
-        run = fixed or (None if plan.recipe is None else setup.resolved(make_recipe(**plan.recipe)))
-        recipe, sources = (run.recipe, run.sources) if run else (setup.recipe, setup.sources(setup.said))
-        settings = {name: Explained(getattr(recipe, name), sources[name]) for name in entries(RecipeSettings)}
-        settings["planner"] = Explained(setup.recipe.planner, setup.said.source("planner") or "default")
-        settings["exact"] = settings["exact"]._replace(value=bool(recipe.exact))
-        settings["device"] = Explained(str(setup.device), setup.device_source)
-        known = {name: found for name, found in settings.items() if run or found.value is not None}
-        return cls(known, plan.report, run is not None)
-
     def spec(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return {
@@ -66,3 +52,17 @@ class Explanation:
         first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
         lines = [f"{name.ljust(first)}  {value.ljust(second)}  {source}" for name, value, source in rows]
         return "\n".join([*lines, *([self.report.words()] if self.report else [])])
+
+
+def explanation_of(setup: Setup, fixed: Resolved | None, plan: Plan) -> Explanation:
+    """What follows from ``plan``, which is not asked where the run is ``fixed``. Refusal if it is one."""
+    if plan.refusal:
+        raise Refusal(plan.refusal)
+    run = fixed or (None if plan.recipe is None else setup.resolved(make_recipe(**plan.recipe)))
+    recipe, sources = (run.recipe, run.sources) if run else (setup.recipe, setup.sources(setup.said))
+    settings = {name: Explained(getattr(recipe, name), sources[name]) for name in entries(RecipeSettings)}
+    settings["planner"] = Explained(setup.recipe.planner, setup.said.source("planner") or "default")
+    settings["exact"] = settings["exact"]._replace(value=bool(recipe.exact))
+    settings["device"] = Explained(str(setup.device), setup.device_source)
+    known = {name: found for name, found in settings.items() if run or found.value is not None}
+    return Explanation(known, plan.report, run is not None)

@@ -60,7 +60,7 @@ else:
 class Recipe(_Fields):
     """A recipe. Components are config dicts, ``{"name": "vps", "gamma": 0.05}``; strings are accepted.
 
-    It has a field for each of ``RecipeSettings``; None: not set.
+    It has a field for each of ``Settings`` that is kept in recipes; None: not set.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

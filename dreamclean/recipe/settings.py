@@ -26,6 +26,8 @@ class Setting:
 
     description: str
     """One line, the help of its option too."""
+    more: str = ""
+    """What the reference adds."""
     default: Any = None
     """Its value where no layer says one; None: that is decided when layers are resolved."""
     ge: int | None = None
@@ -38,11 +40,17 @@ class RecipeSettings(TypedDict, total=False):
     """What a recipe holds. Components are strings, ``"vps:gamma=0.05"``, config dicts or objects; None: not set."""
 
     prior: Annotated[Spec | None, Setting("The model of clean images, name:key=value,...")]
-    operator: Annotated[Spec | None, Setting("The known degradation, e.g. downsample:factor=4.")]
+    operator: Annotated[Spec | None, Setting("The known degradation, e.g. downsample:factor=4.", more="None: blind.")]
     guidance: Annotated[
         Spec | None, Setting("How estimates are brought into agreement with the measurement, e.g. projection.")
     ]
-    planner: Annotated[Spec | None, Setting("How each picture's recipe is chosen, e.g. fixed.")]
+    planner: Annotated[
+        Spec | None,
+        Setting(
+            "How each picture's recipe is chosen, e.g. fixed.",
+            more="With a strength, a preset or an operator it is fixed.",
+        ),
+    ]
     initializer: Annotated[Spec | None, Setting("The way to the top noise level.")]
     corrector: Annotated[Spec | None, Setting("The move within a level, e.g. vps:gamma=0.05.")]
     sampler: Annotated[Spec | None, Setting("The step to the next level.")]
@@ -52,10 +60,29 @@ class RecipeSettings(TypedDict, total=False):
         Setting("Top noise level: a timestep, or nsr:R for sigma / alpha = R.", check=checked_strength),
     ]
     steps: Annotated[int | None, Setting("Steps from the top level to the picture.", ge=1)]
-    tile: Annotated[int | None, Setting("Side of a large picture's tiles; 0: never cut.", ge=0)]
+    tile: Annotated[
+        int | None,
+        Setting(
+            "Side of a large picture's tiles; 0: never cut.",
+            more="In pixels; by default the prior's native size, or 768 where it has none.",
+            ge=0,
+        ),
+    ]
     seed: Annotated[int | None, Setting("Seed of the random numbers; by default 0.", default=0, ge=0, lt=2**63)]
-    dtype: Annotated[str | None, Setting("Precision: auto, float32, bfloat16, float16.")]
-    exact: Annotated[bool | None, Setting("The same bytes on any number of threads: float32, one thread.")]
+    dtype: Annotated[
+        str | None,
+        Setting(
+            "Precision: auto, float32, bfloat16, float16.",
+            more="By default bfloat16 where the processor computes in it, else float32.",
+        ),
+    ]
+    exact: Annotated[
+        bool | None,
+        Setting(
+            "The same bytes on any number of threads: float32, one thread.",
+            more="Each image is computed alone, by deterministic algorithms.",
+        ),
+    ]
 
 
 class Settings(RecipeSettings, total=False):
@@ -63,11 +90,18 @@ class Settings(RecipeSettings, total=False):
 
     noise: Annotated[
         float | str | None,
-        Setting("Measurement noise: standard deviation on [0, 1], e.g. 0.1 or 25/255, or poisson:RATE."),
+        Setting(
+            "Measurement noise: standard deviation on [0, 1], e.g. 0.1 or 25/255, or poisson:RATE.",
+            more="It belongs to a known operator.",
+        ),
     ]
     preset: Annotated[str | None, Setting("Named settings: paper.")]
     recipe: Annotated[
-        "Recipe | Mapping[str, Any] | Path | str | None", Setting("A .toml or .json recipe, or a PNG that carries one.")
+        "Recipe | Mapping[str, Any] | Path | str | None",
+        Setting(
+            "A .toml or .json recipe, or a PNG that carries one.",
+            more="In Python also a Recipe, or its fields as a dict.",
+        ),
     ]
     device: Annotated[str | None, Setting("cpu, cuda, ...; auto: a GPU if there is one.", default="auto")]
     max_megapixels: Annotated[
@@ -89,10 +123,14 @@ class Entry(NamedTuple):
         return Component in self.types
 
 
+_Recipe = type("Recipe", (), {})
+"""Stands for the class, which is made of this list."""
+
+
 @cache
 def entries(of: type = Settings) -> dict[str, Entry]:
     """The settings of a list, ``Settings`` or ``RecipeSettings``, by name and in order."""
-    hints = get_type_hints(of, localns={"Recipe": Mapping}, include_extras=True)  # a recipe's class is made of these
+    hints = get_type_hints(of, localns={"Recipe": _Recipe}, include_extras=True)
     return {name: Entry(name, get_args(hint.__origin__), hint.__metadata__[0]) for name, hint in hints.items()}
 
 
