@@ -33,7 +33,7 @@ from dreamclean.method.run import Listener, Watch, run
 from dreamclean.method.setup import set_up
 from dreamclean.pictures.decoding import check_limit
 from dreamclean.recipe.recipe import make_recipe
-from dreamclean.recipe.settings import KINDS, Settings, check_names
+from dreamclean.recipe.settings import KINDS, Settings, check_names, signature_with
 
 
 class Restorer:
@@ -62,8 +62,8 @@ class Restorer:
         self, prior: Spec | None = None, /, *, plugins: Host | None = None, **settings: Unpack[Settings]
     ) -> None:
         check_names(settings)
-        if prior is not None:
-            settings["prior"] = prior
+        if prior is not None and settings.setdefault("prior", prior) is not prior:
+            raise DreamCleanError("two priors are given, one by place and one by name; give one")
         self._max_megapixels = settings.get("max_megapixels")
         check_limit(self._max_megapixels)
         self._host = plugins or host()
@@ -219,3 +219,6 @@ class Restorer:
     def __getstate__(self) -> dict[str, Any]:
         """To be prepared anew in another process."""
         return {**vars(self), "_prepared": False}
+
+
+Restorer.__signature__ = signature_with(Restorer.__init__)  # type: ignore[attr-defined]  # for help() and notebooks

@@ -5,6 +5,7 @@ reference are made from it: a new setting is an entry here. Imports nothing heav
 """
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -111,11 +112,16 @@ class Settings(RecipeSettings, total=False):
 
 
 class Entry(NamedTuple):
-    """A setting of the list: its name, the types that it takes, and what there is to say about it."""
+    """A setting of the list: its name, its type, and what there is to say about it."""
 
     name: str
-    types: tuple[Any, ...]
+    type: Any
     setting: Setting
+
+    @property
+    def types(self) -> tuple[Any, ...]:
+        """Those that its type is a union of."""
+        return get_args(self.type)
 
     @property
     def component(self) -> bool:
@@ -131,7 +137,7 @@ _Recipe = type("Recipe", (), {})
 def entries(of: type = Settings) -> dict[str, Entry]:
     """The settings of a list, ``Settings`` or ``RecipeSettings``, by name and in order."""
     hints = get_type_hints(of, localns={"Recipe": _Recipe}, include_extras=True)
-    return {name: Entry(name, get_args(hint.__origin__), hint.__metadata__[0]) for name, hint in hints.items()}
+    return {name: Entry(name, hint.__origin__, hint.__metadata__[0]) for name, hint in hints.items()}
 
 
 KINDS = tuple(name for name, entry in entries(RecipeSettings).items() if entry.component)
@@ -146,3 +152,15 @@ def check_names(given: Iterable[str]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
             raise InvalidSetting(f"there is no setting {brief(name)}; {hint}")
+
+
+def signature_with(call: Callable[..., Any]) -> inspect.Signature:
+    """That of a method, with every setting in place of its ``**settings``; the prior may come by place."""
+    own = [parameter for parameter in inspect.signature(call).parameters.values() if parameter.name not in entries()]
+    named = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=entry.setting.default, annotation=entry.type)
+        for name, entry in entries().items()
+    ]
+    first = named[0].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    kept = [parameter for parameter in own if parameter.kind is parameter.KEYWORD_ONLY]
+    return inspect.Signature([first, *named[1:], *kept])
