@@ -37,9 +37,10 @@ Blur(), Inpaint(share=0.1), JPEG(quality=(10,))
 
 
 def wrapped(**settings: Unpack[Settings]) -> Recipe:
-    return Restorer("starter", recipe=Recipe(corrector="vps", steps=4), **settings).recipe
+    return Restorer("starter", **settings).recipe
 
 
+Restorer(recipe=Recipe(corrector="vps", steps=4))
 Restorer(prior="starter", noise="25/255", device="cpu", max_megapixels=2)
 wrapped(tile=None, seed=3)
 """
