@@ -118,6 +118,26 @@ def test_explain_says_what_a_restoration_does(settings: dict[str, Any]) -> None:
             assert told[name].value == getattr(done, name), name
 
 
+def test_explain_keeps_the_noise_of_a_known_operator_beside_a_plan() -> None:
+    planner = Looking(recipe={"strength": 100, "steps": 2})
+    restorer = Restorer(prior(), planner=planner, operator="identity", noise=0.2, **CPU)
+    assert restorer.explain(image()).settings["operator"] == (restorer.recipe.operator, "you")
+    assert restorer(image()).recipe.operator["noise"] == 0.2
+
+
+def test_explain_takes_tile_and_precision_of_the_prior_beside_a_plan() -> None:
+    class Particular(Recommending):
+        name = "particular"
+
+        def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+            return {"tile": 32, "dtype": "float64"}
+
+    restorer = Restorer(prior(Particular), planner=Looking(recipe={"strength": 100, "steps": 2}), device="cpu")
+    told = restorer.explain(image()).settings
+    assert (told["tile"], told["dtype"]) == ((32, "prior particular"), ("float64", "prior particular"))
+    assert (restorer.dtype, restorer(image()).recipe.tile) == (torch.float64, 32)
+
+
 def test_explain_restores_nothing_and_says_when_nothing_would_be() -> None:
     class Unasked(Mixture):
         def predict(self, x: Any, level: Any) -> Any:
