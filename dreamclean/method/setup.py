@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -26,15 +26,12 @@ from dreamclean.method.given import recipe_of
 from dreamclean.method.resolved import Resolved, side
 from dreamclean.method.tiling import Tiles
 from dreamclean.recipe.exact import exact_dtype
-from dreamclean.recipe.layers import USER, Layers
+from dreamclean.recipe.layers import USER, Layers, source_of
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import FIXED, Recipe, make_recipe
-from dreamclean.recipe.settings import KINDS, RecipeSettings, entries
+from dreamclean.recipe.settings import KINDS, RecipeSettings, Settings, entries
 from dreamclean.recipe.settle import PRESETS, recommended, with_planner, with_preset, with_rest
 from dreamclean.version import __version__
-
-if TYPE_CHECKING:
-    from dreamclean.recipe.settings import Settings
 
 PARTS = ("guidance", "initializer", "corrector", "sampler", "path")
 """The components that a plan may choose."""
@@ -73,9 +70,8 @@ class Setup:
         """
         said, planner = self.said, self.planner
         if plan is not None:
-            said = said.without("planner").over(
-                f"planner {planner.name}", plan.model_copy(update={"prior": None, "planner": FIXED})
-            )
+            plan = plan.model_copy(update={"prior": None, "planner": FIXED})
+            said = said.without("planner").over(source_of(planner), plan)
             planner = self.host.make("planner", FIXED)
         operator = self.operator or _made(self.host, "operator", said.recipe)
         layers = with_rest(said, self.prior, operator is not None)
@@ -114,7 +110,7 @@ class Setup:
         """Where the value of each field of a recipe came from."""
         found = {name: layers.source(name) or "default" for name in entries(RecipeSettings)}
         if layers.source("tile") is None and self.prior.native_size:
-            found["tile"] = f"prior {self.prior.name}"
+            found["tile"] = source_of(self.prior)
         if layers.recipe.dtype in (None, "auto"):
             found["dtype"] = f"device {self.device}"
         if layers.recipe.exact and layers.recipe.dtype != "float32":
@@ -122,7 +118,7 @@ class Setup:
         return found
 
 
-def set_up(settings: "Settings", host: Host) -> Setup:
+def set_up(settings: Settings, host: Host) -> Setup:
     """What follows from the user's ``settings``. DreamCleanError for any that cannot be."""
     said, objects = _said(settings)
     prior: Prior = _made(host, "prior", said.recipe, objects) or host.default_prior()
@@ -145,7 +141,7 @@ def set_up(settings: "Settings", host: Host) -> Setup:
     return Setup(host, said, prior, operator, planner, tiles, device, source, dtype, **parts)
 
 
-def _said(settings: "Settings") -> tuple[Layers, dict[str, Component]]:
+def _said(settings: Settings) -> tuple[Layers, dict[str, Component]]:
     """The user's layers, and the components among them that were given as objects."""
     given = {name: value for name, value in settings.items() if name in entries(RecipeSettings)}
     said = Layers().over(USER, make_recipe(**given))

@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from functools import reduce
 
+from dreamclean.contracts.component import Component
 from dreamclean.recipe.recipe import Recipe
 
 USER = "you"
 """The name of the layer that the user's own arguments make."""
+
+
+def source_of(component: Component) -> str:
+    """The name of the layer that a prior or a planner makes."""
+    return f"{component.kind} {component.name or type(component).__name__}"
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def signature_with(call: Callable[..., Any]) -> inspect.Signature:
     """That of a method, with every setting in place of its ``**settings``; the prior may come by place."""
     own = [parameter for parameter in inspect.signature(call).parameters.values() if parameter.name not in entries()]
     named = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=entry.setting.default, annotation=entry.type)
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=entry.type)
         for name, entry in entries().items()
     ]
     first = named[0].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)

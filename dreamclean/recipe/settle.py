@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dreamclean.contracts.levels import DDPMSchedule, Schedule
-from dreamclean.recipe.layers import Layers
+from dreamclean.recipe.layers import Layers, source_of
 from dreamclean.recipe.recipe import FIXED, Recipe, make_recipe
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: st
     A preset, a strength, or an operator: the recipe is fixed. Else the prior's planner, or, in pixel space where neither
     it nor the user says anything of how to restore, ``planner``.
     """
-    chosen, source = recommended(prior, known_operator).planner, f"prior {prior.name}"
-    if not chosen and recommended(prior, known_operator) == Recipe() and prior.space == "pixel":
+    wanted = recommended(prior, known_operator)
+    chosen, source = wanted.planner, source_of(prior)
+    if wanted == Recipe() and prior.space == "pixel":
         silent = not any(getattr(said.recipe, name) for name in (*MOVES, "steps"))
         chosen, source = (Recipe(planner=planner).planner if silent else None), "default"
     cause = "operator" if known_operator else "strength"
@@ -59,7 +60,7 @@ def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: st
 
 def with_rest(said: Layers, prior: "Prior", known_operator: bool) -> Layers:
     """``said`` over what the prior recommends, over the paper."""
-    said = said.over(f"prior {prior.name}", recommended(prior, known_operator))
+    said = said.over(source_of(prior), recommended(prior, known_operator))
     return said.over("paper", paper(known_operator, prior.schedule))
 
 
