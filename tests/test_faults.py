@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from dreamclean import (
     Latent,
     LinearOperator,
     Mixture,
+    Model,
+    PixelCodec,
     Restorer,
     Sampler,
     Step,
@@ -44,18 +47,23 @@ class BadPrior(Mixture):
         return wrong(x)
 
 
+class Lossy(PixelCodec):
+    def decode(self, x: Tensor) -> Tensor:
+        return wrong(x)
+
+
 class BadCodec(Mixture):
     name = "bad-codec"
 
-    def decode(self, x: Tensor) -> Tensor:
-        return wrong(x)
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return replace(super().load(device, dtype), codec=Lossy())
 
 
 class BadWeights(Mixture):
     name = "bad-weights"
 
-    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        wrong(torch.zeros(2))
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return wrong(torch.zeros(2))  # type: ignore[return-value]
 
 
 class BadInitializer(Initializer):

@@ -10,6 +10,7 @@ import pytest
 
 from dreamclean import Diffusers, DreamCleanError
 from dreamclean.builtin.priors.hub import hub_options
+from dreamclean.testing import loaded
 
 FILES = ["unet/config.json", "config.json"]
 
@@ -70,7 +71,7 @@ def hub(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def refusal(path: str, **settings: str) -> str:
     """The one line that is said of a model."""
     with pytest.raises(DreamCleanError) as caught:
-        Diffusers(path=path, **settings).schedule  # noqa: B018
+        loaded(Diffusers(path=path, **settings))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

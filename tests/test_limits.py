@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Picture, Restorer, VESchedule
+from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Picture, Restorer, Uniform, VESchedule
 from dreamclean.contracts.levels import MOST_STEPS
 from dreamclean.method.device import pick_device
 from dreamclean.pictures import decoding, memory
@@ -66,8 +66,8 @@ def test_what_memory_carries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_steps_are_bounded_by_the_schedule(schedule: Any, strength: Any, fit: int) -> None:
     for steps in (fit + 1, 999_999_999_999_999_999_999):
         with pytest.raises(DreamCleanError, match=f"{steps} steps do not fit between the timesteps .* fewer steps"):
-            schedule.ladder(strength, steps)
-    assert len(schedule.ladder(strength, fit)) == fit + 1
+            schedule.ladder(strength, steps, Uniform())
+    assert len(schedule.ladder(strength, fit, Uniform())) == fit + 1
 
 
 @pytest.mark.filterwarnings("error")

@@ -3,6 +3,7 @@
 import io
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,15 @@ from dreamclean import (
     Diffusers,
     Downsample,
     DreamCleanError,
-    Estimate,
     Identity,
     Level,
     LinearOperator,
     Mixture,
+    Model,
     Picture,
     Prior,
     Recipe,
     Restorer,
-    Schedule,
     Step,
     hookimpl,
 )
@@ -92,13 +92,14 @@ class Counting(Prior):
     _inner: Mixture = PrivateAttr(default_factory=lambda: Mixture.around(images(3), std=0.1))
     _calls: list[int] = PrivateAttr(default_factory=list)
 
-    @property
-    def schedule(self) -> Schedule:
-        return self._inner.schedule
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        model = self._inner.load(device, dtype)
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        self._calls.append(len(x))
-        return self._inner.predict(x, level)
+        def predict(x: Tensor, level: Level) -> Tensor:
+            self._calls.append(len(x))
+            return model.predict(x, level)
+
+        return replace(model, predict=predict)
 
 
 @pytest.mark.parametrize(

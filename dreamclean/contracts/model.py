@@ -1,7 +1,7 @@
 """What a prior loads: a model, ready to be asked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from torch import Tensor
@@ -34,9 +34,9 @@ class Model:
     Height and width of x are multiples of what ``geometry`` says. About the picture itself it is asked at its lowest
     timestep, with ``level.alpha == 1``.
     """
-    codec: Codec = PixelCodec()
+    codec: Codec = field(default_factory=PixelCodec)
     """The way from pictures to latents and back."""
-    geometry: Geometry = Geometry()
+    geometry: Geometry = field(default_factory=Geometry)
     """The sizes that suit it."""
     invert: Ask | None = None
     """eps on the way up, where a model that is guided by a text answers without guidance; None: as ``predict``."""

@@ -93,7 +93,9 @@ class Tiles:
         """Where the tiles lie, and the weight (h, w) of each; the weights at any element sum to 1."""
         overlap = min(self._tile // 4, 96) if self.overlap is None else min(self.overlap, self._tile // 2)
         shared = overlap // self.model.codec.scale_factor
-        sides = [side if self.model.geometry.native_size else snug(length, side, shared, grid) for length in x.shape[-2:]]
+        sides = [
+            side if self.model.geometry.native_size else snug(length, side, shared, grid) for length in x.shape[-2:]
+        ]
         rows, columns = (spans(*axis, shared, grid) for axis in zip(x.shape[-2:], sides, strict=True))
         for image in range(len(x)):
             for top, down in rows:

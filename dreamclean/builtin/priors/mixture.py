@@ -58,7 +58,7 @@ class Mixture(Prior):
         return PixelCodec().encode(_read_folder(self.path)) if self._means is None else self._means
 
     def load(self, device: torch.device, dtype: torch.dtype) -> Model:
-        if self._means is None:
+        if self.path:
             return self.around(_read_folder(self.path), self.std, self.family).load(device, dtype)
         return Model(self.schedule, self.predict)
 

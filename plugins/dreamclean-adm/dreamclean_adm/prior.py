@@ -63,7 +63,9 @@ class ADM(Prior):
 
         def predict(x: Tensor, level: Level) -> Tensor:
             t = round(level.t)
-            told = torch.full((len(x),), t * 1000 / config.timesteps if config.rescale_timesteps else t, device=x.device)
+            told = torch.full(
+                (len(x),), t * 1000 / config.timesteps if config.rescale_timesteps else t, device=x.device
+            )
             output: Tensor = network(x.to(torch.float32, memory_format=torch.channels_last), told, self.label)
             return output[:, : x.shape[1]]
 
