@@ -22,6 +22,9 @@ from dreamclean.testing.loaded import loaded
 CHANGED = "the argument was changed; work on a copy (x = x + ..., not x += ...)"
 KNOWN = pytest.mark.parametrize("operator", [None, "identity"], ids=["blind", "known"])
 
+_LOADED: dict[str, Any] = {}
+"""The latest prior and its model."""
+
 
 class PriorSuite(ComponentSuite):
     """A prior does what its contract says. ``size`` and ``odd_size`` may be set where it is choosy."""
@@ -30,9 +33,16 @@ class PriorSuite(ComponentSuite):
     odd_size: ClassVar[Size] = (21, 27)
 
     @pytest.fixture
-    def model(self, subject: Any) -> Model:
-        """What the prior loads, on the CPU in float32, for pictures of ``size``, whatever its network takes."""
-        return fitted(sized(loaded(subject), *self.size))
+    def whole(self, subject: Any) -> Model:
+        """What the prior loads, on the CPU in float32; kept for the next test of the same prior."""
+        if _LOADED.get("prior") is not subject:
+            _LOADED.update(prior=subject, model=loaded(subject))
+        return _LOADED["model"]
+
+    @pytest.fixture
+    def model(self, whole: Model) -> Model:
+        """The same for pictures of ``size``, whatever its network takes."""
+        return fitted(sized(whole, *self.size))
 
     def latents(self, model: Model, level: Level, size: Size, dtype: torch.dtype = torch.float32) -> Tensor:
         """Two pictures at ``level``, in the model's space."""
@@ -96,8 +106,8 @@ class PriorSuite(ComponentSuite):
         check(eps.isfinite().all(), "eps of the picture itself is not finite; it is asked about with alpha = 1")
         check_equal(x0, x, "the picture itself is not its own estimate")
 
-    def test_odd_size(self, subject: Any) -> None:
-        model = sized(loaded(subject), *self.odd_size)
+    def test_odd_size(self, whole: Model) -> None:
+        model = sized(whole, *self.odd_size)
         level = self.levels(model)[1]
         x = self.latents(model, level, self.odd_size)
         size = tuple(model.codec.decode(Evaluator(model).prior(x, level).x0).shape)
@@ -128,9 +138,9 @@ class PriorSuite(ComponentSuite):
             model.predict(x, level), before, "loading again changes the model that was loaded before; make a new one"
         )
 
-    def test_decode_inverts_encode(self, subject: Any) -> None:
+    def test_decode_inverts_encode(self, subject: Any, whole: Model) -> None:
         for size in (self.size, self.odd_size):
-            image, codec = pictures(size), sized(loaded(subject), *size).codec
+            image, codec = pictures(size), sized(whole, *size).codec
             copy = image.clone()
             decoded = codec.decode(codec.encode(image))
             check_equal(image, copy, CHANGED)

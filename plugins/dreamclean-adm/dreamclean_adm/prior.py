@@ -1,7 +1,7 @@
 """The prior: a published checkpoint behind the kernel's contract."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import Field
@@ -60,17 +60,10 @@ class ADM(Prior):
         config, network = self.parts()
         network.to(device=device, memory_format=torch.channels_last)
         network.cast(dtype)
-
-        def predict(x: Tensor, level: Level) -> Tensor:
-            t = round(level.t)
-            told = torch.full(
-                (len(x),), t * 1000 / config.timesteps if config.rescale_timesteps else t, device=x.device
-            )
-            output: Tensor = network(x.to(torch.float32, memory_format=torch.channels_last), told, self.label)
-            return output[:, : x.shape[1]]
-
         geometry = Geometry(2 ** (len(config.channels) - 1), config.size)
-        return Model(schedule(config.betas, config.timesteps), predict, geometry=geometry)
+        return Model(
+            schedule(config.betas, config.timesteps), Asked(config, network, self.label).predict, geometry=geometry
+        )
 
     @property
     def source(self) -> Path | None:
@@ -79,3 +72,19 @@ class ADM(Prior):
     def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         """With an operator the paper's noise-to-signal ratio, whatever the noise levels."""
         return {"strength": f"nsr:{_PAPER:.4f}"} if known_operator else {}
+
+
+class Asked(NamedTuple):
+    """A network, told what it needs to know."""
+
+    config: Config
+    network: Any
+    label: int | None
+
+    def predict(self, x: Tensor, level: Level) -> Tensor:
+        """eps at ``x`` (B, 3, H, W), sides as the network takes them."""
+        t = round(level.t)
+        told = t * 1000 / self.config.timesteps if self.config.rescale_timesteps else t
+        x = x.to(torch.float32, memory_format=torch.channels_last)
+        output: Tensor = self.network(x, torch.full((len(x),), told, device=x.device), self.label)
+        return output[:, : x.shape[1]]
