@@ -359,9 +359,8 @@ class Restorer:
 
     def _with(self, recipe: Recipe) -> "Restorer":
         """This restorer with a plan's ``recipe``; what the user said goes over it."""
-        objects = {**self._objects, "prior": self.prior, "planner": FIXED}
+        objects: dict[str, Any] = {**self._objects, "prior": self.prior, "planner": FIXED, "model": self.model}
         options: dict[str, Any] = {"device": str(self.device), "dtype": self.recipe.dtype, "plugins": self._host}
-        options["model"] = self.model
         said = self._said.model_copy(update=dict.fromkeys(("prior", "planner")))
         other = type(self)(**objects, recipe=said.over(recipe), **options)
         other._tiles = self._tiles

@@ -67,7 +67,7 @@ def treat_with(restorer: "Restorer") -> "Treat":
     from dreamclean.restorer import Restorer
 
     def treat(image: "Tensor", recipe: Mapping[str, Any]) -> "Tensor":
-        where = {"device": str(restorer.device), "dtype": restorer.recipe.dtype}
+        where: dict[str, Any] = {"device": str(restorer.device), "dtype": restorer.recipe.dtype}
         treated = Restorer(restorer.prior, model=restorer.model, **where, **recipe)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DreamCleanWarning)  # the prior is on trial

@@ -1,7 +1,6 @@
 """A prior's model, brought into memory; what goes wrong in it is the prior's."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,7 +8,7 @@ from torch import Tensor
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.codec import Codec
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.model import Model
+from dreamclean.contracts.model import Ask, Model
 from dreamclean.contracts.padding import pad_to_multiple
 from dreamclean.contracts.prior import Prior
 from dreamclean.method.blame import within
@@ -20,9 +19,12 @@ def load(prior: Prior, device: torch.device, dtype: torch.dtype) -> Model:
     model = prior.load(device, dtype)
     if not isinstance(model, Model):
         raise DreamCleanError(f"prior {prior.name} loads {brief(model)}; let load return a dreamclean.Model")
-    invert = partial(within, prior, model.invert) if model.invert else None
-    codec = _PriorsCodec(prior, model.codec)
-    return replace(model, predict=partial(within, prior, model.predict), invert=invert, codec=codec)
+
+    def own(ask: Ask) -> Ask:
+        return lambda x, level: within(prior, ask, x, level)
+
+    invert = own(model.invert) if model.invert else None
+    return replace(model, predict=own(model.predict), invert=invert, codec=_PriorsCodec(prior, model.codec))
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class PriorSuite(ComponentSuite):
         """What the prior loads, on the CPU in float32; kept for the next test of the same prior."""
         if _LOADED.get("prior") is not subject:
             _LOADED.update(prior=subject, model=loaded(subject))
-        return _LOADED["model"]
+        model: Model = _LOADED["model"]
+        return model
 
     @pytest.fixture
     def model(self, whole: Model) -> Model:

@@ -3,6 +3,7 @@
 import re
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
