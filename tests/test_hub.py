@@ -122,4 +122,4 @@ def test_a_model_in_the_cache_needs_no_hub(unreachable: str, unet: str, tmp_path
     (repo / "snapshots").mkdir()
     (repo / "snapshots" / ("c0ffee" * 6 + "abcd")).symlink_to(unet.removeprefix("diffusers:path="))
     assert hub_options("some/model", None, FILES) == {"local_files_only": True}
-    assert Diffusers(path="some/model").native_size == 32
+    assert loaded(Diffusers(path="some/model")).geometry.native_size == 32

@@ -95,7 +95,7 @@ def test_what_is_printed_is_short(result: Restoration, restorer: Restorer, unet:
     path = unet.partition("=")[2]
     assert repr(restorer) == (
         f"Restorer(prior=Diffusers(path='{path}'), initializer=DDIMInversion(), corrector=VPS(), sampler=DDIM(), path=Descent(), "
-        "strength=300.0, steps=3, seed=0, device='cpu', dtype='float32')"
+        "spacing=Uniform(), strength=300.0, steps=3, seed=0, device='cpu', dtype='float32')"
     )
     assert repr(Mixture.around(torch.rand(9, 3, 8, 8), std=0.1)) == "Mixture(std=0.1)"
 

@@ -304,7 +304,7 @@ def test_trace(restorer: Restorer, path: Path) -> None:
         assert [step.level for step in result.trace] == restorer.levels[::-1]
         assert [step.nfe for step in result.trace] == [3, 5, 7, 9]
         assert all(step.x.shape == (1, 3, 21, 33) and step.x.device.type == "cpu" for step in result.trace)
-    last = (restorer.prior.decode(result.trace[-1].x)).clamp(0, 1)
+    last = (restorer.model.codec.decode(result.trace[-1].x)).clamp(0, 1)
     assert torch.equal(last, result.image)
     assert not torch.equal(result.trace[0].x, result.trace[1].x)
 

@@ -32,11 +32,13 @@ class SpacingSuite(ComponentSuite):
     @FAMILIES
     @STEPS
     def test_there_is_a_ladder(self, subject: Any, family: str, steps: int) -> None:
-        """Where levels are few, too: a model with whole timesteps has 60 between nsr:0.1 and the picture."""
+        """Where levels are few, too: a model with whole timesteps has 26 between the picture and nsr:0.1."""
+        schedule = SCHEDULES[family]
         for ratio in ("nsr:0.1", "nsr:1"):
-            levels = SCHEDULES[family].ladder(ratio, steps, subject)
+            count = min(steps, schedule.most_steps(schedule.resolve(ratio)))
+            levels = schedule.ladder(ratio, count, subject)
             rises = all(low.ratio < high.ratio for low, high in pairwise(levels))
-            check(rises and len(levels) == steps + 1, f"{family}: the levels do not rise; let the timesteps differ")
+            check(rises and len(levels) == count + 1, f"{family}: the levels do not rise; let the timesteps differ")
 
     def test_it_is_repeatable(self, subject: Any) -> None:
         schedule = SCHEDULES["ddpm"]
