@@ -2,13 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from dreamclean import Component, DreamCleanError, Evaluator, LinearOperator, Operator, Prior
+from dreamclean import Component, DreamCleanError, Evaluator, LinearOperator, Model, Operator, Prior
+from dreamclean.method.loaded import load
 from dreamclean.method.noise import seeded_noise
 
 
@@ -29,9 +30,12 @@ class Problem:
     """The degradation, or None where nobody knows it (pairs of pictures)."""
     prior: Prior
     seeds: Sequence[int]
+    loaded: InitVar[Model | None] = None
 
-    def __post_init__(self) -> None:
-        self.estimate = Evaluator(self.prior)
+    def __post_init__(self, loaded: Model | None) -> None:
+        self.model = loaded or load(self.prior, self.shown.device, torch.float32)
+        """What the prior loaded: its noise levels, and the way from pictures to its latents and back."""
+        self.estimate = Evaluator(self.model)
         self.noise: Callable[[Tensor], Tensor] = seeded_noise(self.seeds)
 
     def linear(self) -> "Linear":

@@ -30,7 +30,7 @@ from dreamclean_bench.methods.red import RED
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import JPEG, Blur, Downsample, Inpaint, Mixture, Operator
+from dreamclean import JPEG, Blur, Downsample, Inpaint, Mixture, Operator, PixelCodec
 
 SIDE, NOISE, STD = 8, 0.2, 0.1
 TOLERANCE = 1e-5
@@ -355,8 +355,8 @@ def test_ddrm_jpeg_has_the_moments_of_its_algorithm(eta, eta_b):
 
 DDRM_JPEG_MISTAKES = {
     "the kernel's Wiener weight": (
-        "x0 - prior.encode(operator.degrade(prior.decode(x0))) + y",
-        "prior.encode(operator.project(prior.decode(x0), problem.y, level.ratio / 2))",
+        "x0 - codec.encode(operator.degrade(codec.decode(x0))) + y",
+        "codec.encode(operator.project(codec.decode(x0), problem.y, level.ratio / 2))",
     ),
     "eta and the rest swapped": (
         "self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps",
@@ -367,7 +367,7 @@ DDRM_JPEG_MISTAKES = {
         "self.eta_b * x0 + (1 - self.eta_b) * agreed",
     ),
     "y forgotten": ("decode(x0))) + y", "decode(x0))) + x0"),
-    "y on the [0, 1] scale": ("y = prior.encode(problem.y)", "y = problem.y"),
+    "y on the [0, 1] scale": ("y = codec.encode(problem.y)", "y = problem.y"),
     "starts without noise": ("levels[-1].sigma * problem.noise(y)", "0 * problem.noise(y)"),
     "starts at the highest level": ("default=300.0,", "default=None,"),
 }
@@ -447,8 +447,8 @@ def test_a_mistake_in_diffpir_is_seen(mistake):
 
 def test_diffpir_with_lambda_4_has_the_weight_of_bayes():
     """One step from t = 100 with a prior that knows one image: the posterior mean for an estimate of deviation s / a."""
-    at, prior = world("blur"), Mixture.around(world("blur").prior.decode(world("blur").prior.means))
-    expected = at.operator.project(prior.decode(prior.means), at.y, prior.schedule.at(100).ratio / 2)
+    at, prior = world("blur"), Mixture.around(PixelCodec().decode(world("blur").prior.means))
+    expected = at.operator.project(PixelCodec().decode(prior.means), at.y, prior.schedule.at(100).ratio / 2)
     problem = Problem(at.y, at.y, at.operator, prior, [0])
     found = DiffPIR(steps=1, strength=100, lam=4.0, clip=False).restore(problem)
     torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE)

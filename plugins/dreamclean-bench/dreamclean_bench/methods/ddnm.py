@@ -36,7 +36,7 @@ class DDNM(Ladder, LinearMethod):
     )
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, levels = problem.linear(), self.levels(problem.prior)
+        linear, levels = problem.linear(), self.levels(problem.model.schedule)
         invert = linear.pseudo_inverse
         if has_spectrum(linear.operator):
             invert = spectrum(linear.operator, linear.operator.image_shape(linear.y), self.cutoff).pseudo_inverse
@@ -45,7 +45,7 @@ class DDNM(Ladder, LinearMethod):
             eps, x0 = problem.estimate.prior(x, level)
             x0 = x0 + invert(linear.y - linear.degrade(x0))
             x = lower.alpha * x0 + lower.sigma * (math.sqrt(1 - self.eta**2) * eps + self.eta * problem.noise(x))
-        return problem.prior.decode(x)
+        return problem.model.codec.decode(x)
 
 
 class DDNMPlus(Ladder, SpectralMethod):
@@ -64,7 +64,7 @@ class DDNMPlus(Ladder, SpectralMethod):
     travel_repeat: int = Field(default=1, ge=1, description="Time travel: passes over each stretch; 1: no travel")
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, basis, levels = problem.linear(), self.spectrum(problem), self.levels(problem.prior)
+        linear, basis, levels = problem.linear(), self.spectrum(problem), self.levels(problem.model.schedule)
         ybar = basis.solved(linear.y)
         noise = basis.noise(linear.sigma, ybar)
         x = first_latent(problem, levels[-1], self.strength)
@@ -79,7 +79,7 @@ class DDNMPlus(Ladder, SpectralMethod):
             pull, fresh, kept = self._scales(noise, to)
             x0 = x0 + pull * (ybar - x0)
             x = basis.back(to.alpha * x0 + fresh * problem.noise(x) + kept * eps)
-        return problem.prior.decode(x)
+        return problem.model.codec.decode(x)
 
     def _scales(self, noise: Tensor, to: Level) -> tuple[Tensor, Tensor, Tensor]:
         """The diagonals of Sigma_t and Phi_t, and the share of eps, for the step to ``to``.

@@ -32,15 +32,15 @@ class DDRMJPEG(Ladder, PixelMethod):
         return super().refuses(operator, prior) or ("" if isinstance(operator, JPEG) else "needs the JPEG operator")
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, operator = problem.prior, problem.operator
+        codec, operator = problem.model.codec, problem.operator
         assert operator is not None
-        levels = self.levels(prior)
-        y = prior.encode(problem.y)
+        levels = self.levels(problem.model.schedule)
+        y = codec.encode(problem.y)
         x = levels[-1].alpha * y + levels[-1].sigma * problem.noise(y)
         for level, lower in descending(levels):
             eps, x0 = problem.estimate.prior(x, level)
-            agreed = x0 - prior.encode(operator.degrade(prior.decode(x0))) + y
+            agreed = x0 - codec.encode(operator.degrade(codec.decode(x0))) + y
             x = lower.alpha * (self.eta_b * agreed + (1 - self.eta_b) * x0)
             if lower.sigma > 0:
                 x = x + lower.sigma * (self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps)
-        return prior.decode(x)
+        return codec.decode(x)

@@ -30,7 +30,7 @@ class DiffPIR(Ladder, LinearMethod):
     zeta: float = Field(default=0.3, ge=0, le=1, description="Share of fresh noise in each step")
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, levels = problem.linear(), self.levels(problem.prior)
+        linear, levels = problem.linear(), self.levels(problem.model.schedule)
         x = first_latent(problem, levels[-1], self.strength)
         for level, lower in descending(levels):
             x0 = problem.estimate.prior(x, level).x0
@@ -41,4 +41,4 @@ class DiffPIR(Ladder, LinearMethod):
             x = lower.alpha * x0 + lower.sigma * math.sqrt(1 - self.zeta) * eps
             if lower.sigma > 0 and self.zeta > 0:
                 x = x + lower.sigma * math.sqrt(self.zeta) * problem.noise(x)
-        return problem.prior.decode(x)
+        return problem.model.codec.decode(x)

@@ -40,7 +40,7 @@ class DPS(Ancestral, PixelMethod):
         return "" if differentiable(operator) else "needs a differentiable operator"
 
     def restore(self, problem: Problem) -> Tensor:
-        levels = self.levels(problem.prior)
+        levels = self.levels(problem.model.schedule)
         x = first_latent(problem, levels[-1], self.strength)
         for level, lower in descending(levels):
             x0, gradient = self._guide(problem, x, level)
@@ -48,7 +48,7 @@ class DPS(Ancestral, PixelMethod):
             x = mean - self._step_size(level, lower) * gradient
             if variance > 0:
                 x = x + math.sqrt(variance) * problem.noise(x)
-        return problem.prior.decode(x)
+        return problem.model.codec.decode(x)
 
     def _guide(self, problem: Problem, x: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         """x0(x) and the gradient with respect to x (B, 3, H, W) of the distance from y, each image's own."""
@@ -57,7 +57,7 @@ class DPS(Ancestral, PixelMethod):
             x = x.detach().requires_grad_()
             x0 = problem.estimate.prior(x, level).x0
             x0 = x0.clamp(-1, 1) if self.clip else x0
-            residual = 2 * (problem.y - problem.operator.degrade(problem.prior.decode(x0)))
+            residual = 2 * (problem.y - problem.operator.degrade(problem.model.codec.decode(x0)))
             if self.normalized:
                 distance = torch.linalg.vector_norm(residual.flatten(1), dim=1)
             else:

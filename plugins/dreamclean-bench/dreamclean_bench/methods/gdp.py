@@ -40,7 +40,7 @@ class GDP(Ancestral, PixelMethod):
         return "" if differentiable(operator) else "needs a differentiable operator"
 
     def restore(self, problem: Problem) -> Tensor:
-        levels = self.levels(problem.prior)
+        levels = self.levels(problem.model.schedule)
         x = first_latent(problem, levels[-1], self.strength)
         scale = self.scale * x[0].numel() / _PUBLISHED
         for level, lower in descending(levels):
@@ -50,13 +50,13 @@ class GDP(Ancestral, PixelMethod):
             x = mean - scale * (variance if self.weighted else 1.0) * self._gradient(problem, x0)
             if variance > 0:
                 x = x + math.sqrt(variance) * problem.noise(x)
-        return problem.prior.decode(x)
+        return problem.model.codec.decode(x)
 
     def _gradient(self, problem: Problem, x0: Tensor) -> Tensor:
         """Gradient of each image's mean squared error with respect to x0 (B, 3, H, W)."""
         assert problem.operator is not None
         with torch.enable_grad():
             x0 = x0.detach().requires_grad_()
-            residual = problem.y - problem.operator.degrade(problem.prior.decode(x0))
+            residual = problem.y - problem.operator.degrade(problem.model.codec.decode(x0))
             (gradient,) = torch.autograd.grad(residual.square().flatten(1).mean(1).sum(), x0)
         return gradient

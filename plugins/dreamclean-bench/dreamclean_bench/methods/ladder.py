@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from dreamclean import Level, Prior
+from dreamclean import Level, Schedule
+from dreamclean.host.host import host
 from dreamclean.recipe.strength import checked_strength
 
 Strength = Annotated[float | str | None, AfterValidator(checked_strength)]
@@ -20,7 +21,7 @@ class Ladder(BaseModel):
     )
     steps: int = Field(default=100, ge=1, description="Steps from the top noise level to the picture")
 
-    def levels(self, prior: Prior) -> list[Level]:
+    def levels(self, schedule: Schedule) -> list[Level]:
         """``steps + 1`` ascending levels, from the picture's own (a = 1, s = 0) to the top."""
-        top = prior.schedule.highest if self.strength is None else self.strength
-        return prior.schedule.ladder(top, self.steps)
+        top = schedule.highest if self.strength is None else self.strength
+        return schedule.ladder(top, self.steps, host().make("spacing", schedule.usual))

@@ -29,7 +29,7 @@ class PiGDM(Ladder, LinearMethod):
     )
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, levels, step = problem.linear(), self.levels(problem.prior), DDIM(eta=self.eta)
+        linear, levels, step = problem.linear(), self.levels(problem.model.schedule), DDIM(eta=self.eta)
         x = first_latent(problem, levels[-1], self.strength)
         for level, lower in descending(levels):
             estimate, g = self._guide(problem, linear, x, level)
@@ -37,7 +37,7 @@ class PiGDM(Ladder, LinearMethod):
                 estimate = Estimate.from_eps(x, level, estimate.eps - level.sigma * g)
             below = step(Latent(x, level, estimate), lower, problem.estimate.denoise, problem.noise).x
             x = below if self.weight == "score" else below + level.alpha * lower.alpha * spread(level) * g
-        return problem.prior.decode(x)
+        return problem.model.codec.decode(x)
 
     def _guide(self, problem: Problem, linear: Linear, x: Tensor, level: Level) -> tuple[Estimate, Tensor]:
         """The prior's estimate at ``x``, and the gradient of log p(y | x_t) with respect to x, (B, 3, H, W)."""

@@ -4,7 +4,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import Level, Prior
+from dreamclean import Level, Schedule
+from dreamclean.host.host import host
 from dreamclean_bench.method import Problem
 from dreamclean_bench.methods.ladder import Ladder
 
@@ -19,7 +20,7 @@ def first_latent(problem: Problem, top: Level, strength: float | str | None) -> 
     z = problem.noise(torch.empty(shape, dtype=problem.y.dtype, device=problem.y.device))
     if strength is None:
         return top.sigma * z
-    return top.alpha * problem.prior.encode(problem.operator.start(problem.y)) + top.sigma * z
+    return top.alpha * problem.model.codec.encode(problem.operator.start(problem.y)) + top.sigma * z
 
 
 class Ancestral(Ladder):
@@ -28,11 +29,10 @@ class Ancestral(Ladder):
     steps: int = Field(default=1000, ge=2, description="Noise levels visited, one evaluation of the prior at each")
     clip: bool = Field(default=True, description="Clip each posterior mean to [-1, 1], as the published code does")
 
-    def levels(self, prior: Prior) -> list[Level]:
+    def levels(self, schedule: Schedule) -> list[Level]:
         """The picture's level and ``steps`` ascending ones, from the quietest (t = 0) to the top."""
-        schedule = prior.schedule
         top = schedule.highest if self.strength is None else self.strength
-        picture, *noisy = schedule.ladder(top, self.steps - 1)
+        picture, *noisy = schedule.ladder(top, self.steps - 1, host().make("spacing", schedule.usual))
         return [picture, schedule.at(schedule.lowest), *noisy]
 
 
