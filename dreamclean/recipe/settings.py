@@ -58,9 +58,7 @@ class RecipeSettings(TypedDict, total=False):
     path: Annotated[Spec | None, Setting("The order in which noise levels are visited, e.g. descent.")]
     spacing: Annotated[
         Spec | None,
-        Setting(
-            "How noise levels are distributed: uniform, log-snr, karras:rho=7, ...", more="By default the model's own."
-        ),
+        Setting("How noise levels are distributed, e.g. uniform or karras:rho=7.", more="By default the model's own."),
     ]
     strength: Annotated[
         float | str | None,
