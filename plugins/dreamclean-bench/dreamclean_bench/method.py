@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from dreamclean import Component, DreamCleanError, Evaluator, LinearOperator, Operator, Prior
+from dreamclean import Component, DreamCleanError, Evaluator, Guidance, LinearOperator, Operator, Prior
+from dreamclean.contracts.estimate import Predict
 from dreamclean.method.noise import seeded_noise
 
 
@@ -33,6 +35,23 @@ class Problem:
     def __post_init__(self) -> None:
         self.estimate = Evaluator(self.prior)
         self.noise: Callable[[Tensor], Tensor] = seeded_noise(self.seeds)
+
+    @property
+    def start(self) -> Tensor:
+        """The operator's first image of the measurement, in the prior's space (B, C, H, W)."""
+        assert self.operator is not None
+        return self.prior.encode(self.operator.start(self.y))
+
+    def evenly(self) -> LinearOperator:
+        """The operator as most papers know it: with noise of one strength, where it differs the root mean square."""
+        assert isinstance(self.operator, LinearOperator)
+        if not self.operator.poisson:
+            return self.operator
+        return self.operator.model_copy(update={"noise": self.linear().sigma / 2, "poisson": 0.0})
+
+    def guided(self, guidance: Guidance) -> Predict:
+        """The prior's estimate, brought into agreement with the measurement by ``guidance``."""
+        return partial(guidance, self.estimate.prior, operator=self.evenly(), y=self.y, codec=self.prior)
 
     def linear(self) -> "Linear":
         """The problem in the prior's pixel space, where most papers state their method."""

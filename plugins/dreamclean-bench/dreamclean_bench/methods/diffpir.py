@@ -6,11 +6,10 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean.contracts.estimate import Estimate
-from dreamclean.contracts.levels import descending
+from dreamclean.builtin.guidance import diffpir
 from dreamclean_bench.method import LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
-from dreamclean_bench.methods.sampling import first_latent
+from dreamclean_bench.methods.sampling import renewing, sampled
 
 
 class DiffPIR(Ladder, LinearMethod):
@@ -30,15 +29,6 @@ class DiffPIR(Ladder, LinearMethod):
     zeta: float = Field(default=0.3, ge=0, le=1, description="Share of fresh noise in each step")
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, levels = problem.linear(), self.levels(problem.prior)
-        x = first_latent(problem, levels[-1], self.strength)
-        for level, lower in descending(levels):
-            x0 = problem.estimate.prior(x, level).x0
-            x0 = x0.clamp(-1, 1) if self.clip else x0
-            rho = self.lam * (linear.sigma / 2) ** 2 / level.ratio**2
-            x0 = x0 + linear.solve(linear.y - linear.degrade(x0), 1.0, rho)
-            eps = Estimate.from_x0(x, level, x0).eps
-            x = lower.alpha * x0 + lower.sigma * math.sqrt(1 - self.zeta) * eps
-            if lower.sigma > 0 and self.zeta > 0:
-                x = x + lower.sigma * math.sqrt(self.zeta) * problem.noise(x)
-        return problem.prior.decode(x)
+        guided = problem.guided(diffpir.DiffPIR(lam=self.lam, clip=self.clip))
+        levels = self.levels(problem.prior)
+        return sampled(problem, levels, self.initializer, renewing(math.sqrt(self.zeta)), guided)

@@ -1,10 +1,14 @@
-"""The noise levels that a sampling method goes down."""
+"""The noise levels that a sampling method goes down, and its start at the top."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from torch import Tensor
 
-from dreamclean import Level, Prior, Recipe
+from dreamclean import Denoise, ForwardNoising, Latent, Level, Prior, Recipe
+from dreamclean.contracts.latent import Noise
+from dreamclean.method.loop import Initialize
 
 
 def _strength(value: float | str | None) -> float | str | None:
@@ -20,6 +24,11 @@ Strength = Annotated[float | str | None, AfterValidator(_strength)]
 """A top noise level as the kernel's recipes write it: a timestep, ``nsr:R``, or None."""
 
 
+def pure_noise(start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
+    """An initializer: x = s eps at the top level, shaped as the picture ``start``, of which nothing is kept."""
+    return Latent(levels[-1].sigma * noise(start), levels[-1])
+
+
 class Ladder(BaseModel):
     """Settings that say which noise levels a method visits. A mixin: ``class DPS(Ladder, PixelMethod)``."""
 
@@ -33,3 +42,8 @@ class Ladder(BaseModel):
         """``steps + 1`` ascending levels, from the picture's own (a = 1, s = 0) to the top."""
         top = prior.schedule.highest if self.strength is None else self.strength
         return prior.schedule.ladder(top, self.steps)
+
+    @property
+    def initializer(self) -> Initialize:
+        """Pure noise at the prior's highest level; at a ``strength`` below it the operator's first image with noise."""
+        return pure_noise if self.strength is None else ForwardNoising()

@@ -9,7 +9,6 @@ from torch import Tensor
 from dreamclean import Level, Prior
 from dreamclean_bench.method import Problem
 from dreamclean_bench.methods.ladder import Ladder
-from dreamclean_bench.methods.sampling import first_latent
 from dreamclean_bench.spectral import SpectralMethod
 
 
@@ -46,7 +45,7 @@ class SNIPS(Ladder, SpectralMethod):
         levels = self.levels(prior)
         ybar = spectrum.solved(linear.y)
         noise = spectrum.noise(linear.sigma, ybar)
-        xbar = spectrum.to(first_latent(problem, levels[-1], self.strength) / levels[-1].alpha)
+        xbar = spectrum.to(self.initializer(problem.start, levels, problem.estimate.denoise, problem.noise).x / levels[-1].alpha)
         for level in reversed(levels):
             for _ in range(self.repeats):
                 eps = problem.estimate.prior(level.alpha * spectrum.back(xbar), level).eps
