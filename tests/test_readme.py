@@ -44,8 +44,8 @@ def test_the_bench_commands_run_the_rivals_that_are_named() -> None:
 
 def test_what_blind_leaves_alone_and_the_way_out_are_named() -> None:
     first = README.partition("![")[0]
-    assert "blur, low resolution" in first.partition("Where you know what happened")[2]
-    assert not re.search("blur|low resolution", first.partition("Where you know what happened")[0])
+    assert "blur, low resolution" in first.partition("If you know what happened")[2]
+    assert not re.search("blur|low resolution", first.partition("If you know what happened")[0])
     assert re.search(r"Low resolution and blur, without noise, come back as they were.*`--operator`", README)
 
 
