@@ -443,7 +443,10 @@ DIFFPIR_MISTAKES = {
     "sigma_n on the [-1, 1] scale": ("2 * codec.pixel_scale", "codec.pixel_scale"),
     "sigma_t without 1 / a": ("level.ratio", "level.sigma"),
     "lambda left out": ("spread / math.sqrt(self.lam)", "spread"),
-    "eps of the old x0": ("Estimate.from_x0(x, level, codec.encode(image))", "Estimate(predict(x, level).eps, codec.encode(image))"),
+    "eps of the old x0": (
+        "Estimate.from_x0(x, level, codec.encode(image))",
+        "Estimate(predict(x, level).eps, codec.encode(image))",
+    ),
     "the projection without noise": ("spread / math.sqrt", "1e4 / math.sqrt"),
 }
 """In the kernel's guidance."""

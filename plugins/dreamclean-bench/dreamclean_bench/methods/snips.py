@@ -45,7 +45,8 @@ class SNIPS(Ladder, SpectralMethod):
         levels = self.levels(prior)
         ybar = spectrum.solved(linear.y)
         noise = spectrum.noise(linear.sigma, ybar)
-        xbar = spectrum.to(self.initializer(problem.start, levels, problem.estimate.denoise, problem.noise).x / levels[-1].alpha)
+        first = self.initializer(problem.start, levels, problem.estimate.denoise, problem.noise)
+        xbar = spectrum.to(first.x / first.level.alpha)
         for level in reversed(levels):
             for _ in range(self.repeats):
                 eps = problem.estimate.prior(level.alpha * spectrum.back(xbar), level).eps
