@@ -15,24 +15,23 @@ from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.prior import Prior, pad_to_multiple
 
 SIZE_FREE_TILE = 768
-"""Side in pixels of the tiles for a prior that has no size of its own."""
+"""Side in pixels of the tiles for a prior without a native size."""
 _SMALLEST = 64
 _LEAST = 16
 _log = logging.getLogger(__name__)
 
 
 class Tiles:
-    """A prior, asked tile by tile; a picture that fits into one tile is given to it whole.
+    """A prior that is evaluated tile by tile; a picture that fits into one tile is not cut. At every evaluation the
+    noise estimates of overlapping tiles are averaged, with weights that fall smoothly towards the tile's edge, so
+    neighbours agree step by step and no seam appears (cf. MultiDiffusion,
+        Bar-Tal et al. 2023). Memory inside the prior is that of one tile. If even that is too much, the batch is
+        halved, then the tile, and one line is logged.
 
-    Where tiles overlap their noise estimates are averaged with weights that fall smoothly to the tile's edge,
-    at every evaluation, so that neighbours agree step by step and no seam can grow (cf. MultiDiffusion,
-    Bar-Tal et al. 2023). Memory inside the prior is that of one tile. Where even that is too much, the batch
-    is halved, then the tile, and one line is logged.
-
-    Args:
-        tile: side in pixels; None: the prior's native size, or 768 where it has none.
-        overlap: of neighbours, in pixels; None: a quarter of the tile, at most 96.
-        batch: tiles evaluated at once; None: as many as there are images.
+        Args:
+            tile: side in pixels; None: the prior's native size, or 768 where it has none.
+            overlap: of neighbours, in pixels; None: a quarter of the tile, at most 96.
+            batch: tiles evaluated at once; None: as many as there are images.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class Tiles:
         return max(self._tile // self.prior.multiple, 1) * self.prior.multiple // self.prior.scale_factor
 
     def _places(self, x: Tensor, side: int, grid: int) -> Iterator[tuple[tuple[slice, ...], Tensor]]:
-        """Where the tiles lie, and the weight (h, w) of each; the weights at any element sum to 1."""
+        """The positions of the tiles, and the weight (h, w) of each; the weights at any element sum to 1."""
         overlap = min(self._tile // 4, 96) if self.overlap is None else min(self.overlap, self._tile // 2)
         shared = overlap // self.prior.scale_factor
         sides = [side if self.prior.native_size else snug(length, side, shared, grid) for length in x.shape[-2:]]
@@ -98,7 +97,7 @@ class Tiles:
                     yield (slice(image, image + 1), slice(None), lines, dots), down[:, None] * across
 
     def _shrink(self, x: Tensor) -> None:
-        """Half the batch, else half the tile; DreamCleanError where both are at their smallest."""
+        """Half the batch, else half the tile; DreamCleanError if both are at their smallest."""
         batch = self._batch or len(x)
         if batch > 1:
             self._batch = batch // 2

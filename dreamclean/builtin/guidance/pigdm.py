@@ -15,7 +15,7 @@ class PiGDM(Guidance):
 
     With p(x0 | x_t) = N(x0(x_t), r^2 I), r^2 = s^2 / (a^2 + s^2), the score of the measurement is
     g = (dx0/dx_t)^T A^T (r^2 A A^T + S)^-1 (y - A x0), and x0 <- x0 + s^2 / a g (Tweedie's formula). A non-linear A
-    is linearised at x0. Costs the prior's backward pass besides.
+    is linearised at x0. Also needs the prior's backward pass.
     """
 
     name = "pigdm"

@@ -182,7 +182,7 @@ def test_the_command(photos: Path, mixture: str, tmp_path: Path, capsys: pytest.
 
 @pytest.mark.parametrize("task", ["phase-retrieval", "rain"])
 def test_what_is_no_picture_cannot_be_inverted(tmp_path: Path, task: str) -> None:
-    with pytest.raises(DreamCleanError, match=f"task {task} makes no picture to be inverted; choose another"):
+    with pytest.raises(DreamCleanError, match=f"task {task} makes no picture that could be inverted; choose another"):
         latents([torch.rand(3, 32, 32)], task, None, tmp_path)
 
 

@@ -50,12 +50,12 @@ class DDNM(Ladder, LinearMethod):
 
 
 class DDNMPlus(Ladder, SpectralMethod):
-    """DDNM for noisy measurements: the projection and the fresh noise are scaled by what y's noise fills, Algorithm 2.
+    """DDNM for noisy measurements: the projection and the fresh noise are scaled to allow for y's noise (Algorithm 2).
 
     In the basis V of the singular value decomposition, x0' = x0 - Sigma (x0 - S^+ U^T y) (Eq. 17) and
     x_j = a_j x0' + Phi z + the rest of eps, so that every coefficient of x_j has noise s_j (the DDIM form of
     Eq. 18, 19, as in the published code; without time travel it has the moments of DDRM with eta_b = 1).
-    Time travel (section 3.3) noises x anew, some levels up, and comes down again.
+    Time travel (section 3.3) adds noise to x, some levels up, and comes down again.
     """
 
     name = "ddnm-plus"
@@ -81,7 +81,7 @@ class DDNMPlus(Ladder, SpectralMethod):
     def _scales(self, noise: Tensor, to: Level) -> tuple[Tensor, Tensor, Tensor]:
         """The diagonals of Sigma_t and Phi_t, and the share of eps, for the step to ``to``.
 
-        ``noise`` is sigma_y / s_i, infinite where s_i = 0: those coefficients take a plain step.
+        ``noise`` is sigma_y / s_i, infinite where s_i = 0: those coefficients make a plain step.
         """
         old = math.sqrt(1 - self.eta**2) * to.sigma
         quieter, seen = to.alpha * noise <= to.sigma, noise.isfinite()

@@ -18,8 +18,8 @@ class DiffPIR(Ladder, LinearMethod):
     x0' = argmin |y - A x|^2 + rho_t |x - x0|^2 = x0 + A^T (A A^T + rho_t)^-1 (y - A x0), rho_t = lambda sigma_n^2 /
     sigma_t^2 with sigma_t = s / a, then x_{t-1} = a' x0' + s' (sqrt(1 - zeta) eps' + sqrt(zeta) z), eps' that of x0'.
 
-    The published code has sigma_n on the [0, 1] scale and sigma_t on [-1, 1]. So has this one, that lambda may mean
-    the same: lambda = 4 is the weight of Bayes' rule. Its denser steps at low noise are not copied.
+    The published code has sigma_n on the [0, 1] scale and sigma_t on [-1, 1]. So does this one, so that lambda
+    means the same: lambda = 4 is the weight of Bayes' rule. Its denser steps at low noise are not used here.
     """
 
     name = "diffpir"

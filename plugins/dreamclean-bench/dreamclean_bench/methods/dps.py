@@ -15,8 +15,8 @@ from dreamclean_bench.methods.sampling import Ancestral, transition
 class DPS(Ancestral):
     """Diffusion posterior sampling (Algorithm 1): ancestral steps, each followed by a gradient of the data term.
 
-    x_{i-1} = x'_{i-1} - zeta grad_{x_i} |y - A(x0(x_i))|, the gradient taken through the prior. The norm's
-    own gradient stands here, as in the published code; the paper's zeta'/|.| times grad |.|^2 is twice that.
+    x_{i-1} = x'_{i-1} - zeta grad_{x_i} |y - A(x0(x_i))|, the gradient taken through the prior. This is the
+    gradient of the norm, as in the published code; the paper's zeta'/|.| times grad |.|^2 is twice that.
     y and x are on the [-1, 1] scale. The paper's zeta is 0.3 to 1 by task, for noise of standard deviation
     0.05 on that scale: half of what 0.05 on [0, 1] is. Works for every differentiable operator.
     """
@@ -54,7 +54,7 @@ class DPS(Ancestral):
         return x0.detach(), -self._step_size(level, lower) * gradient
 
     def _step_size(self, level: Level, lower: Level) -> float:
-        """zeta; for the likelihood zeta b / c, which is what the ancestral step multiplies a score with."""
+        """zeta; for the likelihood zeta b / c, the factor of the score in an ancestral step."""
         if self.normalized:
             return self.zeta
         c, b = transition(level, lower)

@@ -25,7 +25,7 @@ Strength = Annotated[float | str | None, AfterValidator(_strength)]
 
 
 def pure_noise(start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
-    """An initializer: x = s eps at the top level, shaped as the picture ``start``, of which nothing is kept."""
+    """An initializer: x = s eps at the top level, with the shape of the picture ``start``."""
     return Latent(levels[-1].sigma * noise(start), levels[-1])
 
 
@@ -45,5 +45,5 @@ class Ladder(BaseModel):
 
     @property
     def initializer(self) -> Initialize:
-        """Pure noise at the prior's highest level; at a ``strength`` below it the operator's first image with noise."""
+        """Pure noise at the prior's highest level; with a ``strength``, the operator's first image with that level's noise."""
         return pure_noise if self.strength is None else ForwardNoising()

@@ -1,4 +1,4 @@
-"""What several methods share: the kernel's loop without a corrector, and steps that draw noise anew."""
+"""What several methods share: the kernel's loop without a corrector, and steps with fresh noise."""
 
 import math
 from abc import abstractmethod
@@ -39,7 +39,7 @@ def sampled(
 
 
 def renewing(eta: float) -> Move:
-    """Steps x_j = a_j x0 + s_j (sqrt(1 - eta^2) eps + eta z): eta is the share of the noise that is drawn anew."""
+    """Steps x_j = a_j x0 + s_j (sqrt(1 - eta^2) eps + eta z): eta is the share of fresh noise."""
 
     def step(latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
         eps, x0 = latent.estimated(denoise)
@@ -68,7 +68,7 @@ class Ancestral(Ladder, PixelMethod):
 
     @abstractmethod
     def guide(self, problem: Problem, x: Tensor, level: Level, lower: Level) -> tuple[Tensor, Tensor]:
-        """The posterior mean at ``x``, and what the step to ``lower`` is shifted by; both (B, 3, H, W)."""
+        """The posterior mean at ``x``, and the shift of the step to ``lower``; both (B, 3, H, W)."""
 
     def restore(self, problem: Problem) -> Tensor:
         def step(latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:

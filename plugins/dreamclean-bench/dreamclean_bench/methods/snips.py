@@ -15,10 +15,10 @@ from dreamclean_bench.spectral import SpectralMethod
 class SNIPS(Ladder, SpectralMethod):
     """Annealed Langevin dynamics in the basis of the operator's right singular vectors (Algorithm 1).
 
-    The sampler's noise is taken to be made of the measurement's, as far as that reaches: at noise level
-    sigma a coefficient whose measurement has noise n = sigma_y / s_i < sigma follows the measurement alone,
-    one with n > sigma the measurement, with variance n^2 - sigma^2, and the prior's score, and one that is not
-    measured the score. The prior is seen on the variance-exploding scale, x / a at the level with s / a = sigma.
+    The measurement's noise is part of the sampler's noise. At noise level sigma, a coefficient whose measurement
+    has noise n = sigma_y / s_i < sigma follows only the measurement; one with n > sigma follows the measurement,
+    with variance n^2 - sigma^2, and the prior's score; one that is not measured follows only the score. The prior
+    is used on the variance-exploding scale, x / a at the level with s / a = sigma.
     Defaults are the paper's for 64 x 64 faces: 2500 evaluations.
     """
 
