@@ -440,7 +440,7 @@ PLANTS: list[tuple[str, Method, Callable[[Problem, pytest.MonkeyPatch], None]]] 
 @pytest.mark.parametrize(
     ("check", "method", "spoil"), PLANTS, ids=[f"{check}-{m.name}-{spoil.__name__}" for check, m, spoil in PLANTS]
 )
-def test_a_planted_mistake_is_seen(
+def test_methods_moments_show_a_planted_mistake(
     check: str, method: Method, spoil: Callable[[Problem, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, std, cutoff, moments = CHECKS[check]
@@ -469,14 +469,14 @@ def misfit(name: str, family: Family, method: Method) -> float:
 @EVERY
 @pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])
 @pytest.mark.parametrize("method", [DDNM, DDNMPlus, DDRM])
-def test_without_noise_the_result_agrees_with_the_measurement(
+def test_methods_without_noise_agree_with_the_measurement(
     name: str, family: Family, method: type[DDNM] | type[DDNMPlus] | type[DDRM]
 ) -> None:
     assert misfit(name, family, method(steps=20, cutoff=1e-4)) < EXACT
 
 
 @pytest.mark.parametrize("method", [DDNM, DDNMPlus, DDRM])
-def test_a_scaled_pseudo_inverse_does_not_agree_with_the_measurement(
+def test_methods_with_a_scaled_pseudo_inverse_do_not_agree_with_the_measurement(
     method: type[DDNM] | type[DDNMPlus] | type[DDRM], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     solved = Spectrum.solved
@@ -498,7 +498,7 @@ def test_a_scaled_pseudo_inverse_does_not_agree_with_the_measurement(
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_the_prior_is_evaluated_once_a_step(method: Method, nfe: int) -> None:
+def test_methods_evaluate_the_prior_once_a_step(method: Method, nfe: int) -> None:
     at = world("downsample", 0.1)
     problem = Problem(at.y, at.y, at.operator, at.prior, [0])
     image = method(problem)

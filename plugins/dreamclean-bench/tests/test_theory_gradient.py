@@ -242,7 +242,7 @@ DPS_MISTAKES: dict[str, Mistake] = {
 
 
 @pytest.mark.parametrize("mistake", DPS_MISTAKES)
-def test_a_mistake_in_dps_is_seen(mistake, monkeypatch):
+def test_dps_moments_show_a_mistake(mistake, monkeypatch):
     at = world("blur")
     expected = dps_moments(at, STEPS)
     DPS_MISTAKES[mistake](monkeypatch)
@@ -287,7 +287,7 @@ def test_dps_nears_the_posterior_mean_where_its_approximation_holds():
 
 
 @pytest.mark.parametrize("mistake", ["sigma doubled", "the gradient's sign"])
-def test_far_from_the_posterior_mean_with_a_mistake(mistake, monkeypatch):
+def test_dps_with_a_mistake_is_far_from_the_posterior_mean(mistake, monkeypatch):
     at = world("downsample", 0.05)
     DPS_MISTAKES[mistake](monkeypatch)
     assert shift_error(at, quiet(at, DPS(normalized=False, clip=False, steps=200))) > 10 * CLOSE
@@ -307,7 +307,7 @@ def normalized_dps(at: World, steps: int, zeta: float) -> Tensor:
 
 
 @pytest.mark.parametrize("zeta", [0.3, 1.0])
-def test_normalized_dps_follows_the_gradient_of_the_distance(zeta, monkeypatch):
+def test_dps_normalized_follows_the_gradient_of_the_distance(zeta, monkeypatch):
     at = world("downsample")  # its measurement has no part outside the operator's range
     expected, method = normalized_dps(at, 20, zeta), DPS(steps=20, zeta=zeta, clip=False)
     assert ((quiet(at, method) - expected) / at.w).abs().max() < TOLERANCE
@@ -339,7 +339,7 @@ GDP_MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", GDP_MISTAKES)
-def test_a_mistake_in_gdp_is_seen(mistake):
+def test_gdp_moments_show_a_mistake(mistake):
     at = world("blur")
     method = mutant(GDP, *GDP_MISTAKES[mistake])(steps=STEPS, scale=GDP_SCALE, clip=False)
     assert discrepancy(at, method, gdp_moments(at, STEPS, GDP_SCALE, False), STEPS) > 100 * TOLERANCE
@@ -387,7 +387,7 @@ DDRM_JPEG_MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", DDRM_JPEG_MISTAKES)
-def test_a_mistake_in_ddrm_jpeg_is_seen(mistake):
+def test_ddrm_jpeg_moments_show_a_mistake(mistake):
     at = world("codec")
     method = mutant(DDRMJPEG, *DDRM_JPEG_MISTAKES[mistake])(steps=20, eta=0.6)
     assert discrepancy(at, method, ddrm_jpeg_moments(at, 20, 0.6, 0.4), 20) > 100 * TOLERANCE
@@ -458,7 +458,7 @@ DIFFPIR_STEP_MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", [*DIFFPIR_MISTAKES, *DIFFPIR_STEP_MISTAKES])
-def test_a_mistake_in_diffpir_is_seen(mistake, monkeypatch):
+def test_diffpir_moments_show_a_mistake(mistake, monkeypatch):
     at, cls = world("blur"), DiffPIR
     if mistake in DIFFPIR_MISTAKES:
         monkeypatch.setattr(diffpir.diffpir, "DiffPIR", mutant(Guidance, *DIFFPIR_MISTAKES[mistake]))
@@ -541,7 +541,7 @@ RED_MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", RED_MISTAKES)
-def test_a_mistake_in_red_is_seen(mistake):
+def test_red_steps_show_a_mistake(mistake):
     solver, old, new = RED_MISTAKES[mistake]
     at, right = world("inpaint"), RED(**RED_SETTINGS[solver])
     wrong = mutant(RED, old, new)(**RED_SETTINGS[solver])
