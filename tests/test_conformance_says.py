@@ -78,7 +78,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("said", BROKEN)
-def test_conformance_says_what_is_wrong(said: str):
+def test_what_is_said(said: str):
     with pytest.raises(AssertionError, match=said) as caught:
         BROKEN[said]()
     assert "tensor(" not in str(caught.value)

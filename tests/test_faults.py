@@ -129,14 +129,14 @@ def named(cls: type) -> str:
         ({"operator": BadProjection()}, rf"^{named(BadProjection)}\): {WRONG}"),
     ],
 )
-def test_fault_is_told_with_the_components_name(settings: dict[str, Any], message: str) -> None:
+def test_a_fault_is_told_with_the_components_name(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DreamCleanError, match=message) as told:
         Restorer(**{"prior": Mixture.around(IMAGES, std=0.1), **QUICK, **settings})(IMAGES)
     assert "\n" not in str(told.value)
     assert isinstance(told.value.__cause__, Exception)  # with its traceback
 
 
-def test_fault_that_is_nobodys_stays_as_it_is() -> None:
+def test_what_is_nobodys_fault_stays_as_it_is() -> None:
     class Greedy(Mixture):
         def predict(self, x: Tensor, level: Any) -> Any:
             raise torch.OutOfMemoryError("no memory")
@@ -153,7 +153,7 @@ def test_fault_that_is_nobodys_stays_as_it_is() -> None:
 # Listeners
 
 
-def test_fault_of_a_plugin_that_is_told_no_more_is_mentioned_once(
+def test_a_plugin_that_is_told_no_more_is_mentioned_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's: without one, warnings go to standard error
@@ -177,7 +177,7 @@ def test_fault_of_a_plugin_that_is_told_no_more_is_mentioned_once(
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("operator", [None, "identity"])
-def test_step_has_the_clean_estimate(operator: str | None, fused: bool) -> None:
+def test_a_step_has_the_clean_estimate(operator: str | None, fused: bool) -> None:
     """Of a prior that knows the picture it is the picture, and the last step is made of the last one."""
     prior = Mixture.around(IMAGES[:1])
     corrector = f"vps:fused={fused}"
@@ -193,7 +193,7 @@ def test_step_has_the_clean_estimate(operator: str | None, fused: bool) -> None:
     assert torch.equal(prior.decode(heard[-1].x0).clamp(0, 1), result.image)
 
 
-def test_step_before_any_estimate_has_the_start_as_clean_estimate() -> None:
+def test_before_anything_was_estimated_the_clean_estimate_is_the_start() -> None:
     heard: list[Step] = []
     restorer = Restorer(Mixture.around(IMAGES[:1]), initializer="matched-level", **QUICK)
     restorer(IMAGES[:1], on_step=heard.append)
@@ -246,7 +246,7 @@ DEGRADE = "degrade in.png --operator bad-operator"
 
 
 @pytest.mark.parametrize(("line", "cls"), [(RESTORE, BadCorrector), (DEGRADE, BadOperator)])
-def test_fault_on_the_command_line_names_the_component_and_shows_more_when_asked(
+def test_the_command_line_names_the_component_and_shows_more_when_asked(
     line: str, cls: type, run: Callable[..., str]
 ) -> None:
     short = run(line)

@@ -137,14 +137,14 @@ def test_blur_is_a_convolution(shape: str, boundary: str, files: Path) -> None:
     check_convolution(Blur(shape=shape, size=5, std=(2.0, 0.8), length=4, angle=30, file=file, boundary=boundary))
 
 
-def test_blur_convolution_check_can_fail(files: Path) -> None:
+def test_convolution_check_can_fail(files: Path) -> None:
     with pytest.raises(AssertionError):
         check_convolution(Correlation(shape="file", file=files / "kernel.png"))
 
 
 @pytest.mark.parametrize("size", [(8, 12), (9, 14), (11, 13)])
 @pytest.mark.parametrize("factor", [2, 4])
-def test_downsample_average_is_the_mean_of_blocks(factor: int, size: tuple[int, int]) -> None:
+def test_average_downsampling(factor: int, size: tuple[int, int]) -> None:
     """Means of blocks; a remainder at the bottom and right is left out."""
     x = rand(2, 3, *size)
     y = Downsample(factor=factor).degrade(x)
@@ -153,7 +153,7 @@ def test_downsample_average_is_the_mean_of_blocks(factor: int, size: tuple[int, 
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_downsample_bicubic_is_pillows(factor: int) -> None:
+def test_bicubic_downsampling_is_pillows(factor: int) -> None:
     """Pillow's antialiased bicubic resize of a floating-point image."""
     plane = rand(16, 24, dtype=torch.float32)
     resized = Image.fromarray(plane.numpy()).resize((24 // factor, 16 // factor), Image.Resampling.BICUBIC)
@@ -163,14 +163,14 @@ def test_downsample_bicubic_is_pillows(factor: int) -> None:
 
 @pytest.mark.parametrize("method", ["average", "bicubic"])
 @pytest.mark.parametrize("size", [(9, 14), (11, 13), (8, 8)])
-def test_downsample_of_any_size_finds_its_way_back(size: tuple[int, int], method: str) -> None:
+def test_downsampling_of_any_size_finds_its_way_back(size: tuple[int, int], method: str) -> None:
     operator = Downsample(factor=4, method=method)
     y = operator.degrade(rand(1, 3, *size))
     assert operator.image_shape(y) == (1, 3, size[0] // 4 * 4, size[1] // 4 * 4)
     assert (operator.degrade(operator.start(y)) - y).abs().max() < 1e-10
 
 
-def test_downsample_pseudo_inverse_of_average_copies_each_pixel() -> None:
+def test_pseudo_inverse_of_average_downsampling_copies_each_pixel() -> None:
     y = rand(1, 3, 4, 5)
     copies = F.interpolate(y, scale_factor=4.0, mode="nearest")
     assert (Downsample().pseudo_inverse(y) - copies).abs().max() < 1e-12
@@ -183,7 +183,7 @@ def test_colorize_is_the_weighted_mean() -> None:
     assert (Colorize(weights=(0.3, 0.6, 0.1)).degrade(x) - expected).abs().max() < 1e-12
 
 
-def test_inpaint_draws_a_random_mask() -> None:
+def test_random_mask() -> None:
     """The share that is asked for, whole pixels, by seed."""
     known = Inpaint(share=0.3, seed=1).known(100, 100)
     assert known.unique().tolist() == [0, 1]
@@ -194,7 +194,7 @@ def test_inpaint_draws_a_random_mask() -> None:
     assert torch.equal(Inpaint(share=0.3, seed=1).degrade(x) > 0, known.bool().expand_as(x))
 
 
-def test_inpaint_reads_a_mask_file(files: Path) -> None:
+def test_mask_file(files: Path) -> None:
     x = rand(1, 3, 8, 10)
     expected = x.clone()
     expected[..., 2:5, 3:9] = 0
@@ -241,12 +241,12 @@ class WrongSolve(Colorize):
         return super().solve(v, gain, math.sqrt(variance))
 
 
-def test_operator_agrees_with_its_matrix(linear: LinearOperator) -> None:
+def test_against_matrix(linear: LinearOperator) -> None:
     check_against_matrix(linear)
 
 
 @pytest.mark.parametrize("operator", [WrongAdjoint(factor=2), WrongSolve()])
-def test_operator_matrix_check_can_fail(operator: LinearOperator) -> None:
+def test_matrix_check_can_fail(operator: LinearOperator) -> None:
     with pytest.raises(AssertionError):
         check_against_matrix(operator)
 
@@ -259,12 +259,12 @@ def check_dot_product(operator: LinearOperator, dtype: torch.dtype, tolerance: f
     assert abs((y * v).sum() - (x * operator.adjoint(v)).sum()) <= tolerance * y.norm() * v.norm()
 
 
-def test_operator_passes_the_dot_product_test(linear: LinearOperator) -> None:
+def test_dot_product(linear: LinearOperator) -> None:
     check_dot_product(linear, torch.float64, 1e-12)
     check_dot_product(linear, torch.float32, 1e-5)
 
 
-def test_operator_dot_product_check_can_fail() -> None:
+def test_dot_product_check_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_dot_product(WrongAdjoint(factor=2), torch.float64, 1e-12)
 
@@ -283,7 +283,7 @@ def smooth(size: int = 32) -> Tensor:
     return F.interpolate(rand(2, 3, 8, 8, dtype=torch.float32), size, mode="bicubic").clamp(0, 1)
 
 
-def test_operator_has_a_pseudo_inverse(linear: LinearOperator) -> None:
+def test_pseudo_inverse(linear: LinearOperator) -> None:
     check_pseudo_inverse(linear, rand(2, 3, 8, 10, dtype=torch.float32))
 
 
@@ -292,7 +292,7 @@ def test_operator_has_a_pseudo_inverse(linear: LinearOperator) -> None:
     Blur(shape="gaussian", size=5, std=10.0), Blur(shape="gaussian", size=9, std=(20.0, 1.0)),
     Blur(shape="motion", length=7, angle=30),
 ], ids=str)  # fmt: skip
-def test_operator_of_the_paper_settings_has_a_pseudo_inverse(operator: LinearOperator) -> None:
+def test_pseudo_inverse_of_the_paper_settings(operator: LinearOperator) -> None:
     check_pseudo_inverse(operator, smooth())
 
 
@@ -306,7 +306,7 @@ class TooEarly(LinearOperator):
         return least_squares(self.degrade, self.adjoint, v, gain, variance, iterations=10)
 
 
-def test_operator_pseudo_inverse_check_can_fail() -> None:
+def test_pseudo_inverse_check_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_pseudo_inverse(TooEarly(), smooth())
 
@@ -362,7 +362,7 @@ TWINS = [
 
 @pytest.mark.parametrize("twin, closed", TWINS, ids=lambda v: v.name)
 @pytest.mark.parametrize("noise", [0.0, 0.05])
-def test_operator_needs_degrade_alone(twin: type[LinearOperator], closed: LinearOperator, noise: float) -> None:
+def test_degrade_alone_is_enough(twin: type[LinearOperator], closed: LinearOperator, noise: float) -> None:
     own, closed = twin(noise=noise), closed.model_copy(update={"noise": noise})
     x, other = rand(2, 3, 12, 16), rand(2, 3, 12, 16, seed=1)
     y = closed.degrade(x)
@@ -376,7 +376,7 @@ def test_operator_needs_degrade_alone(twin: type[LinearOperator], closed: Linear
 
 @pytest.mark.parametrize("side", [7, 33, 100])
 @pytest.mark.parametrize("factor", [2, 3, 32])
-def test_operator_finds_the_image_size(factor: int, side: int) -> None:
+def test_image_size_is_found_out(factor: int, side: int) -> None:
     class Pooled(LinearOperator):
         name = "pooled"
 
@@ -386,7 +386,7 @@ def test_operator_finds_the_image_size(factor: int, side: int) -> None:
     assert Pooled().image_shape(torch.zeros(2, 3, side, 5)) == (2, 3, side * factor, 5 * factor)
 
 
-def test_operator_says_where_it_cannot_find_the_image_size() -> None:
+def test_image_size_that_cannot_be_found_out() -> None:
     class Mean(LinearOperator):
         name = "mean"
 
@@ -431,7 +431,7 @@ def test_gauss_newton_weighs_the_noise() -> None:
     assert (gamma.project(guess, y, 0.3) - expected).abs().max() < 1e-5
 
 
-def test_gauss_newton_is_not_harmed_by_saturated_pixels() -> None:
+def test_saturated_pixels_do_no_harm() -> None:
     """Where the curve is flat nothing can be learnt, and the other pixels are projected all the same."""
     gamma, guess = Gamma(), torch.full((1, 3, 4, 4), 0.5)
     guess[..., 0] = 1.5
@@ -708,7 +708,7 @@ class Clockwise:
 
 @pytest.mark.parametrize("length", [9, 15, 20])
 @pytest.mark.parametrize("angle", [0, 30, 45, 90, 135, -20])
-def test_motion_kernel_is_a_line(length: float, angle: float) -> None:
+def test_motion_kernel(length: float, angle: float) -> None:
     check_line(kernels.motion(length, angle), length, angle)
 
 
@@ -717,11 +717,11 @@ def test_motion_kernel_check_can_fail() -> None:
         check_line(Clockwise.motion(15, 30), 15, 30)
 
 
-def test_motion_kernel_of_a_pixel_is_no_motion() -> None:
+def test_motion_of_a_pixel_is_none() -> None:
     assert (Blur(shape="motion", length=1).degrade(rand(1, 3, 4, 4)) - rand(1, 3, 4, 4)).abs().max() < 1e-12
 
 
-def test_uniform_and_gaussian_kernels_have_their_taps() -> None:
+def test_uniform_and_gaussian_kernels() -> None:
     assert torch.allclose(kernels.uniform(9), torch.full((9, 9), 1 / 81, dtype=torch.float64))
     kernel = kernels.gaussian(5, (2.0, 0.5))
     assert float(kernel.sum()) == pytest.approx(1)
@@ -737,7 +737,7 @@ def test_kernel_file_keeps_its_weights(files: Path) -> None:
     assert float(kernel.sum()) == pytest.approx(1)
 
 
-def test_kernel_file_that_is_black_is_refused(tmp_path: Path) -> None:
+def test_black_kernel_file_is_refused(tmp_path: Path) -> None:
     Image.new("L", (3, 3)).save(tmp_path / "black.png")
     with pytest.raises(DreamCleanError, match="black"):
         Blur(shape="file", file=tmp_path / "black.png").kernel()

@@ -65,7 +65,7 @@ def encoded(image: Image.Image) -> bytes:
 # What comes out
 
 
-def test_restorer_returns_the_kind_that_it_was_given(restorer: Restorer, path: Path, photo: Image.Image) -> None:
+def test_the_same_kind_comes_out(restorer: Restorer, path: Path, photo: Image.Image) -> None:
     from_path, from_string, from_image = restorer(path), restorer(str(path)), restorer(photo)
     assert all(isinstance(r.image, Image.Image) for r in (from_path, from_string, from_image))
     assert from_path.image.tobytes() == from_string.image.tobytes() == from_image.image.tobytes()
@@ -77,7 +77,7 @@ def test_restorer_returns_the_kind_that_it_was_given(restorer: Restorer, path: P
     assert from_path.image.tobytes() != photo.tobytes()
 
 
-def test_restorer_s_result_says_how_it_came_about(restorer: Restorer, path: Path) -> None:
+def test_a_result_says_how_it_came_about(restorer: Restorer, path: Path) -> None:
     result = restorer(path)
     assert result.nfe == 9
     assert 0 < result.prior_seconds < result.seconds
@@ -118,7 +118,7 @@ class Counting(Prior):
         ({"preset": "paper", "steps": None, "strength": None, "operator": "colorize"}, 60),
     ],
 )
-def test_restorer_counts_evaluations_for_each_image(settings: dict[str, Any], nfe: int) -> None:
+def test_evaluations_are_counted_for_each_image(settings: dict[str, Any], nfe: int) -> None:
     prior = Counting()
     restorer = Restorer(prior, **{**QUICK, **settings})
     y = images(2) if restorer.operator is None else restorer.operator.degrade(images(2))
@@ -129,7 +129,7 @@ def test_restorer_counts_evaluations_for_each_image(settings: dict[str, Any], nf
 # Settings
 
 
-def test_restorer_takes_strings_dicts_and_objects_alike(unet: str, path: Path) -> None:
+def test_strings_dicts_and_objects_are_interchangeable(unet: str, path: Path) -> None:
     folder = unet.partition("=")[2]
     strings = dict(
         prior=unet,
@@ -171,7 +171,7 @@ class Recommending(Mixture):
         return {"corrector": "none", "steps": 7 if known_operator else 8, "strength": 200}
 
 
-def test_restorer_prefers_user_over_recipe_over_preset_over_prior_over_paper() -> None:
+def test_user_over_recipe_over_preset_over_prior_over_paper() -> None:
     def settings(prior: Mixture, **given: Any) -> tuple[int | None, Any, Any]:
         recipe = Restorer(prior, **given, **CPU).recipe
         return recipe.steps, recipe.strength, recipe.corrector and recipe.corrector["name"]
@@ -191,7 +191,7 @@ def test_restorer_prefers_user_over_recipe_over_preset_over_prior_over_paper() -
     assert settings(own, preset="paper", recipe=recipe, strength="nsr:0.3") == (4, "nsr:0.3", "langevin")
 
 
-def test_restorer_has_the_papers_settings() -> None:
+def test_the_papers_settings() -> None:
     blind = Restorer(Mixture.around(images(1)), preset="paper", **CPU)
     assert [round(level.t) for level in blind.levels] == list(range(0, 301, 10))
     assert blind.initializer.name == "ddim-inversion"
@@ -210,7 +210,7 @@ def test_restorer_has_the_papers_settings() -> None:
         (torch.full((1, 3, 8, 8), float("nan")), "not in"),
     ],
 )
-def test_restorer_refuses_a_tensor_that_is_no_image(image: Tensor, message: str, restorer: Restorer) -> None:
+def test_a_tensor_that_is_no_image(image: Tensor, message: str, restorer: Restorer) -> None:
     with pytest.raises(DreamCleanError, match=message):
         restorer(image)
 
@@ -218,7 +218,7 @@ def test_restorer_refuses_a_tensor_that_is_no_image(image: Tensor, message: str,
 # The same every time
 
 
-def test_restorer_gives_the_same_bytes_for_the_same_seed_everywhere(
+def test_the_same_seed_gives_the_same_bytes_everywhere(
     unet: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alone, in a folder, under another name, in another place, from Python and from the command line."""
@@ -244,7 +244,7 @@ def test_restorer_gives_the_same_bytes_for_the_same_seed_everywhere(
     assert (tmp_path / "out" / "a.png").read_bytes() != wanted
 
 
-def test_restorer_takes_zero_for_a_seed(restorer: Restorer, unet: str, path: Path) -> None:
+def test_zero_is_a_seed(restorer: Restorer, unet: str, path: Path) -> None:
     zero, one = restorer(path, seed=0), restorer(path, seed=1)
     assert (zero.recipe.seed, one.recipe.seed) == (0, 1)
     assert zero.image.tobytes() == restorer(path).image.tobytes() != one.image.tobytes()
@@ -256,7 +256,7 @@ def test_restorer_takes_zero_for_a_seed(restorer: Restorer, unet: str, path: Pat
     assert Restorer(unet, recipe=Recipe(seed=1), **QUICK)(path).recipe.seed == 1
 
 
-def test_restorer_ignores_the_global_random_state(restorer: Restorer, path: Path) -> None:
+def test_the_global_random_state_does_not_matter(restorer: Restorer, path: Path) -> None:
     before = torch.get_rng_state()
     first = restorer(path)
     assert torch.equal(torch.get_rng_state(), before)
@@ -264,14 +264,14 @@ def test_restorer_ignores_the_global_random_state(restorer: Restorer, path: Path
     assert restorer(path).image.tobytes() == first.image.tobytes()
 
 
-def test_restorer_draws_the_same_noise_in_every_precision(restorer: Restorer) -> None:
+def test_the_precision_of_a_tensor_does_not_choose_the_noise(restorer: Restorer) -> None:
     single, double = restorer(images(1)).image, restorer(images(1).double()).image
     assert double.dtype == torch.float64
     assert (double - single).abs().max() < 1 / 255
 
 
 @pytest.mark.parametrize("operator", [None, "downsample:factor=2", "blur:shape=motion,length=3"])
-def test_restorer_gives_the_same_image_in_any_batch(operator: str | None, unet: str) -> None:
+def test_an_image_comes_out_alike_in_any_batch(operator: str | None, unet: str) -> None:
     noise = {"noise": 0.05} if operator else {}
     restorer = Restorer(unet, operator=operator, corrector="vps:gamma=0.3", **noise, **QUICK)
     batch, seeds = images(5), [0, 1, 2, 3, 4]
@@ -283,7 +283,7 @@ def test_restorer_gives_the_same_image_in_any_batch(operator: str | None, unet: 
     assert (alone - restorer(y, seed=9).image).abs().max() > 4 / 255  # the bound is no idle one
 
 
-def test_restorer_takes_seeds_for_each_image(restorer: Restorer) -> None:
+def test_seeds_for_each_image(restorer: Restorer) -> None:
     twice = images(1).repeat(2, 1, 1, 1)
     same, different = restorer(twice, seed=5).image, restorer(twice, seed=[5, 6]).image
     assert (same[0] - same[1]).abs().max() < 1e-4 < (different[0] - different[1]).abs().max()
@@ -295,7 +295,7 @@ def test_restorer_takes_seeds_for_each_image(restorer: Restorer) -> None:
 # Listeners
 
 
-def test_restorer_returns_a_trace(restorer: Restorer, path: Path) -> None:
+def test_trace(restorer: Restorer, path: Path) -> None:
     for given in (path, Picture.open(path).pixels):
         result = restorer(given, trace=True)
         assert [step.index for step in result.trace] == [0, 1, 2, 3]
@@ -319,7 +319,7 @@ class Listener:
         self.steps.append(step)
 
 
-def test_restorer_tells_listeners_of_every_step(unet: str, photo: Image.Image) -> None:
+def test_listeners_are_told_of_every_step(unet: str, photo: Image.Image) -> None:
     plugin, heard = Listener(), []
     restorer = Restorer(unet, plugins=Host([Plugin("listener", "1", "main", lambda: plugin)]), **QUICK)
     result = restorer(photo, on_step=heard.append, trace=True)
@@ -328,12 +328,12 @@ def test_restorer_tells_listeners_of_every_step(unet: str, photo: Image.Image) -
         assert all(torch.equal(step.x, kept.x) for step, kept in zip(steps, result.trace, strict=True))
 
 
-def test_restorer_gives_the_same_result_with_listeners(restorer: Restorer, path: Path) -> None:
+def test_listening_changes_nothing(restorer: Restorer, path: Path) -> None:
     listened = restorer(path, trace=True, on_step=lambda step: None)
     assert listened.image.tobytes() == restorer(path).image.tobytes()
 
 
-def test_restorer_writes_the_packages_of_a_run_into_its_recipe(unet: str) -> None:
+def test_the_packages_of_a_run_are_in_its_recipe(unet: str) -> None:
     class Elsewhere(Identity):
         """Somebody's operator."""
 
@@ -357,7 +357,7 @@ def test_restorer_writes_the_packages_of_a_run_into_its_recipe(unet: str) -> Non
     ("noise", "gaussian", "poisson"),
     [(None, 0.2, 0), (0, 0, 0), (0.1, 0.1, 0), ("0.1", 0.1, 0), ("gaussian:0.1", 0.1, 0), ("poisson:2", 0.2, 2)],
 )
-def test_restorer_takes_measurement_noise(noise: Any, gaussian: float, poisson: float, unet: str) -> None:
+def test_measurement_noise(noise: Any, gaussian: float, poisson: float, unet: str) -> None:
     restorer = Restorer(unet, operator=Identity(noise=0.2), noise=noise, **QUICK)
     assert restorer.operator is not None and restorer.recipe.operator is not None
     assert (restorer.operator.noise, restorer.operator.poisson) == (gaussian, poisson)
@@ -365,17 +365,17 @@ def test_restorer_takes_measurement_noise(noise: Any, gaussian: float, poisson: 
 
 
 @pytest.mark.parametrize("noise", ["loud", -0.1, "salt:0.1", float("nan"), float("inf"), "poisson:"])
-def test_restorer_refuses_noise_that_is_none(noise: Any, unet: str) -> None:
+def test_noise_that_is_none(noise: Any, unet: str) -> None:
     with pytest.raises(DreamCleanError, match="is no noise"):
         Restorer(unet, operator="identity", noise=noise, **QUICK)
 
 
-def test_restorer_needs_an_operator_for_noise(unet: str) -> None:
+def test_noise_needs_an_operator(unet: str) -> None:
     with pytest.raises(DreamCleanError, match="noise belongs to a known operator"):
         Restorer(unet, noise=0.1, **QUICK)
 
 
-def test_restorer_is_bound_less_by_a_noisier_measurement(unet: str) -> None:
+def test_the_noisier_a_measurement_the_less_it_binds(unet: str) -> None:
     y = images(1)
     gaps = [
         float((Restorer(unet, operator="identity", noise=noise, **QUICK)(y).image - y).abs().mean())
@@ -384,7 +384,7 @@ def test_restorer_is_bound_less_by_a_noisier_measurement(unet: str) -> None:
     assert gaps[0] < 1e-5 < gaps[1] < gaps[2]
 
 
-def test_restorer_takes_an_operator_defined_on_the_spot(unet: str, photo: Image.Image) -> None:
+def test_an_operator_defined_on_the_spot(unet: str, photo: Image.Image) -> None:
     class EveryOther(LinearOperator):
         """Every second row and column."""
 
@@ -404,7 +404,7 @@ def test_restorer_takes_an_operator_defined_on_the_spot(unet: str, photo: Image.
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
-def test_restorer_gives_colour_with_colorize(mode: str, unet: str, photo: Image.Image) -> None:
+def test_colorize_gives_colour(mode: str, unet: str, photo: Image.Image) -> None:
     grey = Image.fromarray((Picture.from_pil(photo).pixels[0].mean(0) * 65535).to(torch.uint16).numpy())
     given = grey if mode == "I;16" else photo.convert("L").convert(mode)
     result = Restorer(unet, operator=Colorize(), **QUICK)(given)
@@ -413,12 +413,12 @@ def test_restorer_gives_colour_with_colorize(mode: str, unet: str, photo: Image.
     assert red.tobytes() != blue.tobytes()
 
 
-def test_restorer_keeps_grey_grey_without_colorize(restorer: Restorer, unet: str, photo: Image.Image) -> None:
+def test_grey_stays_grey_without_colorize(restorer: Restorer, unet: str, photo: Image.Image) -> None:
     assert restorer(photo.convert("L")).image.mode == "L"
     assert Restorer(unet, operator="identity", **QUICK)(photo.convert("L")).image.mode == "L"
 
 
-def test_restorer_enlarges_a_picture_with_alpha(unet: str, photo: Image.Image) -> None:
+def test_super_resolution_with_alpha(unet: str, photo: Image.Image) -> None:
     given = Image.merge("RGBA", [*photo.split(), photo.getchannel("G")])
     image = Restorer(unet, operator="downsample:factor=3", **QUICK)(given).image
     assert (image.mode, image.size) == ("RGBA", (99, 63))
@@ -427,7 +427,7 @@ def test_restorer_enlarges_a_picture_with_alpha(unet: str, photo: Image.Image) -
     assert difference.abs().float().mean() < 2
 
 
-def test_restorer_takes_a_measurement_that_is_no_picture(unet: str, photo: Image.Image) -> None:
+def test_a_measurement_that_is_no_picture(unet: str, photo: Image.Image) -> None:
     restorer = Restorer(unet, operator="fourier-magnitude", **QUICK)
     assert restorer.operator is not None
     with pytest.raises(DreamCleanError, match="is no picture; give it from Python as a tensor"):
@@ -435,7 +435,7 @@ def test_restorer_takes_a_measurement_that_is_no_picture(unet: str, photo: Image
     assert restorer(restorer.operator.degrade(images(1))).image.shape == (1, 3, 12, 20)
 
 
-def test_restorer_s_seed_means_other_noise_in_measuring_and_restoring() -> None:
+def test_a_seed_means_other_noise_in_measuring_and_restoring() -> None:
     """Otherwise a picture degraded with seed 0 would be restored with the very noise that spoilt it."""
     size = (64, 64)
     clean = torch.full((1, 3, *size), 0.5)

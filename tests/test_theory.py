@@ -87,7 +87,7 @@ class NearestImage(Mixture):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_mixture_has_the_exact_score(family: str) -> None:
+def test_mixture_score(family: str) -> None:
     check_score(Mixture, family)
 
 
@@ -169,7 +169,7 @@ def test_inversion_and_sampling_undo_each_other(family: str) -> None:
 @pytest.mark.parametrize("initializer, sampler", [
     (AskingAtTheTarget(), DDIM()), (OtherEnd(), DDIM()), (DDIMInversion(), AskingBelow()),
 ])  # fmt: skip
-def test_inversion_round_trip_check_can_fail(initializer: DDIMInversion, sampler: DDIM) -> None:
+def test_round_trip_check_can_fail(initializer: DDIMInversion, sampler: DDIM) -> None:
     with pytest.raises(AssertionError):
         check_round_trip(initializer, sampler, "ddpm")
 
@@ -227,13 +227,13 @@ def test_vps_keeps_the_noise(gamma: float, fused: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", [Langevin, GradientAscent, VPSWithLangevinNoise])
-def test_correctors_other_than_vps_do_not_keep_the_noise(kind: type[Any]) -> None:
+def test_others_do_not_keep_the_noise(kind: type[Any]) -> None:
     with pytest.raises(AssertionError):
         check_stationary(kind(gamma=0.3, repeats=3))
 
 
 @pytest.mark.parametrize("gamma", [0.01, 0.05, 0.5, 1.0])
-def test_correctors_have_their_noise_variance_after_a_step(gamma: float) -> None:
+def test_noise_variance_after_a_step(gamma: float) -> None:
     """(1 - g)^2 + c^2: 1 for VPS, 1 + g^2 for Langevin, (1 - g)^2 for gradient ascent."""
     kept = (1 - gamma) ** 2
     for kind, expected in ((VPS, 1.0), (Langevin, 1 + gamma**2), (GradientAscent, kept)):
@@ -283,7 +283,7 @@ def test_vps_leads_into_the_high_probability_set(fused: bool) -> None:
     NoCorrector(), Langevin(gamma=0.5, repeats=30), VPSWithLangevinNoise(gamma=0.5, repeats=30),
     GradientAscent(gamma=0.05, repeats=300),
 ])  # fmt: skip
-def test_correctors_other_than_vps_do_not_lead_there(corrector: Any) -> None:
+def test_others_do_not_lead_there(corrector: Any) -> None:
     with pytest.raises(AssertionError):
         check_typical(corrector)
 
@@ -302,12 +302,12 @@ def check_restoration(std: float, family: str, **components: Any) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("std", [0.02, 0.03, 0.05])
-def test_vps_restores_an_image_closer_to_the_clean_one(std: float, family: str) -> None:
+def test_restored_image_is_closer_to_the_clean_one(std: float, family: str) -> None:
     check_restoration(std, family, corrector="vps:gamma=0.05,repeats=10")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_corrector_leaves_the_degradation(family: str) -> None:
+def test_without_corrector_the_degradation_stays(family: str) -> None:
     """Inversion and sampling alone go back to where they came from (Table 5, first row)."""
     with pytest.raises(AssertionError):
         check_restoration(0.03, family, corrector="none")
@@ -369,12 +369,12 @@ def test_projection_is_the_posterior_mean(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [ForgetsTheNoise, ModelScale])
-def test_projection_posterior_mean_check_can_fail(kind: type[Downsample]) -> None:
+def test_posterior_mean_check_can_fail(kind: type[Downsample]) -> None:
     with pytest.raises(AssertionError):
         check_posterior_mean(kind(noise=0.05))
 
 
-def test_projection_gives_a_consistent_estimate() -> None:
+def test_guided_estimate_is_consistent() -> None:
     """After the projection at r = s/a, eps belongs to the new x0, and that of an exact y agrees with y."""
     prior, operator = Mixture.around(images(3), std=0.1), Downsample()
     level = prior.schedule.at(200)
@@ -446,7 +446,7 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", PRIORS)
-def test_evaluations_are_those_of_the_paper(name: str, case: str) -> None:
+def test_evaluations(name: str, case: str) -> None:
     make, strength = PRIORS[name]
     expected, components = CASES[case]
     check_evaluations(make(), strength, expected, **components)
@@ -495,12 +495,12 @@ class FullNoise(DDIM):
         return still.corrected(still.x + math.sqrt(beta) * noise(latent.x))
 
 
-def test_ddim_with_eta_one_is_ancestral_sampling() -> None:
+def test_eta_one_is_ancestral_sampling() -> None:
     check_ancestral(DDIM(eta=1))
 
 
 @pytest.mark.parametrize("sampler", [DDIM(eta=0), DDIM(eta=0.8), FullNoise(eta=1)])
-def test_ddim_ancestral_check_can_fail(sampler: DDIM) -> None:
+def test_ancestral_check_can_fail(sampler: DDIM) -> None:
     with pytest.raises(AssertionError):
         check_ancestral(sampler)
 
@@ -514,13 +514,13 @@ def steps_down(sampler: DDIM, seed: int) -> Tensor:
     return latent.x
 
 
-def test_ddim_is_deterministic_with_eta_zero_alone() -> None:
+def test_only_eta_zero_is_deterministic() -> None:
     assert torch.equal(steps_down(DDIM(), 1), steps_down(DDIM(), 2))
     assert not torch.equal(steps_down(DDIM(eta=1), 1), steps_down(DDIM(eta=1), 2))
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
-def test_ddim_samples_the_prior(eta: float) -> None:
+def test_sampling_gives_the_prior(eta: float) -> None:
     """From x_T ~ N(0, I), many steps down a Gaussian prior end in its mean and standard deviation."""
     prior = Mixture.around(images(1, 64), std=0.25)
     noise = seeded(8)
@@ -565,7 +565,7 @@ class OneLevelOff(DDIMInversion):
         return Latent(start, levels[-1])
 
 
-def test_inversion_convergence_check_can_fail() -> None:
+def test_convergence_check_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_convergence(OneLevelOff(), "ddpm")
 
@@ -574,7 +574,7 @@ def test_inversion_convergence_check_can_fail() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_ladder_has_the_same_levels_in_both_directions(family: str) -> None:
+def test_both_directions_use_the_same_levels(family: str) -> None:
     schedule: Schedule = Mixture(family=family).schedule
     levels = schedule.ladder(STRENGTH, 30)
     down = list(descending(levels))

@@ -40,7 +40,7 @@ class TestEDM(PriorSuite):
     registered = False
 
 
-def test_edm_levels_are_spaced_as_karras_do():
+def test_levels_are_spaced_as_karras_do():
     levels = EDM().schedule.ladder(80.0, 18)
     assert len(levels) == 19 and levels[-1].sigma == 80
     roots = [level.sigma ** (1 / 7) for level in levels[1:]]
@@ -48,7 +48,7 @@ def test_edm_levels_are_spaced_as_karras_do():
     assert max(gaps) == pytest.approx(min(gaps), rel=1e-6)
 
 
-def test_edm_prior_restores():
+def test_it_restores():
     clean = MEAN + DATA * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     image = (clean + 1) / 2
     noisy = image + 0.25 * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))

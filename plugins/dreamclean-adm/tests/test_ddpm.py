@@ -70,7 +70,7 @@ class Walk:
 
 
 @pytest.mark.parametrize("t", [0, 300, 999])
-def test_ddpm_noise_is_that_of_the_published_network(models, t):
+def test_the_noise_is_that_of_the_published_network(models, t):
     x = torch.randn(2, 3, 32, 24, generator=torch.Generator().manual_seed(3))
     prior = ADM(path=str(models.path("ddpm")))
     expected = Walk(models.state("ddpm"))(x, t)
@@ -79,6 +79,6 @@ def test_ddpm_noise_is_that_of_the_published_network(models, t):
 
 
 @pytest.mark.parametrize("settings", [{"heads": 2}, {"head_width": 32}, {"attention_order": "new"}])
-def test_ddpm_refuses_settings_of_attention(models, settings):
+def test_settings_of_attention_are_refused(models, settings):
     with pytest.raises(DreamCleanError, match="a DDPM network has one attention head"):
         ADM(path=str(models.path("ddpm")), **settings).schedule  # noqa: B018

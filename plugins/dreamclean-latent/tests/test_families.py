@@ -78,7 +78,7 @@ def prior_of(folder: Any, family: str, guidance: float) -> Latent:
 
 
 @pytest.mark.parametrize("guidance", [1.0, 4.0])
-def test_latent_noise_is_what_diffusers_own_pipeline_finds(family, folder, guidance):
+def test_noise_is_what_diffusers_own_pipeline_finds(family, folder, guidance):
     """At every step of a run of the pipeline, to 1e-5."""
     torch.manual_seed(1)
     pipe, prior = own_pipeline(folder), prior_of(folder, family, guidance)
@@ -90,7 +90,7 @@ def test_latent_noise_is_what_diffusers_own_pipeline_finds(family, folder, guida
         torch.testing.assert_close(eps, noise_of(pipe, family, x, t, output), rtol=0, atol=1e-5)
 
 
-def test_latent_depends_on_prompt_and_guidance(family, folder, component):
+def test_prompt_and_guidance_matter(family, folder, component):
     """What the comparison with diffusers would not notice if tiny networks ignored it."""
     x = torch.randn(1, component.model.family.channels, 8, 8)
     level = component.schedule.at(component.schedule.resolve("nsr:1"))
@@ -101,7 +101,7 @@ def test_latent_depends_on_prompt_and_guidance(family, folder, component):
     assert (eps[1] - eps[2]).abs().max() > 1e-4
 
 
-def test_latent_is_asked_about_the_picture_at_the_quietest_level(component):
+def test_the_picture_itself_is_asked_about_at_the_quietest_level(component):
     """Its own level has no noise; the output is read at the level that the network was told."""
     x, schedule = torch.randn(1, component.model.family.channels, 8, 8), component.schedule
     with torch.no_grad():

@@ -38,7 +38,7 @@ def configure(file: Path, **changes: Any) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
-def test_latent_is_made_by_the_host_from_a_string(tiny):
+def test_host_makes_it_from_a_string(tiny):
     assert host().make("prior", f"latent:path={tiny('sd1')},prompt=a cat,offload=true").offload
     assert host().failures == {}
 
@@ -61,7 +61,7 @@ def test_text_encoders_are_gone_when_a_run_begins(tiny, monkeypatch):
     assert prior.loaded.texts.prompt["pooled_projections"].dtype == torch.bfloat16
 
 
-def test_offload_changes_no_value(component, folder):
+def test_offloading_changes_no_value(component, folder):
     offloaded = Latent(path=str(folder), offload=True)
     image, level = pictures((8, 12)), component.schedule.at(component.schedule.resolve("nsr:1"))
     with torch.no_grad():
@@ -71,7 +71,7 @@ def test_offload_changes_no_value(component, folder):
         torch.testing.assert_close(offloaded.decode(x), component.decode(x))
 
 
-def test_offload_lets_weights_visit_the_device(folder):
+def test_offloaded_weights_visit_the_device(folder):
     """The device without memory stands for another one: all of a run happens there, and no weight remains."""
     prior, meta = Latent(path=str(folder), offload=True), torch.device("meta")
     prior.prepare(meta, torch.float32)
@@ -82,14 +82,14 @@ def test_offload_lets_weights_visit_the_device(folder):
         assert {weight.device.type for weight in module.state_dict().values()} == {"cpu"}
 
 
-def test_stable_diffusion_3_loads_without_t5(make, tmp_path):
+def test_stable_diffusion_3_without_t5(make, tmp_path):
     folder = make("sd3", tmp_path)
     configure(folder / "model_index.json", text_encoder_3=[None, None], tokenizer_3=[None, None])
     texts = Latent(path=str(folder)).loaded.texts
     assert texts.prompt["encoder_hidden_states"][:, 77:].abs().max() == 0
 
 
-def test_latent_does_not_make_up_missing_weights(make, tmp_path):
+def test_missing_weights_are_not_made_up(make, tmp_path):
     folder = make("sd1", tmp_path)
     file = folder / "unet/diffusion_pytorch_model.safetensors"
     weights = load_file(file)
@@ -104,7 +104,7 @@ def test_latent_does_not_make_up_missing_weights(make, tmp_path):
     )
 
 
-def test_latent_refuses_what_is_no_model(tmp_path, tiny):
+def test_what_is_no_model(tmp_path, tiny):
     (tmp_path / "model.ckpt").write_bytes(b"\x80\x02.")
     (tmp_path / "cut.safetensors").write_bytes(b"\xff" * 100)
     (tmp_path / "empty").mkdir()
@@ -132,31 +132,31 @@ def test_latent_refuses_what_is_no_model(tmp_path, tiny):
         ("vae/config.json", {"_class_name": "VQModel"}, "VQModel; supported are AutoencoderKL"),
     ],
 )
-def test_latent_refuses_models_that_are_not_supported(make, tmp_path, file, changes, said):
+def test_models_that_are_not_supported(make, tmp_path, file, changes, said):
     folder = make("sd1", tmp_path)
     configure(folder / file, **changes)
     refused(said, path=str(folder))
 
 
-def test_latent_refuses_schedulers_without_betas(make, tmp_path):
+def test_schedulers_without_betas(make, tmp_path):
     folder = make("sdxl", tmp_path)
     (folder / "scheduler/scheduler_config.json").write_text('{"_class_name": "EDMEulerScheduler", "sigma_max": 80}')
     refused("EDMEulerScheduler, has no betas", path=str(folder))
 
 
-def test_latent_refuses_settings_that_cannot_be(tiny):
+def test_settings_that_cannot_be(tiny):
     refused("negative_prompt does nothing at guidance 1", path=str(tiny("sd1")), negative_prompt="rain")
     refused("takes no negative prompt", path=str(tiny("flux")), negative_prompt="rain", guidance=2)
     refused("guidance", path=str(tiny("sd1")), guidance=-1)
 
 
-def test_stable_diffusion_3_refuses_a_picture_too_large_for_its_positions(tiny):
+def test_picture_too_large_for_the_positions_of_stable_diffusion_3(tiny):
     prior = Latent(path=str(tiny("sd3")))
     with pytest.raises(DreamCleanError, match="at most 384 pixels"):
         prior.predict(prior.encode(pictures((8, 388))), prior.schedule.at(0.5))
 
 
-def test_latent_ends_a_zero_terminal_snr_schedule_before_it(tiny):
+def test_a_zero_terminal_snr_schedule_stops_before_it(tiny):
     """a = 0 at t = 999, of which nothing can be said about x0."""
     assert Latent(path=str(tiny("sd2"))).schedule.highest == 998
     assert Latent(path=str(tiny("sd1"))).schedule.highest == 999
@@ -170,12 +170,12 @@ def test_help_does_not_wait_for_the_libraries():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_layouts_name_diffusers_own_classes():
+def test_diffusers_classes_are_those_of_the_layouts():
     from dreamclean_latent.model import FAMILIES
 
     assert all(hasattr(diffusers, name) and hasattr(diffusers, family.network) for name, family in FAMILIES.items())
 
 
-def test_latent_does_not_call_a_model_damaged_that_does_not_fit_into_memory() -> None:
+def test_a_model_that_does_not_fit_into_memory_is_not_called_damaged() -> None:
     with pytest.raises(RuntimeError, match="allocate memory"), one_line("the model"):
         torch.empty(10**15)
