@@ -58,6 +58,7 @@ def register_commands(app: "typer.Typer") -> None:
 
 @hookspec
 def on_step(step: "Step") -> None:
-    """Receive every step of a run: its number, level, latents, posterior mean and evaluations so far. If the hook
-    raises an error, a warning is printed, the hook is not called again, and the run continues.
+    """Receive every step of a run: its number, level, latents, posterior mean and evaluations so far.
+
+    If the hook raises an error, a warning is printed, the hook is not called again, and the run continues.
     """

@@ -238,6 +238,7 @@ class Host:
 
     def default(self, kind: str) -> str:
         """The name of the component of ``kind`` that runs by default: the user's choice, or a plugin's.
+
         DreamCleanError if no package offers one, or several do.
         """
         if chosen := configured().get(kind):
@@ -267,8 +268,9 @@ class Host:
         return self.make("prior", self.default("prior"))
 
     def spec(self, component: "Component") -> dict[str, Any]:
-        """The config form of ``component``, with the package in its name if the name alone is not enough. If no
-        plugin registers the object's class, the form says that it was given from Python.
+        """The config form of ``component``, with the package in its name if the name alone is not enough.
+
+        If no plugin registers the object's class, the form says that it was given from Python.
         """
         from dreamclean.contracts.component import marked
 

@@ -18,10 +18,10 @@ from dreamclean.method.restoration import Restoration
 def restore_array(
     array: np.ndarray, operator: Operator | None, restore: Callable[[Image.Image | Tensor], Restoration[Any]]
 ) -> Restoration[np.ndarray]:
-    """``restore`` an array (H, W, 3) or (H, W), uint8 or floating-point in [0, 1]; the result is an array of the
-    same kind. uint8 is treated as a picture file's pixels, rounded to 8 bits; floating-point values are used as they
-    are.
-        DreamCleanError for any other array.
+    """``restore`` an array (H, W, 3) or (H, W), uint8 or floating-point in [0, 1]; so is the result.
+
+    uint8 is treated as a picture file's pixels, rounded to 8 bits; floating-point values are used as they are.
+    DreamCleanError for any other array.
     """
     check_array(array)
     if operator is not None and not operator.viewable:

@@ -16,9 +16,10 @@ from dreamclean.method.tiling import Tiles
 
 
 class Evaluator:
-    """Evaluates a prior, and counts: ``nfe`` evaluations per image so far, which took ``seconds``. With ``tiles``,
-    large pictures are cut. With ``guidance``, ``operator`` and a measurement ``y``, the estimates of ``denoise`` agree
-    with ``y``.
+    """Evaluates a prior, and counts: ``nfe`` evaluations per image so far, which took ``seconds``.
+
+    With ``tiles``, large pictures are cut. With ``guidance``, ``operator`` and a measurement ``y``, the estimates of
+    ``denoise`` agree with ``y``.
     """
 
     def __init__(

@@ -39,8 +39,9 @@ class Restoration(Generic[ImageT_co]):
     """The planner's reports, one for each image, if it looked at them."""
 
     def save(self, path: Path | str) -> None:
-        """Write the picture; a PNG carries the recipe. An existing file is replaced. DreamCleanError for a tensor
-        of several images, and if the file cannot be written.
+        """Write the picture; a PNG carries the recipe. An existing file is replaced.
+
+        DreamCleanError for a tensor of several images, and if the file cannot be written.
         """
         path = Path(path)
         check_target(path, overwrite=True)

@@ -22,16 +22,17 @@ _log = logging.getLogger(__name__)
 
 
 class Tiles:
-    """A prior that is evaluated tile by tile; a picture that fits into one tile is not cut. At every evaluation the
-    noise estimates of overlapping tiles are averaged, with weights that fall smoothly towards the tile's edge, so
-    neighbours agree step by step and no seam appears (cf. MultiDiffusion,
-        Bar-Tal et al. 2023). Memory inside the prior is that of one tile. If even that is too much, the batch is
-        halved, then the tile, and one line is logged.
+    """A prior that is evaluated tile by tile; a picture that fits into one tile is not cut.
 
-        Args:
-            tile: side in pixels; None: the prior's native size, or 768 where it has none.
-            overlap: of neighbours, in pixels; None: a quarter of the tile, at most 96.
-            batch: tiles evaluated at once; None: as many as there are images.
+    At every evaluation the noise estimates of overlapping tiles are averaged, with weights that fall smoothly towards
+    the tile's edge, so neighbours agree step by step and no seam appears (cf. MultiDiffusion, Bar-Tal et al. 2023).
+    Memory inside the prior is that of one tile. If even that is too much, the batch is halved, then the tile, and one
+    line is logged.
+
+    Args:
+        tile: side in pixels; None: the prior's native size, or 768 where it has none.
+        overlap: of neighbours, in pixels; None: a quarter of the tile, at most 96.
+        batch: tiles evaluated at once; None: as many as there are images.
     """
 
     def __init__(

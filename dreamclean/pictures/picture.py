@@ -1,5 +1,6 @@
-"""Pictures in and out: any mode in, the same size, alpha, orientation and colour profile out. torch is imported
-only when a picture is read: a command with nothing left to do does not need it.
+"""Pictures in and out: any mode in, the same size, alpha, orientation and colour profile out.
+
+torch is imported only when a picture is read: a command with nothing left to do does not need it.
 """
 
 from __future__ import annotations
@@ -160,8 +161,9 @@ _TABLES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """The EXIF data without the orientation; for a TIFF, only the tags about content, author and date. A tag whose
-    value has the wrong type, so that Pillow cannot write it, is left out.
+    """The EXIF data without the orientation; for a TIFF, only the tags about content, author and date.
+
+    A tag whose value has the wrong type, so that Pillow cannot write it, is left out.
     """
     given, kept = _read_exif(image), Image.Exif()
     for tag in given:

@@ -21,8 +21,9 @@ class Input(Method):
 
 
 class PseudoInverse(Method):
-    """A^+ y: the least-norm image among those that fit the measurement best. For a non-linear operator, its first
-    image. The paper's baseline (Tables 1 and 2: nearest upscaling).
+    """A^+ y: the least-norm image among those that fit the measurement best.
+
+    For a non-linear operator, its first image. The paper's baseline (Tables 1 and 2: nearest upscaling).
     """
 
     name = "pseudo-inverse"
