@@ -30,7 +30,7 @@ class Plan:
     """What to do with one picture."""
 
     recipe: Mapping[str, Any] | None = field(default_factory=dict)
-    """Fields of a recipe, possibly with an operator; the user's settings take precedence. None: leave the picture as it is."""
+    """Fields of a recipe, possibly with an operator; the user's settings go first. None: leave the picture as it is."""
     report: Report | None = None
     refusal: str = ""
     """Why nothing can be done, and what the user can do about it: the error of a restoration."""

@@ -33,7 +33,10 @@ def blame() -> Iterator[None]:
 
 
 def _components(trace: TracebackType | None) -> "list[Component]":
-    """The components whose methods were running, the outermost first; of several of one kind (a prior in a prior) only the innermost."""
+    """The components whose methods were running, the outermost first.
+
+    Of several of one kind (a prior in a prior) only the innermost.
+    """
     from dreamclean.contracts.component import Component
 
     callers = [frame.f_locals.get("self") for frame, _ in walk_tb(trace)]
