@@ -15,10 +15,11 @@ from torch import Tensor
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import DreamCleanError, Refusal
 from dreamclean.contracts.guidance import Guidance
-from dreamclean.contracts.levels import Schedule
 from dreamclean.contracts.listing import there_are
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.planner import Plan, Planner
+from dreamclean.contracts.prior import Prior
 from dreamclean.contracts.step import Step
 from dreamclean.contracts.warn import warn_of
 from dreamclean.host.host import Host, host
@@ -44,6 +45,7 @@ from dreamclean.method.given import (
     opened,
     recipe_of,
 )
+from dreamclean.method.loaded import load, sized
 from dreamclean.method.loop import resample
 from dreamclean.method.measured import info_of, measured
 from dreamclean.method.noise import seeded_noise, seeds_of
@@ -69,8 +71,8 @@ class Restorer:
     the paper.
 
     Args:
-        prior, operator, guidance, planner, initializer, corrector, sampler, path: the components; no operator: blind. The
-            planner decides what each image needs; with a strength, a preset or an operator it is ``fixed``.
+        prior, operator, guidance, planner, initializer, corrector, sampler, path, spacing: the components; no operator:
+            blind. The planner decides what each image needs; with a strength, a preset or an operator it is ``fixed``.
         recipe: a ``Recipe``, its fields as a dict, or a file: .toml, .json, or a PNG that carries one.
         noise: measurement noise of the operator, [0, 1] scale: a standard deviation, ``"gaussian:S"`` or
             ``"poisson:RATE"``.
@@ -84,6 +86,7 @@ class Restorer:
             carries.
         exact: the same bytes whatever the number of threads and the rest of the batch: each image alone, in float32,
             on one thread of the processor, by deterministic algorithms.
+        model: the ``model`` of another restorer of this prior, device and dtype, which is used in place of one of its own.
 
     Raises:
         DreamCleanError: for any setting that cannot be.
@@ -105,6 +108,7 @@ class Restorer:
         corrector: Spec | None = None,
         sampler: Spec | None = None,
         path: Spec | None = None,
+        spacing: Spec | None = None,
         noise: float | str | None = None,
         strength: float | str | None = None,
         steps: int | None = None,
@@ -116,18 +120,19 @@ class Restorer:
         dtype: str | None = None,
         max_megapixels: float | None = None,
         exact: bool | None = None,
+        model: Model | None = None,
         plugins: Host | None = None,
     ) -> None:
         check_limit(max_megapixels)
         self._max_megapixels = max_megapixels
         self._host = plugins or host()
         given = dict(prior=prior, operator=operator, guidance=guidance, planner=planner)
-        given |= dict(initializer=initializer, corrector=corrector, sampler=sampler, path=path)
+        given |= dict(initializer=initializer, corrector=corrector, sampler=sampler, path=path, spacing=spacing)
         said = make_recipe(**given, strength=strength, steps=steps, seed=seed, dtype=dtype)
         said = said.over(make_recipe(tile=tile, exact=exact))
         said = said.over(recipe_of(recipe).without_versions())
         self._objects = {kind: value for kind, value in given.items() if isinstance(value, Component)}
-        self.prior = self._component("prior", said) or self._host.default_prior()
+        self.prior: Prior = self._component("prior", said) or self._host.default_prior()
         self.operator: Operator | None = self._component("operator", said)
         if self.operator is not None:
             self.operator = with_noise(self.operator, noise)
@@ -136,22 +141,24 @@ class Restorer:
         if preset is not None and preset not in PRESETS:
             raise DreamCleanError(f"there is no preset '{preset}'; {there_are(PRESETS)}")
         known, unsaid = self.operator is not None, said.strength is None
-        self._said, rest = settle(said, preset, self.prior, known, self._host.default("planner"))
+        self.device = pick_device(device)
+        wanted = said.over(make_recipe(**self.prior.recipe_for(known)))
+        self.dtype = pick_dtype(exact_dtype(dtype) if wanted.exact else wanted.dtype, self.device)
+        self.model = model or load(self.prior, self.device, self.dtype)
+        schedule, planner = self.model.schedule, self._host.default("planner")
+        self._said, rest = settle(said, preset, self.prior, schedule, known, planner)
         self.planner: Planner = self._component("planner", self._said)
         looks = self.planner.looks
         said = self._said if looks else self._said.over(rest)
         self.guidance: Guidance | None = self._component("guidance", said)
         self._check(said)
         self.initializer, self.corrector, self.sampler = (self._component(kind, said) for kind in MOVES)
-        self.path = self._component("path", said)
-        self.levels = [] if looks else self.prior.schedule.ladder(said.strength or 0, said.steps or 1)
+        self.path, self.spacing = (self._component(kind, said) for kind in ("path", "spacing"))
+        self.levels = [] if looks else schedule.ladder(said.strength or 0, said.steps or 1, self.spacing)
         if preset and unsaid and self.levels:
             warn_of(doubts.of_preset(preset, self.levels[-1], self.prior, self._usual(), known))
-        self._tiles = None if said.tile == 0 else Tiles(self.prior, said.tile)
-        self.device = pick_device(device)
-        self.dtype = pick_dtype(exact_dtype(dtype) if said.exact else said.dtype, self.device)
+        self._tiles = None if said.tile == 0 else Tiles(self.model, said.tile)
         self.recipe = said.model_copy(update=self._settled())
-        self._prepared = False
 
     def _component(self, kind: str, said: Recipe) -> Any:
         """The component of ``kind`` that was given or is ``said``; None if neither."""
@@ -186,7 +193,7 @@ class Restorer:
         """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
         recommended = make_recipe(**self.prior.recipe_for(self.operator is not None))
         if recommended.strength is not None:
-            schedule: Schedule = self.prior.schedule
+            schedule = self.model.schedule
             return schedule.at(schedule.resolve(recommended.strength)).ratio
         planner: Planner = self._host.make("planner", recommended.planner or self._host.default("planner"))
         return None if planner.refuses(self.operator is not None, self.prior) else planner.strongest(self.prior)
@@ -266,9 +273,8 @@ class Restorer:
         check_shape(image, None)
         if len(image) > 1:
             raise DreamCleanError("a plan is for one image; give (1, 3, H, W)")
-        self._prepare()
         with self._arithmetic():
-            return self.planner(self._here(image), info, self.prior, Evaluator(self.prior).prior)
+            return self.planner(self._here(image), info, self.prior, Evaluator(self._sized(image.shape)).model)
 
     @torch.no_grad()
     def _run(
@@ -283,7 +289,6 @@ class Restorer:
     ) -> Restoration[Tensor]:
         check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
-        self._prepare()
         if len(y) > 1 and (self.recipe.exact or self.planner.looks):
             alone = [
                 self._run(y[k : k + 1], operator, info, seeds[k], first + k, trace, on_step) for k in range(len(y))
@@ -298,8 +303,8 @@ class Restorer:
         self, image: Tensor, info: Mapping[str, Any], seed: int, first: int, trace: bool, on_step: Listener | None
     ) -> Restoration[Tensor]:
         """One image (1, 3, H, W) as the planner says."""
-        began, evaluator = time.perf_counter(), Evaluator(self.prior)
-        plan = self.planner(image, info, self.prior, evaluator.prior)
+        began, evaluator = time.perf_counter(), Evaluator(self._sized(image.shape))
+        plan = self.planner(image, info, self.prior, evaluator.model)
         if plan.refusal:
             raise Refusal(plan.refusal)
         own, reports = self.recipe.model_copy(update={"seed": seed}), [plan.report] if plan.report else []
@@ -328,10 +333,11 @@ class Restorer:
 
         began = time.perf_counter()
         y, path = y.contiguous(), self.path(self.levels)
-        evaluator = Evaluator(self.prior, self.guidance, operator, y, self._tiles)
+        model = self._sized(operator.image_shape(y) if operator else y.shape)
+        evaluator = Evaluator(model, self.guidance, operator, y, self._tiles)
         try:
             latents = resample(  # holds the only reference to the start, so that its memory comes free
-                finite(self.prior.encode(operator.start(y) if operator else y), *_CODER),
+                finite(model.codec.encode(operator.start(y) if operator else y), *_CODER),
                 self.levels,
                 path,
                 evaluator.denoise,
@@ -344,7 +350,7 @@ class Restorer:
                 listen(Step(index, len(path), latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
         except NotFinite as error:
             raise DreamCleanError(f"step {done} of {len(path)}: {error}") from error
-        decoded = finite(self.prior.decode(latent.x), *_CODER)
+        decoded = finite(model.codec.decode(latent.x), *_CODER)
         image = decoded.clamp(0, 1)
         warn_of(doubts.of_values(decoded, operator) or doubts.of_agreement(image, operator, y))
         seconds = time.perf_counter() - began
@@ -353,11 +359,11 @@ class Restorer:
 
     def _with(self, recipe: Recipe) -> "Restorer":
         """This restorer with a plan's ``recipe``; what the user said goes over it."""
-        objects = {**self._objects, "prior": self.prior, "planner": FIXED}
+        objects: dict[str, Any] = {**self._objects, "prior": self.prior, "planner": FIXED, "model": self.model}
         options: dict[str, Any] = {"device": str(self.device), "dtype": self.recipe.dtype, "plugins": self._host}
         said = self._said.model_copy(update=dict.fromkeys(("prior", "planner")))
         other = type(self)(**objects, recipe=said.over(recipe), **options)
-        other._prepared, other._tiles = self._prepared, self._tiles
+        other._tiles = self._tiles
         return other
 
     def _arithmetic(self) -> AbstractContextManager[None]:
@@ -367,10 +373,8 @@ class Restorer:
         """``y`` on the device; for exact results where in memory every image lies alike."""
         return (y.clone(memory_format=torch.contiguous_format) if self.recipe.exact else y).to(self.device)
 
-    def _prepare(self) -> None:
-        if not self._prepared:
-            self.prior.prepare(self.device, self.dtype)
-            self._prepared = True
+    def _sized(self, shape: Sequence[int]) -> Model:
+        return sized(self.model, *shape[-2:])
 
     def __repr__(self) -> str:
         parts = {kind: getattr(self, kind) for kind in KINDS if kind != "planner" or self.planner.looks}
@@ -379,8 +383,10 @@ class Restorer:
         return f"Restorer({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the plugins, which are the other process's own, and prepared anew there."""
-        return {**vars(self), "_host": None, "_prepared": False}
+        """Without the plugins, which are the other process's own, and the model, which is loaded anew there."""
+        return {**vars(self), "_host": None, "model": None, "_tiles": self._tile}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _host=host())
+        self.model = load(self.prior, self.device, self.dtype)
+        self._tiles = Tiles(self.model, state["_tiles"]) if state["_tiles"] else None

@@ -115,6 +115,9 @@ def restore(
     corrector: Annotated[str | None, typer.Option(help="The move within a level, e.g. vps:gamma=0.05.")] = None,
     sampler: Annotated[str | None, typer.Option(help="The step to the next level.")] = None,
     path: Annotated[str | None, typer.Option(help="The order in which noise levels are visited, e.g. descent.")] = None,
+    spacing: Annotated[
+        str | None, typer.Option(help="How noise levels are distributed: uniform, log-snr, karras:rho=7, ...")
+    ] = None,
     operator: OperatorOption = None,
     guidance: Annotated[
         str | None, typer.Option(help="How estimates are brought into agreement with the measurement, e.g. projection.")
@@ -172,6 +175,7 @@ def restore(
         corrector=corrector,
         sampler=sampler,
         path=path,
+        spacing=spacing,
         noise=noise,
         strength=strength,
         steps=steps,

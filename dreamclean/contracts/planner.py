@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 from torch import Tensor
 
 from dreamclean.contracts.component import Component
-from dreamclean.contracts.estimate import Predict
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.prior import Prior
 
 
@@ -54,9 +54,10 @@ class Planner(Component):
         return None
 
     @abstractmethod
-    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, predict: Predict) -> Plan:
-        """The plan of one ``image`` (1, 3, H, W) in [0, 1], on its prior's device.
+    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
+        """The plan of one ``image`` (1, 3, H, W) in [0, 1], on its model's device.
 
-        ``info`` is information from its file (``transparent``: whether all of it is); ``predict(x, level)`` is one
-        evaluation of the prior, and is counted. DreamCleanError if nothing can be said.
+        ``info`` is information from its file (``transparent``: whether all of it is). ``model`` is what ``prior``
+        loaded: ``model.predict(x, level)`` is one evaluation, counted, for latents of any size. DreamCleanError if
+        nothing can be said.
         """

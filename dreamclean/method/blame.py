@@ -1,16 +1,24 @@
 """Errors inside a component are reported with the component's name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from dreamclean.contracts.errors import ComponentError, DreamCleanError
 from dreamclean.contracts.out_of_memory import lacks_memory
 
 if TYPE_CHECKING:
     from dreamclean.contracts.component import Component
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def within(self: "Component", call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """``call(...)`` as if it were a method of the component ``self``, by whose name ``blame`` tells its errors."""
+    return call(*args, **kwargs)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from dreamclean.recipe.old import in_todays_words, modern
 if TYPE_CHECKING:
     from dreamclean.contracts.prior import Prior
 
-KINDS = ("prior", "operator", "guidance", "planner", "initializer", "corrector", "sampler", "path")
+KINDS = ("prior", "operator", "guidance", "planner", "initializer", "corrector", "sampler", "path", "spacing")
 FIXED: dict[str, Any] = {"name": "fixed"}
 MOVES = ("initializer", "corrector", "sampler")
 
@@ -37,6 +37,7 @@ class Recipe(BaseModel):
     corrector: dict[str, Any] | None = Field(default=None, description="The move within each noise level")
     sampler: dict[str, Any] | None = Field(default=None, description="The step to the next lower noise level")
     path: dict[str, Any] | None = Field(default=None, description="The order in which levels are visited")
+    spacing: dict[str, Any] | None = Field(default=None, description="How noise levels are distributed below the top")
     strength: float | str | None = Field(
         default=None, description="Top noise level: a timestep, or nsr:R for sigma / alpha = R"
     )
@@ -136,13 +137,14 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
         corrector="dreamclean/vps:gamma=0.05,repeats=1",
         sampler="dreamclean/ddim",
         path="dreamclean/descent",
+        spacing=schedule.usual,
         strength=300 if thousand else f"nsr:{DDPMSchedule.linear().at(300).ratio:.4f}",
         steps=30,
     )
 
 
 def settle(
-    said: Recipe, preset: str | None, prior: "Prior", known_operator: bool, planner: str
+    said: Recipe, preset: str | None, prior: "Prior", schedule: Schedule, known_operator: bool, planner: str
 ) -> tuple[Recipe, Recipe]:
     """``said`` with the planner that it implies, and what it leaves open: the prior's recommendation over the paper.
 
@@ -150,7 +152,7 @@ def settle(
     space where neither it nor the user says anything of how to restore, ``planner``.
     """
     if preset is not None:
-        named = PRESETS[preset](known_operator, prior.schedule)
+        named = PRESETS[preset](known_operator, schedule)
         said = said.over(named if said.planner in (None, FIXED) else named.model_copy(update={"strength": None}))
     recommended = make_recipe(**prior.recipe_for(known_operator))
     chosen = recommended.planner
@@ -160,7 +162,7 @@ def settle(
     if known_operator or said.strength is not None or not chosen:
         chosen = FIXED
     said = said.over(Recipe(planner=chosen))
-    return said, recommended.over(paper(known_operator, prior.schedule))
+    return said, recommended.over(paper(known_operator, schedule))
 
 
 PRESETS = {"paper": paper}

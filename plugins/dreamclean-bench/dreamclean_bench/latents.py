@@ -144,8 +144,8 @@ def latents(
         clean = image if image.ndim == 4 else image[None]
         measured = operator.measure(clean, torch.Generator().manual_seed(seed + index))
         degraded = shown(task, measured, clean.shape)
-        ways = trajectories(clean, degraded, restorer.prior, [seed + index], gamma, **settings)
-        total.add(curves(restorer.prior.encode(clean.to(restorer.device)).cpu(), ways))
+        ways = trajectories(clean, degraded, restorer.prior, [seed + index], gamma, **settings, model=restorer.model)
+        total.add(curves(restorer.model.codec.encode(clean.to(restorer.device)).cpu(), ways))
         first = first or (clean, degraded, ways)
     assert first is not None
     drawn = figures.draw_curves(total, f"{task.title}, {len(images)} images, gamma = {gamma:g}")
@@ -153,7 +153,7 @@ def latents(
         "latents.csv": figures.as_csv(total).encode(),
         "latents-curves.svg": drawn["svg"],
         "latents-curves.png": drawn["png"],
-        "latents-pictures.png": figures.draw_latents(*first, restorer.prior, restorer.device),
+        "latents-pictures.png": figures.draw_latents(*first, restorer.model, restorer.device),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,15 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from dreamclean import Component, DreamCleanError, Evaluator, Guidance, LinearOperator, Operator, Prior
+from dreamclean import Component, DreamCleanError, Evaluator, Guidance, LinearOperator, Model, Operator, Prior
 from dreamclean.contracts.estimate import Predict
+from dreamclean.method.loaded import load
 from dreamclean.method.noise import seeded_noise
 
 
@@ -31,16 +32,19 @@ class Problem:
     """The degradation, or None if it is unknown (pairs of pictures)."""
     prior: Prior
     seeds: Sequence[int]
+    loaded: InitVar[Model | None] = None
 
-    def __post_init__(self) -> None:
-        self.estimate = Evaluator(self.prior)
+    def __post_init__(self, loaded: Model | None) -> None:
+        self.model = loaded or load(self.prior, self.shown.device, torch.float32)
+        """What the prior loaded: its noise levels, and the way from pictures to its latents and back."""
+        self.estimate = Evaluator(self.model)
         self.noise: Callable[[Tensor], Tensor] = seeded_noise(self.seeds)
 
     @property
     def start(self) -> Tensor:
-        """The operator's first image of the measurement, in the prior's space (B, C, H, W)."""
+        """The operator's first image of the measurement, in the model's space (B, C, H, W)."""
         assert self.operator is not None
-        return self.prior.encode(self.operator.start(self.y))
+        return self.model.codec.encode(self.operator.start(self.y))
 
     def evenly(self) -> LinearOperator:
         """The operator as most papers know it: if the noise differs from pixel to pixel, with its root mean square."""
@@ -51,7 +55,7 @@ class Problem:
 
     def guided(self, guidance: Guidance) -> Predict:
         """The prior's estimate, brought into agreement with the measurement by ``guidance``."""
-        return partial(guidance, self.estimate.prior, operator=self.evenly(), y=self.y, codec=self.prior)
+        return partial(guidance, self.estimate.prior, operator=self.evenly(), y=self.y, codec=self.model.codec)
 
     def linear(self) -> "Linear":
         """The problem in the prior's pixel space, where most papers state their method."""

@@ -24,7 +24,8 @@ from dreamclean_bench.latents_figures import as_csv, draw_curves, draw_latents
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import VPS, DreamCleanError, Evaluator, Latent, Level, Mixture
+from dreamclean import VPS, DreamCleanError, Evaluator, Latent, Level, Mixture, PixelCodec
+from dreamclean.testing import loaded
 
 LEVELS = [Level(300, 0.628, 0.778), Level(100, 0.946, 0.324), Level(10, 0.999, 0.045)]
 SHAPE = (4, 3, 64, 64)
@@ -67,8 +68,7 @@ def prior(tmp_path: Path) -> tuple[Mixture, Tensor]:
     pixels = torch.randint(0, 256, (64, 64, 3), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
     Image.fromarray(pixels.numpy()).save(folder / "a.png")
     made = Mixture(path=str(folder), std=1e-4)
-    made.prepare(torch.device("cpu"), torch.float32)
-    return made, made.encode(pixels.permute(2, 0, 1)[None] / 255)
+    return made, PixelCodec().encode(pixels.permute(2, 0, 1)[None] / 255)
 
 
 @pytest.mark.parametrize("scale", [1.3, 0.7])
@@ -84,7 +84,7 @@ def test_vps_brings_a_latent_of_the_wrong_variance_nearer(prior: tuple[Mixture, 
     before, gamma, steps = off(x), 0.1, 10
     after = off(
         VPS(gamma=gamma, repeats=steps)(
-            Latent(x, level), Evaluator(made).denoise, lambda like: torch.randn(like.shape, generator=generator)
+            Latent(x, level), Evaluator(loaded(made)).denoise, lambda like: torch.randn(like.shape, generator=generator)
         ).x
     )
     assert abs(before - (scale**2 - 1) / 2) < 2 * SAMPLING
@@ -151,7 +151,7 @@ def test_draw_latents_has_the_input_the_clean_picture_and_the_levels(
     made, x0 = prior
     seen = [(made.schedule.at(t), x0) for t in (300, 200, 100, 50)]
     red, green = (torch.zeros(1, 3, 64, 64).index_fill(1, torch.tensor(channel), 1.0) for channel in (0, 1))
-    data = draw_latents(green, red, {WITHOUT: seen, WITH: seen}, made, torch.device("cpu"), columns=3)
+    data = draw_latents(green, red, {WITHOUT: seen, WITH: seen}, loaded(made), torch.device("cpu"), columns=3)
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     assert picture.width == 2 * 8 + 4 * (192 + 6) - 6
     places = [(8 + 96, 29 + row * (192 + 17 + 6) + 96) for row in range(4)]

@@ -31,7 +31,7 @@ from dreamclean_bench.methods.sampling import Ancestral, transition
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import DDIM, JPEG, Blur, Downsample, Estimate, Inpaint, Latent, Level, Mixture, Operator
+from dreamclean import DDIM, JPEG, Blur, Downsample, Estimate, Inpaint, Latent, Level, Mixture, Operator, PixelCodec
 from dreamclean.builtin.guidance.diffpir import DiffPIR as Guidance
 from dreamclean.contracts.estimate import Denoise
 from dreamclean.contracts.latent import Noise
@@ -371,8 +371,8 @@ def test_ddrm_jpeg_has_the_moments_of_its_algorithm(eta, eta_b):
 
 DDRM_JPEG_MISTAKES = {
     "the kernel's Wiener weight": (
-        "x0 - prior.encode(operator.degrade(prior.decode(x0))) + y",
-        "prior.encode(operator.project(prior.decode(x0), problem.y, level.ratio / 2))",
+        "x0 - codec.encode(operator.degrade(codec.decode(x0))) + y",
+        "codec.encode(operator.project(codec.decode(x0), problem.y, level.ratio / 2))",
     ),
     "the rest of eta": ("renewing(self.eta)", "renewing((1 - self.eta**2) ** 0.5)"),
     "eta_b of the other": (
@@ -380,7 +380,7 @@ DDRM_JPEG_MISTAKES = {
         "self.eta_b * x0 + (1 - self.eta_b) * agreed",
     ),
     "y forgotten": ("decode(x0))) + y", "decode(x0))) + x0"),
-    "y on the [0, 1] scale": ("y = prior.encode(problem.y)", "y = problem.y"),
+    "y on the [0, 1] scale": ("y = codec.encode(problem.y)", "y = problem.y"),
     "starts from noise alone": ("ForwardNoising()", "lambda y, *a: ForwardNoising()(0 * y, *a)"),
     "starts at the highest level": ("default=300.0,", "default=None,"),
 }
@@ -469,8 +469,8 @@ def test_diffpir_moments_show_a_mistake(mistake, monkeypatch):
 
 def test_diffpir_with_lambda_4_has_the_weight_of_bayes():
     """One step from t = 100 with a prior that knows one image: the posterior mean for an estimate of deviation s / a."""
-    at, prior = world("blur"), Mixture.around(world("blur").prior.decode(world("blur").prior.means))
-    expected = at.operator.project(prior.decode(prior.means), at.y, prior.schedule.at(100).ratio / 2)
+    at, prior = world("blur"), Mixture.around(PixelCodec().decode(world("blur").prior.means))
+    expected = at.operator.project(PixelCodec().decode(prior.means), at.y, prior.schedule.at(100).ratio / 2)
     problem = Problem(at.y, at.y, at.operator, prior, [0])
     found = DiffPIR(steps=1, strength=100, lam=4.0, clip=False).restore(problem)
     torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE)

@@ -46,7 +46,7 @@ class DDNM(Ladder, LinearMethod):
             eps, x0 = problem.estimate.prior(x, level)
             return Estimate(eps, x0 + invert(linear.y - linear.degrade(x0)))
 
-        return sampled(problem, self.levels(problem.prior), self.initializer, renewing(self.eta), guided)
+        return sampled(problem, self.levels(problem.model.schedule), self.initializer, renewing(self.eta), guided)
 
 
 class DDNMPlus(Ladder, SpectralMethod):
@@ -65,7 +65,7 @@ class DDNMPlus(Ladder, SpectralMethod):
     travel_repeat: int = Field(default=1, ge=1, description="Time travel: passes over each stretch; 1: no travel")
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, basis, levels = problem.linear(), self.spectrum(problem), self.levels(problem.prior)
+        linear, basis, levels = problem.linear(), self.spectrum(problem), self.levels(problem.model.schedule)
         ybar = basis.solved(linear.y)
         noise = basis.noise(linear.sigma, ybar)
 

@@ -31,8 +31,8 @@ class DDRM(Ladder, SpectralMethod):
     )
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, linear, spectrum = problem.prior, problem.linear(), self.spectrum(problem)
-        levels = self.levels(prior)
+        linear, spectrum = problem.linear(), self.spectrum(problem)
+        levels = self.levels(problem.model.schedule)
         ybar = spectrum.solved(linear.y)
         noise = spectrum.noise(linear.sigma, ybar)
         xbar = _first(ybar, noise, levels[-1].ratio, problem.noise(ybar))
@@ -40,7 +40,7 @@ class DDRM(Ladder, SpectralMethod):
             x0 = spectrum.to(problem.estimate.prior(level.alpha * spectrum.back(xbar), level).x0)
             mean, variance = self._transition(xbar, x0, ybar, noise, level.ratio, lower.ratio)
             xbar = mean + variance.clamp(min=0).sqrt() * problem.noise(xbar)
-        return prior.decode(spectrum.back(xbar))
+        return problem.model.codec.decode(spectrum.back(xbar))
 
     def _transition(
         self, xbar: Tensor, x0: Tensor, ybar: Tensor, noise: Tensor, sigma: float, lower: float

@@ -31,13 +31,13 @@ class DDRMJPEG(Ladder, PixelMethod):
         return super().refuses(operator, prior) or ("" if isinstance(operator, JPEG) else "needs the JPEG operator")
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, operator = problem.prior, problem.operator
+        codec, operator = problem.model.codec, problem.operator
         assert operator is not None
-        y = prior.encode(problem.y)
+        y = codec.encode(problem.y)
 
         def guided(x: Tensor, level: Level) -> Estimate:
             eps, x0 = problem.estimate.prior(x, level)
-            agreed = x0 - prior.encode(operator.degrade(prior.decode(x0))) + y
+            agreed = x0 - codec.encode(operator.degrade(codec.decode(x0))) + y
             return Estimate(eps, self.eta_b * agreed + (1 - self.eta_b) * x0)
 
-        return sampled(problem, self.levels(prior), ForwardNoising(), renewing(self.eta), guided)
+        return sampled(problem, self.levels(problem.model.schedule), ForwardNoising(), renewing(self.eta), guided)

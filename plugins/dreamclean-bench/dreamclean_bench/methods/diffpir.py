@@ -30,5 +30,5 @@ class DiffPIR(Ladder, LinearMethod):
 
     def restore(self, problem: Problem) -> Tensor:
         guided = problem.guided(diffpir.DiffPIR(lam=self.lam, clip=self.clip))
-        levels = self.levels(problem.prior)
+        levels = self.levels(problem.model.schedule)
         return sampled(problem, levels, self.initializer, renewing(math.sqrt(self.zeta)), guided)

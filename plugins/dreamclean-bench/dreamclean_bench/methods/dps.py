@@ -44,7 +44,7 @@ class DPS(Ancestral):
             x = x.detach().requires_grad_()
             x0 = problem.estimate.prior(x, level).x0
             x0 = x0.clamp(-1, 1) if self.clip else x0
-            residual = 2 * (problem.y - problem.operator.degrade(problem.prior.decode(x0)))
+            residual = 2 * (problem.y - problem.operator.degrade(problem.model.codec.decode(x0)))
             if self.normalized:
                 distance = torch.linalg.vector_norm(residual.flatten(1), dim=1)
             else:

@@ -13,13 +13,6 @@ from dreamclean_bench.methods.ladder import Strength
 _CORRECTORS: dict[str, type[Corrector]] = {cls.name: cls for cls in (NoCorrector, Langevin, VPS, GradientAscent)}
 
 
-class _PreparedRestorer(Restorer):
-    """A restorer that leaves the prior as the bench prepared it, in the precision that every method gets."""
-
-    def _prepare(self) -> None:
-        pass
-
-
 class _DreamClean(Method):
     """The settings of both modes. A setting that is None comes from the preset."""
 
@@ -55,6 +48,7 @@ class _DreamClean(Method):
         """The kernel's restorer with these settings, on the problem's prior and device."""
         given: dict[str, Any] = {
             "prior": problem.prior,
+            "model": problem.model,
             "operator": operator,
             "initializer": self.initializer,
             "sampler": self.sampler,
@@ -64,11 +58,11 @@ class _DreamClean(Method):
             "preset": "paper" if self.preset == "paper" else None,
             "device": str(problem.shown.device),
         }
-        recommended = _PreparedRestorer(**given)
+        recommended = Restorer(**given)
         silent = self.corrector == "recommended" and self.gamma is self.repeats is self.fused is None
         if silent and recommended.corrector is None:  # each image's own, by its diagnosis
             return recommended
-        return _PreparedRestorer(**given, corrector=self._corrector(recommended.corrector or VPS(fused=True)))
+        return Restorer(**given, corrector=self._corrector(recommended.corrector or VPS(fused=True)))
 
     def _planner(self) -> dict[str, Any] | None:
         """The diagnosis, where it or one of its settings is asked for."""

@@ -44,7 +44,7 @@ class GDP(Ancestral):
         x0 = x0.clamp(-1, 1) if self.clip else x0
         with torch.enable_grad():
             x0 = x0.detach().requires_grad_()
-            residual = problem.y - problem.operator.degrade(problem.prior.decode(x0))
+            residual = problem.y - problem.operator.degrade(problem.model.codec.decode(x0))
             (gradient,) = torch.autograd.grad(residual.square().flatten(1).mean(1).sum(), x0)
         _, b = transition(level, lower)
         variance = b * lower.sigma**2 / level.sigma**2 if self.weighted else 1.0

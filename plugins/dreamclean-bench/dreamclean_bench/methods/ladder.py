@@ -6,8 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from torch import Tensor
 
-from dreamclean import Denoise, ForwardNoising, Latent, Level, Prior, Recipe
+from dreamclean import Denoise, ForwardNoising, Latent, Level, Recipe, Schedule
 from dreamclean.contracts.latent import Noise
+from dreamclean.host.host import host
 from dreamclean.method.loop import Initialize
 
 
@@ -38,10 +39,10 @@ class Ladder(BaseModel):
     )
     steps: int = Field(default=100, ge=1, description="Steps from the top noise level to the picture")
 
-    def levels(self, prior: Prior) -> list[Level]:
+    def levels(self, schedule: Schedule) -> list[Level]:
         """``steps + 1`` ascending levels, from the picture's own (a = 1, s = 0) to the top."""
-        top = prior.schedule.highest if self.strength is None else self.strength
-        return prior.schedule.ladder(top, self.steps)
+        top = schedule.highest if self.strength is None else self.strength
+        return schedule.ladder(top, self.steps, host().make("spacing", schedule.usual))
 
     @property
     def initializer(self) -> Initialize:

@@ -24,6 +24,7 @@ class OneStep(PixelMethod):
         return why or ("" if plain else "is for Gaussian noise alone")
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, sigma = problem.prior, problem.linear().sigma
-        level = prior.schedule.at(prior.schedule.timestep(sigma))
-        return prior.decode(problem.estimate.prior(level.alpha * prior.encode(problem.y), level).x0)
+        model, sigma = problem.model, problem.linear().sigma
+        level = model.schedule.at(model.schedule.timestep(sigma))
+        x = level.alpha * model.codec.encode(problem.y)
+        return model.codec.decode(problem.estimate.prior(x, level).x0)

@@ -31,8 +31,8 @@ class PiGDM(Ladder, LinearMethod):
         operator = problem.evenly()
 
         def adaptive(x: Tensor, level: Level) -> Estimate:
-            own, g = pigdm.score(problem.estimate.prior, x, level, operator, problem.y, problem.prior)
+            own, g = pigdm.score(problem.estimate.prior, x, level, operator, problem.y, problem.model.codec)
             return Estimate(own.eps, own.x0 + level.alpha * pigdm.spread(level) * g)  # the step multiplies it with a_j
 
         guided = adaptive if self.weight == "adaptive" else problem.guided(pigdm.PiGDM())
-        return sampled(problem, self.levels(problem.prior), self.initializer, DDIM(eta=self.eta), guided)
+        return sampled(problem, self.levels(problem.model.schedule), self.initializer, DDIM(eta=self.eta), guided)

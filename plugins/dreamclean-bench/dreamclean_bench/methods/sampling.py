@@ -9,9 +9,10 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import DDIM, Denoise, Estimate, Latent, Level, NoCorrector, Prior
+from dreamclean import DDIM, Denoise, Estimate, Latent, Level, NoCorrector, Schedule
 from dreamclean.contracts.estimate import Predict
 from dreamclean.contracts.latent import Noise
+from dreamclean.host.host import host
 from dreamclean.method.loop import Initialize, Move, resample
 from dreamclean_bench.method import PixelMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
@@ -35,7 +36,7 @@ def sampled(
     path = levels[-2::-1] if path is None else path
     for latent in resample(problem.start, levels, path, denoise, initializer, NoCorrector(), sampler, problem.noise):
         last = latent
-    return problem.prior.decode(last.x)
+    return problem.model.codec.decode(last.x)
 
 
 def renewing(eta: float) -> Move:
@@ -59,11 +60,10 @@ class Ancestral(Ladder, PixelMethod):
     sampler: ClassVar[DDIM] = DDIM(eta=1.0)
     """Its step is a draw from q(x_lower | x_level, x0) (Ho et al. 2020, Eq. 7)."""
 
-    def levels(self, prior: Prior) -> list[Level]:
+    def levels(self, schedule: Schedule) -> list[Level]:
         """The picture's level and ``steps`` ascending ones, from the quietest (t = 0) to the top."""
-        schedule = prior.schedule
         top = schedule.highest if self.strength is None else self.strength
-        picture, *noisy = schedule.ladder(top, self.steps - 1)
+        picture, *noisy = schedule.ladder(top, self.steps - 1, host().make("spacing", schedule.usual))
         return [picture, schedule.at(schedule.lowest), *noisy]
 
     @abstractmethod
@@ -77,7 +77,7 @@ class Ancestral(Ladder, PixelMethod):
             moved = self.sampler(known, lower, denoise, noise)
             return moved.corrected(moved.x + shift)
 
-        return sampled(problem, self.levels(problem.prior), self.initializer, step)
+        return sampled(problem, self.levels(problem.model.schedule), self.initializer, step)
 
 
 def transition(level: Level, lower: Level) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import Level, Prior
+from dreamclean import Level, Schedule
 from dreamclean_bench.method import Problem
 from dreamclean_bench.methods.ladder import Ladder
 from dreamclean_bench.spectral import SpectralMethod
@@ -32,17 +32,16 @@ class SNIPS(Ladder, SpectralMethod):
         default=0.033, gt=0, lt=1, description="c: step size, in units of each coefficient's noise variance"
     )
 
-    def levels(self, prior: Prior) -> list[Level]:
-        """``steps`` ascending levels, their sigma in geometric progression, as near as the prior has them."""
-        schedule = prior.schedule
+    def levels(self, schedule: Schedule) -> list[Level]:
+        """``steps`` ascending levels, their sigma in geometric progression, as near as the model has them."""
         lowest = schedule.at(schedule.lowest).ratio
         top = schedule.at(schedule.highest if self.strength is None else schedule.resolve(self.strength)).ratio
         growth = (top / lowest) ** (1 / (self.steps - 1))
         return [schedule.at(schedule.timestep(lowest * growth**k)) for k in range(self.steps)]
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, linear, spectrum = problem.prior, problem.linear(), self.spectrum(problem)
-        levels = self.levels(prior)
+        linear, spectrum = problem.linear(), self.spectrum(problem)
+        levels = self.levels(problem.model.schedule)
         ybar = spectrum.solved(linear.y)
         noise = spectrum.noise(linear.sigma, ybar)
         first = self.initializer(problem.start, levels, problem.estimate.denoise, problem.noise)
@@ -53,7 +52,7 @@ class SNIPS(Ladder, SpectralMethod):
                 score = -spectrum.to(eps) / level.ratio
                 drift, size = self._drift(xbar, score, ybar, noise, level.ratio)
                 xbar = xbar + drift + (2 * size).sqrt() * problem.noise(xbar)
-        return prior.decode(spectrum.back(xbar))
+        return problem.model.codec.decode(spectrum.back(xbar))
 
     def _drift(self, xbar: Tensor, score: Tensor, ybar: Tensor, noise: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """alpha_i times the gradient of log p(xbar | y), and the step sizes alpha_i.
