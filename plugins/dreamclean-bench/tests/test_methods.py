@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from dreamclean_bench.method import Method, Problem
+from dreamclean_bench.methods import sampling
 from dreamclean_bench.plugin import METHODS
 from PIL import Image
 from torch import Tensor
@@ -25,6 +26,7 @@ from dreamclean import (
     Restorer,
 )
 from dreamclean.host.host import host
+from dreamclean.method.loop import resample
 
 SIDE = 16
 ROUNDING = 2e-5
@@ -189,6 +191,23 @@ def test_method_for_pixels_refuses_a_prior_of_latents(name):
 @EVERY
 def test_method_does_not_refuse_what_it_can_do(spec):
     assert make(spec).refuses(CASES[spec][0], PRIOR) == ""
+
+
+@pytest.mark.parametrize("name", ["ddnm", "ddnm-plus", "ddrm-jpeg", "diffpir", "dps", "gdp", "pigdm"])
+def test_methods_run_the_kernel_s_loop(name, monkeypatch):
+    calls = []
+    monkeypatch.setattr(sampling, "resample", lambda *parts: calls.append(parts) or resample(*parts))
+    spec = next(spec for spec in CASES if spec.partition(":")[0] == name)
+    make(spec)(problem(CASES[spec][0]))
+    assert len(calls) == 1
+
+
+def test_problem_evens_noise_to_its_root_mean_square():
+    operator = Downsample(factor=2, noise=0.05, poisson=0.5)
+    given = problem(operator)
+    wanted = float(torch.as_tensor(operator.noise_variance(given.y)).mean().sqrt())
+    assert (given.evenly().noise, given.evenly().poisson) == (pytest.approx(wanted), 0)
+    assert problem(SUPER).evenly() is SUPER
 
 
 # Baselines

@@ -166,7 +166,7 @@ def test_best_is_never_a_mean_over_fewer_images():
     assert not gdp["PSNR ↑"].best and entries(found, "ddrm")["PSNR ↑"].best
     said = [found.notes[n - 1] for n in gdp["method"].notes]
     assert said[0] == "failed on 1 of 3 images: no memory"
-    assert said[1].startswith("mean over 1 of the 3 images that others have: not comparable")
+    assert said[1].startswith("mean over 1 of the 3 images that other methods have: not comparable")
     points = {point.label for point in points_of(only(rows))}
     assert "gdp (1 images)" in points
 
