@@ -1,8 +1,8 @@
 """Noise levels: every diffusion or flow model seen as a family ``x_t = a x_0 + s eps``, eps ~ N(0, I).
 
 In formulas a and s, as in the paper; in code ``alpha`` and ``sigma``. The first level of every
-ladder is the picture itself (a = 1, s = 0), in both directions, so that an inversion and the sampling that follows
-meet at the same end.
+ladder is the picture itself (a = 1, s = 0), in both directions, so that an inversion and the sampling after it have
+the same end.
 """
 
 import math
@@ -17,7 +17,7 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.strength import as_nsr
 
 MOST_STEPS = 10_000
-"""Upper bound of the steps of schedules that have a level for every real number."""
+"""The most steps of a schedule that has a level for every real number."""
 
 
 class Level(NamedTuple):
@@ -29,7 +29,7 @@ class Level(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Noise-to-signal ratio sigma / alpha (infinite where nothing of the signal is left)."""
+        """Noise-to-signal ratio sigma / alpha (infinite if no signal is left)."""
         return self.sigma / self.alpha if self.alpha > 0 else float("inf")
 
     def latent(self, x0: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
@@ -47,7 +47,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def at(self, t: float) -> Level:
-        """The level of timestep ``t``, ``lowest <= t <= highest``; DreamCleanError for one that the model has not."""
+        """The level of timestep ``t``, ``lowest <= t <= highest``; DreamCleanError if the model does not have it."""
 
     @abstractmethod
     def timestep(self, ratio: float) -> float:
@@ -58,7 +58,7 @@ class Schedule(ABC):
         return timesteps
 
     def most_steps(self, top: float) -> int:
-        """No more steps than these can fit between the lowest timestep and ``top``."""
+        """The most steps that fit between the lowest timestep and ``top``."""
         return MOST_STEPS
 
     @property

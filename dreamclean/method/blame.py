@@ -23,10 +23,10 @@ def within(self: "Component", call: Callable[P, T], /, *args: P.args, **kwargs: 
 
 @contextmanager
 def blame() -> Iterator[None]:
-    """Turn what a component raises into a ``ComponentError`` that names it, with the error as its cause.
+    """Turn an error of a component into a ``ComponentError`` that names the component, with the error as its cause.
 
-    Left as they are: errors in nobody's component, DreamCleanErrors, which say what to do, and a lack of memory,
-    which may be met by asking for less.
+    These errors are not changed: errors outside components, DreamCleanErrors, which say what to do, and a lack of
+    memory, which a smaller request may avoid.
     """
     try:
         yield
@@ -41,7 +41,10 @@ def blame() -> Iterator[None]:
 
 
 def _components(trace: TracebackType | None) -> "list[Component]":
-    """Whose methods were running, the outermost first; of several of one kind (a prior in a prior) the innermost."""
+    """The components whose methods were running, the outermost first.
+
+    Of several of one kind (a prior in a prior) only the innermost.
+    """
     from dreamclean.contracts.component import Component
 
     callers = [frame.f_locals.get("self") for frame, _ in walk_tb(trace)]

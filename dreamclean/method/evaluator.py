@@ -18,9 +18,10 @@ from dreamclean.method.tiling import Tiles
 
 
 class Evaluator:
-    """Asks a model, and counts: ``nfe`` evaluations per image so far, which took ``seconds``.
+    """Evaluates a model, and counts: ``nfe`` evaluations per image so far, which took ``seconds``.
 
-    With ``tiles`` large pictures are cut. With ``guidance``, ``operator`` and a measurement ``y``, what ``denoise`` answers agrees with that.
+    With ``tiles``, large pictures are cut. With ``guidance``, ``operator`` and a measurement ``y``, the estimates of
+    ``denoise`` agree with ``y``.
     """
 
     def __init__(
@@ -44,11 +45,11 @@ class Evaluator:
 
     @property
     def denoise(self) -> Denoise:
-        """What initializers, correctors and samplers are handed."""
+        """The callables for initializers, correctors and samplers."""
         return Denoise(self._guided, self.prior, self.invert)
 
     def prior(self, x: Tensor, level: Level) -> Estimate:
-        """The model's own estimate at ``x`` (B, C, H, W), whatever was measured."""
+        """The model's own estimate at ``x`` (B, C, H, W), without the measurement."""
         return self._estimate(self._predict, x, level)
 
     def invert(self, x: Tensor, level: Level) -> Estimate:
@@ -85,5 +86,5 @@ class Evaluator:
         return estimate
 
     def clean(self, latent: Latent) -> Tensor:
-        """The latest posterior mean; before the first one x / a, which is the start where no noise was added."""
+        """The latest posterior mean; before the first one, x / a, which is the start if no noise was added."""
         return latent.x / latent.level.alpha if self._x0 is None else self._x0

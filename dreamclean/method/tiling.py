@@ -16,19 +16,19 @@ from dreamclean.contracts.padding import pad_to_multiple
 from dreamclean.method.asking import fitted
 
 SIZE_FREE_TILE = 768
-"""Side in pixels of the tiles for a prior that has no size of its own."""
+"""Side in pixels of the tiles for a prior without a native size."""
 _SMALLEST = 64
 _LEAST = 16
 _log = logging.getLogger(__name__)
 
 
 class Tiles:
-    """A model, asked tile by tile; a picture that fits into one tile is given to it whole.
+    """A model that is evaluated tile by tile; a picture that fits into one tile is not cut.
 
-    Where tiles overlap their noise estimates are averaged with weights that fall smoothly to the tile's edge,
-    at every evaluation, so that neighbours agree step by step and no seam can grow (cf. MultiDiffusion,
-    Bar-Tal et al. 2023). Memory inside the model is that of one tile. Where even that is too much, the batch
-    is halved, then the tile, and one line is logged.
+    At every evaluation the noise estimates of overlapping tiles are averaged, with weights that fall smoothly towards
+    the tile's edge, so neighbours agree step by step and no seam appears (cf. MultiDiffusion, Bar-Tal et al. 2023).
+    Memory inside the model is that of one tile. If even that is too much, the batch is halved, then the tile, and one
+    line is logged.
 
     Args:
         tile: side in pixels; None: the model's native size, or 768 where it has none.
@@ -90,7 +90,7 @@ class Tiles:
         return max(self._tile // multiple, 1) * multiple // self.model.codec.scale_factor
 
     def _places(self, x: Tensor, side: int, grid: int) -> Iterator[tuple[tuple[slice, ...], Tensor]]:
-        """Where the tiles lie, and the weight (h, w) of each; the weights at any element sum to 1."""
+        """The positions of the tiles, and the weight (h, w) of each; the weights at any element sum to 1."""
         overlap = min(self._tile // 4, 96) if self.overlap is None else min(self.overlap, self._tile // 2)
         shared = overlap // self.model.codec.scale_factor
         sides = [
@@ -104,7 +104,7 @@ class Tiles:
                     yield (slice(image, image + 1), slice(None), lines, dots), down[:, None] * across
 
     def _shrink(self, x: Tensor) -> None:
-        """Half the batch, else half the tile; DreamCleanError where both are at their smallest."""
+        """Half the batch, else half the tile; DreamCleanError if both are at their smallest."""
         batch = self._batch or len(x)
         if batch > 1:
             self._batch = batch // 2

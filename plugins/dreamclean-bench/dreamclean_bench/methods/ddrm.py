@@ -27,7 +27,7 @@ class DDRM(Ladder, SpectralMethod):
         default=0.85, ge=0, le=1, description="eta: share of fresh noise where nothing is measured, or too noisily"
     )
     eta_b: float = Field(
-        default=1.0, ge=0, le=1, description="eta_b: weight of the measurement where it is the less noisy"
+        default=1.0, ge=0, le=1, description="eta_b: weight of the measurement where it is less noisy than the level"
     )
 
     def restore(self, problem: Problem) -> Tensor:
@@ -61,7 +61,7 @@ class DDRM(Ladder, SpectralMethod):
 def _first(ybar: Tensor, noise: Tensor, sigma: float, z: Tensor) -> Tensor:
     """xbar_T: N(ybar, sigma_T^2 - sigma_y^2 / s_i^2), and N(0, sigma_T^2) where s_i = 0 (Eq. 4, 7).
 
-    A measurement noisier than sigma_T, which the paper's sigma_T excludes, is left out here too.
+    A measurement noisier than sigma_T, which the paper's choice of sigma_T excludes, is not used.
     """
     variance = sigma**2 - noise.square()
     return torch.where(variance >= 0, ybar + variance.clamp(min=0).sqrt() * z, sigma * z)

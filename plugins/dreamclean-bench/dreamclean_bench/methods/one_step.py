@@ -9,7 +9,7 @@ from dreamclean_bench.method import PixelMethod, Problem
 
 
 class OneStep(PixelMethod):
-    """The posterior's mean for white noise of known strength: one evaluation at the level that has as much of it.
+    """The posterior mean for white noise of known strength: one evaluation at the level with as much noise.
 
     With y = x0 + sigma n the scaled a y is the latent of the level with s / a = sigma, whose x0 estimate is
     E[x0 | y] (Tweedie's formula; Robbins 1956, Miyasawa 1961).

@@ -14,7 +14,7 @@ class RED(LinearMethod):
     The gradient of |Ax - y|^2 / (2 sigma^2) + lambda x^T (x - f(x)) / 2 vanishes where A^T (Ax - y) / sigma^2 +
     lambda (x - f(x)) = 0. Section 4.2 of the paper reaches it by gradient steps, or by the fixed-point iteration
     x <- (A^T A / sigma^2 + lambda)^-1 (A^T y / sigma^2 + lambda f(x)).
-    f(x) is the posterior mean at the level with s/a = sigma_f, asked at the latent a x.
+    f(x) is the posterior mean at the level with s/a = sigma_f, evaluated at the latent a x.
     """
 
     name = "red"
