@@ -12,7 +12,6 @@ from dreamclean.host.host import host
 from dreamclean.method.loop import Initialize
 from dreamclean.recipe.strength import checked_strength
 
-
 Strength = Annotated[float | str | None, AfterValidator(checked_strength)]
 """A top noise level as the kernel's recipes write it: a timestep, ``nsr:R``, or None."""
 
