@@ -10,6 +10,7 @@ from torch import Tensor
 from dreamclean.builtin.operators import dct
 
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0", "4:4:0", "grey"]
+"""How colour planes are made smaller."""
 STEPS = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2), "4:4:0": (2, 1), "grey": (1, 1)}
 """Rows and columns of pixels to one value of a colour plane."""
 

@@ -36,6 +36,7 @@ def _shift(part: Any) -> int | str:
 
 
 Shifts = Annotated[tuple[int | str, ...], BeforeValidator(_shifts)]
+"""The type of a setting of shifts: pixels, or ROWS:COLUMNS, one for each pass; ``0/3:5`` in the string form."""
 
 
 class JPEG(Operator):
