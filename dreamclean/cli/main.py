@@ -143,23 +143,37 @@ def restore(
         bool | None,
         typer.Option("--exact/--no-exact", help="The same bytes on any number of threads: float32, one thread."),
     ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the pictures and this machine's cores.")] = 1,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only the I-th of N shares of the pictures, for N machines.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="A .csv or .json file with a line for each picture: found, evaluations, errors.")
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Restore pictures, or every picture of a folder.
+    """Restore pictures, or every picture of a folder and of the folders inside it.
 
     A setting that you do not give comes from the recipe, then the preset, then the prior's own recommendation.
     By default, each picture is diagnosed, then restored by a recipe of its own, or left as it is if nothing is
     wrong with it. Blur and low resolution are left as they are: to restore them, describe the degradation with
     --operator.
     """
-    from dreamclean.cli.jobs import plan, restored, run, said
+    from dreamclean.cli.jobs import plan
+    from dreamclean.cli.outcome import one_by_one
+    from dreamclean.cli.progress import bars
+    from dreamclean.cli.report import Report
+    from dreamclean.cli.restored import restored, said
+    from dreamclean.cli.run import run
+    from dreamclean.cli.shard import shard_of
     from dreamclean.cli.streams import check_streams
 
     check_streams(sources, output, as_json)
-    jobs, done = plan(sources, output, "restored", overwrite)
+    jobs, done = plan(sources, output, "restored", overwrite, shard_of(shard))
+    lines = Report(report) if report else None
     if not jobs:
-        raise typer.Exit(0 if run(jobs, done, lambda job: {}, as_json, said) else 2)
+        raise typer.Exit(0 if run([], done, as_json, said, lines) else 2)
     from dreamclean.cli.planners import planner_with
     from dreamclean.restorer import Restorer
 
@@ -185,7 +199,14 @@ def restore(
         exact=exact,
     )
 
-    done_well = run(jobs, done, lambda job: restored(restorer, job, jobs), as_json, said)
+    with bars(len(jobs)) as shown:
+        if workers > 1:
+            from dreamclean.cli.workers import in_workers
+
+            outcomes = in_workers(jobs, restorer, min(workers, len(jobs)))
+        else:
+            outcomes = one_by_one(jobs, lambda job: restored(restorer, job, shown.picture))
+        done_well = run(outcomes, done, as_json, said, lines, shown)
     raise typer.Exit(0 if done_well else 2)
 
 
@@ -201,13 +222,15 @@ def degrade(
     as_json: AsJson = False,
 ) -> None:
     """Make a degraded picture, to try restorations on."""
-    from dreamclean.cli.jobs import plan, run
+    from dreamclean.cli.jobs import plan
+    from dreamclean.cli.outcome import one_by_one
+    from dreamclean.cli.run import run
     from dreamclean.cli.streams import check_streams, reading, writing
 
     check_streams(sources, output, as_json)
     jobs, done = plan(sources, output, "degraded", overwrite)
     if not jobs:
-        raise typer.Exit(0 if run(jobs, done, lambda job: {}, as_json, lambda r: "") else 2)
+        raise typer.Exit(0 if run([], done, as_json, lambda r: "") else 2)
     import torch
 
     from dreamclean.host.host import host
@@ -225,7 +248,7 @@ def degrade(
             save(picture.with_pixels(measured), target)
         return {"operator": degradation.spec(), "seed": seed}
 
-    raise typer.Exit(0 if run(jobs, done, one, as_json, lambda r: degradation.name) else 2)
+    raise typer.Exit(0 if run(one_by_one(jobs, one), done, as_json, lambda r: degradation.name) else 2)
 
 
 @app.command()

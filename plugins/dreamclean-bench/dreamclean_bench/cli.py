@@ -62,7 +62,7 @@ def run(
     """Run a suite on a folder of clean pictures. Start it again and it goes on where it was."""
     import os
 
-    from dreamclean.cli.jobs import progress_bar
+    from dreamclean.cli.progress import progress_bar
     from dreamclean.host.host import host
     from dreamclean_bench.runner import Setting, pictures_of, plan
     from dreamclean_bench.runner import run as run_cells
