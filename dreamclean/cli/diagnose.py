@@ -22,9 +22,9 @@ def diagnose(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
     """Tell what damage a picture has, and at which noise level its restoration would start."""
-    from dreamclean.cli.walk import pictures_in
     from dreamclean.cli.planners import reported
     from dreamclean.cli.streams import STREAM, check_streams, reading
+    from dreamclean.cli.walk import pictures_in
     from dreamclean.contracts.errors import DreamCleanError
     from dreamclean.host.debug import told
     from dreamclean.restorer import Restorer

@@ -143,7 +143,9 @@ def restore(
         bool | None,
         typer.Option("--exact/--no-exact", help="The same bytes on any number of threads: float32, one thread."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the pictures and this machine's cores.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that share the pictures and this machine's cores.")
+    ] = 1,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Only the I-th of N shares of the pictures, for N machines.")
     ] = None,

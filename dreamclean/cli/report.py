@@ -72,7 +72,9 @@ class Report:
             self._lines = {line["input"]: line for line in lines}
             assert not self._csv or not lines or set(lines[0]) == set(COLUMNS)
         except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
-            raise DreamCleanError(f"{self.path} is there already and no report of dreamclean's; choose another") from error
+            raise DreamCleanError(
+                f"{self.path} is there already and no report of dreamclean's; choose another"
+            ) from error
         if whole != text:
             write_atomically(self.path, whole.encode())
 

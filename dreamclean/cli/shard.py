@@ -9,10 +9,10 @@ from dreamclean.contracts.errors import DreamCleanError
 
 
 class Shard(NamedTuple):
-    """The share ``number`` of ``count``, 1 <= number <= count."""
+    """The share ``number`` of ``shares``, 1 <= number <= shares."""
 
     number: int
-    count: int
+    shares: int
 
 
 def shard_of(text: str | None) -> Shard | None:
@@ -34,4 +34,4 @@ def belongs(path: Path, shard: Shard | None) -> bool:
     if shard is None:
         return True
     digest = hashlib.sha256(path.as_posix().encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") % shard.count == shard.number - 1
+    return int.from_bytes(digest[:8], "big") % shard.shares == shard.number - 1

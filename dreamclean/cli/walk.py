@@ -43,6 +43,8 @@ def _files(folder: Path, besides: Collection[Path]) -> list[Path]:
     found = []
     for place, folders, names in os.walk(folder, onerror=refuse):
         here = Path(place)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and (here / name).resolve() not in besides)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (here / name).resolve() not in besides
+        )
         found += [here / name for name in sorted(names) if not name.startswith(".") and (here / name).is_file()]
     return found
