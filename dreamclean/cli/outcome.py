@@ -1,11 +1,11 @@
 """What became of a job."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from dreamclean.cli.jobs import Job
-from dreamclean.contracts.errors import ComponentError, DreamCleanError, DreamCleanWarning, Refusal
+from dreamclean.cli.warned import collected
+from dreamclean.contracts.errors import ComponentError, DreamCleanError, Refusal
 from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.host.debug import told
 from dreamclean.method.blame import blame
@@ -43,8 +43,8 @@ def one_by_one(jobs: Iterable[Job], do: Do) -> Iterator[Outcome]:
 
 def outcome(job: Job, do: Do) -> Outcome:
     """Do the job. What is no error of the picture's or the settings' is raised."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DreamCleanWarning)
+    result, failure = None, ""
+    with collected(job.source) as warned:
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             with blame():
@@ -52,21 +52,11 @@ def outcome(job: Job, do: Do) -> Outcome:
         except Exception as error:
             if not (isinstance(error, DreamCleanError) or lacks_memory(error)):
                 raise
-            return Outcome(job, None, _reason(job, error), _lines(caught, job))
-    return Outcome(job, result, "", _lines(caught, job))
+            failure = _reason(job, error)
+    return Outcome(job, result, failure, tuple(warned))
 
 
 def _reason(job: Job, error: Exception) -> str:
     """A failure in one line that names the picture, which a DreamCleanError does by itself."""
     expected = isinstance(error, DreamCleanError) and not isinstance(error, ComponentError | Refusal)
     return told(error) if expected else f"{job.source}: {told(error)}"
-
-
-def _lines(caught: list[warnings.WarningMessage], job: Job) -> tuple[str, ...]:
-    """This library's warnings as ``warning: SOURCE: ...``, others as Python has them."""
-    return tuple(
-        f"warning: {job.source}: {one.message}"
-        if issubclass(one.category, DreamCleanWarning)
-        else warnings.formatwarning(one.message, one.category, one.filename, one.lineno).rstrip("\n")
-        for one in caught
-    )
