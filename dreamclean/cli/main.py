@@ -5,7 +5,6 @@ import json
 import signal
 import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,6 +66,7 @@ class _Commands(TyperGroup):
 
 
 app = typer.Typer(cls=_Commands, **STYLE)
+
 
 def _show_version(wanted: bool) -> None:
     if wanted:
