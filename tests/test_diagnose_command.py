@@ -13,7 +13,7 @@ from PIL import Image
 from dreamclean import DreamCleanError, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, left_alone
-from dreamclean.cli.jobs import said
+from dreamclean.cli.restored import said
 from dreamclean.host.host import host
 from dreamclean.pictures.picture import embedded_recipe
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from dreamclean import DDPMSchedule, Level, Model, Picture, Prior, Restorer
 from dreamclean.builtin.planners.diagnosis.exempt import exempt
-from dreamclean.cli.jobs import Job, restored, said
+from dreamclean.cli.jobs import Job
+from dreamclean.cli.restored import restored, said
 
 NOISE = Image.effect_noise((48, 40), 90)
 
@@ -43,7 +44,7 @@ def test_nothing_is_done_and_that_is_said(name: str, tmp_path: Path) -> None:
     found = restorer.plan(tmp_path / "in.png").report
     assert found.words() == f"{family}, better left as it is"
     job = Job(tmp_path / "in.png", tmp_path / "out.png")
-    result = restored(restorer, job, [job])
+    result = restored(restorer, job)
     assert said(result).startswith(f"{family}, left as it is; 0 evaluations")
     with Image.open(job.target) as out:
         assert out.convert("RGBA").tobytes() == image.convert("RGBA").tobytes() or image.mode == "I;16"

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from dreamclean import DreamCleanError, Picture
-from dreamclean.cli.jobs import pictures_in
+from dreamclean.cli.walk import pictures_in
 from dreamclean.pictures.picture import save
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

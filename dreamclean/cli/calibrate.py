@@ -47,7 +47,8 @@ def calibrate(
     """
     from dreamclean.builtin.planners.diagnosis.calibrate import check_output, run
     from dreamclean.builtin.planners.diagnosis.samples import Sampler
-    from dreamclean.cli.jobs import pictures_in, progress_bar
+    from dreamclean.cli.progress import progress_bar
+    from dreamclean.cli.walk import pictures_in
     from dreamclean.contracts.errors import DreamCleanError
     from dreamclean.restorer import Restorer
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dreamclean.cli.jobs import pictures_in, warned_of
 from dreamclean.cli.streams import STREAM, check_streams, reading
+from dreamclean.cli.walk import pictures_in
+from dreamclean.cli.warned import warned_of
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.host.debug import told
 

@@ -5,7 +5,6 @@ import json
 import signal
 import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +13,8 @@ from typer.core import TyperGroup
 from dreamclean.cli.calibrate import calibrate
 from dreamclean.cli.diagnose import diagnose
 from dreamclean.cli.explain import explain
-from dreamclean.cli.options import AsJson, Inputs, Overwrite, option, restorer_of, with_settings
+from dreamclean.cli.options import AsJson, Inputs, Output, Overwrite, option
+from dreamclean.cli.restore import restore
 from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
 from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.warn import show
@@ -67,11 +67,6 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(cls=_Commands, **STYLE)
 
-Output = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", help="Where the result goes; for several, a folder; -: a PNG to standard output."),
-]
-
 
 def _show_version(wanted: bool) -> None:
     if wanted:
@@ -93,35 +88,7 @@ app.command()(diagnose)
 app.command()(calibrate)
 
 
-@app.command()
-@with_settings
-def restore(
-    sources: Inputs,
-    output: Output = None,
-    *,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    **settings: Any,
-) -> None:
-    """Restore pictures, or every picture of a folder.
-
-    A setting that you do not give comes from the recipe, then the preset, then the prior's own recommendation.
-    By default, each picture is diagnosed, then restored by a recipe of its own, or left as it is if nothing is
-    wrong with it. Blur and low resolution are left as they are: to restore them, describe the degradation with
-    --operator.
-    """
-    from dreamclean.cli.jobs import plan, restored, run, said
-    from dreamclean.cli.streams import check_streams
-
-    check_streams(sources, output, as_json)
-    jobs, done = plan(sources, output, "restored", overwrite)
-    if not jobs:
-        raise typer.Exit(0 if run(jobs, done, lambda job: {}, as_json, said) else 2)
-    restorer = restorer_of(settings)
-    done_well = run(jobs, done, lambda job: restored(restorer, job, jobs), as_json, said)
-    raise typer.Exit(0 if done_well else 2)
-
-
+app.command()(restore)
 app.command()(explain)
 
 
@@ -137,13 +104,15 @@ def degrade(
     as_json: AsJson = False,
 ) -> None:
     """Make a degraded picture, to try restorations on."""
-    from dreamclean.cli.jobs import plan, run
+    from dreamclean.cli.jobs import plan
+    from dreamclean.cli.outcome import one_by_one
+    from dreamclean.cli.run import run
     from dreamclean.cli.streams import check_streams, reading, writing
 
     check_streams(sources, output, as_json)
     jobs, done = plan(sources, output, "degraded", overwrite)
     if not jobs:
-        raise typer.Exit(0 if run(jobs, done, lambda job: {}, as_json, lambda r: "") else 2)
+        raise typer.Exit(0 if run([], done, as_json, lambda r: "") else 2)
     import torch
 
     from dreamclean.host.host import host
@@ -161,7 +130,7 @@ def degrade(
             save(picture.with_pixels(measured), target)
         return {"operator": degradation.spec(), "seed": seed}
 
-    raise typer.Exit(0 if run(jobs, done, one, as_json, lambda r: str(degradation)) else 2)
+    raise typer.Exit(0 if run(one_by_one(jobs, one), done, as_json, lambda r: str(degradation)) else 2)
 
 
 @app.command()

@@ -63,7 +63,7 @@ def run(
     """Run a suite on a folder of clean pictures. Start it again to continue after a stop."""
     import os
 
-    from dreamclean.cli.jobs import progress_bar
+    from dreamclean.cli.progress import progress_bar
     from dreamclean.host.host import host
     from dreamclean_bench.runner import Setting, pictures_of, plan
     from dreamclean_bench.runner import run as run_cells

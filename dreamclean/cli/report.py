@@ -1,0 +1,85 @@
+"""The report of a run over many pictures: a line for each, as CSV or as JSON Lines."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from dreamclean.cli.outcome import Outcome
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.pictures.picture import write_atomically
+
+COLUMNS = ("input", "output", "status", "found", "nfe", "seconds", "error")
+"""Of the CSV form; ``found`` is what the planner found."""
+_ENDINGS = (".csv", ".json", ".jsonl")
+
+
+class Report:
+    """A file with a line for each picture, which grows as the run goes on and is tidied at its end.
+
+    A run that was stopped and is started again adds to it: of a picture with several lines the last one counts, and
+    one that was done before keeps the line that it has.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix.lower() not in _ENDINGS:
+            raise DreamCleanError(f"a report is a .csv or .json file, not {path.name}")
+        if not path.parent.is_dir():
+            raise DreamCleanError(f"there is no folder {path.parent}; make it first")
+        self.path, self._csv = path, path.suffix.lower() == ".csv"
+        self._lines: dict[str, dict[str, Any]] = {}
+        self._read()
+
+    def add(self, outcome: Outcome) -> None:
+        """One more line."""
+        line = self._line(outcome)
+        if outcome.status == "skipped" and line["input"] in self._lines:
+            return
+        self._lines.pop(line["input"], None)
+        self._lines[line["input"]] = line
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                if self._csv and file.tell() == 0:
+                    file.write(_csv([dict(zip(COLUMNS, COLUMNS, strict=True))]))
+                file.write(self._text([line]))
+        except OSError as error:
+            raise DreamCleanError(f"{self.path} could not be written ({error.strerror})") from error
+
+    def close(self) -> None:
+        """One line for each picture."""
+        head = _csv([dict(zip(COLUMNS, COLUMNS, strict=True))]) if self._csv else ""
+        write_atomically(self.path, (head + self._text(list(self._lines.values()))).encode())
+
+    def _line(self, outcome: Outcome) -> dict[str, Any]:
+        fields = outcome.fields()
+        if not self._csv:
+            return fields
+        known = {**fields, "found": fields.get("summary")}
+        return {name: "" if known.get(name) is None else str(known[name]) for name in COLUMNS}
+
+    def _text(self, lines: list[dict[str, Any]]) -> str:
+        return _csv(lines) if self._csv else "".join(json.dumps(line) + "\n" for line in lines)
+
+    def _read(self) -> None:
+        """What an earlier run wrote; a last line that was cut off is left out. DreamCleanError for any other file."""
+        if not self.path.exists():
+            return
+        try:
+            text = self.path.read_text("utf-8")
+            whole = text[: text.rfind("\n") + 1]
+            lines = list(csv.DictReader(io.StringIO(whole))) if self._csv else list(map(json.loads, whole.splitlines()))
+            self._lines = {line["input"]: line for line in lines}
+            assert not self._csv or not lines or set(lines[0]) == set(COLUMNS)
+        except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+            raise DreamCleanError(
+                f"{self.path} is there already and no report of dreamclean's; choose another"
+            ) from error
+        if whole != text:
+            write_atomically(self.path, whole.encode())
+
+
+def _csv(lines: list[dict[str, Any]]) -> str:
+    file = io.StringIO()
+    csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(lines)
+    return file.getvalue()

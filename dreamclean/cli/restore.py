@@ -1,0 +1,72 @@
+"""``dreamclean restore``. Heavy imports wait inside, so that ``--help`` is quick."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dreamclean.cli.options import AsJson, Inputs, Output, Overwrite, restorer_of, with_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dreamclean.cli.jobs import Job
+    from dreamclean.cli.outcome import Outcome
+    from dreamclean.cli.progress import Bars
+    from dreamclean.restorer import Restorer
+
+
+@with_settings
+def restore(
+    sources: Inputs,
+    output: Output = None,
+    *,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that share the pictures and this machine's cores.")
+    ] = 1,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only the I-th of N shares of the pictures, for N machines.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="A .csv or .json file with a line for each picture: found, evaluations, errors.")
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    **settings: Any,
+) -> None:
+    """Restore pictures, or every picture of a folder and of the folders inside it.
+
+    A setting that you do not give comes from the recipe, then the preset, then the prior's own recommendation.
+    By default, each picture is diagnosed, then restored by a recipe of its own, or left as it is if nothing is
+    wrong with it. Blur and low resolution are left as they are: to restore them, describe the degradation with
+    --operator.
+    """
+    from dreamclean.cli.jobs import plan
+    from dreamclean.cli.progress import bars
+    from dreamclean.cli.report import Report
+    from dreamclean.cli.restored import said
+    from dreamclean.cli.run import run
+    from dreamclean.cli.shard import shard_of
+    from dreamclean.cli.streams import check_streams
+
+    check_streams(sources, output, as_json)
+    jobs, done = plan(sources, output, "restored", overwrite, shard_of(shard))
+    lines = Report(report) if report else None
+    if not jobs:
+        raise typer.Exit(0 if run([], done, as_json, said, lines) else 2)
+    restorer = restorer_of(settings)
+    with bars(len(jobs)) as shown:
+        well = run(_outcomes(jobs, restorer, workers, shown), done, as_json, said, lines, shown)
+    raise typer.Exit(0 if well else 2)
+
+
+def _outcomes(jobs: "list[Job]", restorer: "Restorer", workers: int, shown: "Bars") -> "Iterable[Outcome]":
+    """Of the jobs, done here or by several processes."""
+    if workers > 1 and len(jobs) > 1:
+        from dreamclean.cli.workers import in_workers
+
+        return in_workers(jobs, restorer, min(workers, len(jobs)))
+    from dreamclean.cli.outcome import one_by_one
+    from dreamclean.cli.restored import restored
+
+    return one_by_one(jobs, lambda job: restored(restorer, job, shown.picture))

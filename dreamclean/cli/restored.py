@@ -1,0 +1,40 @@
+"""Restoring one picture for the command line."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from dreamclean.cli.jobs import Job
+from dreamclean.cli.streams import reading, writing
+
+if TYPE_CHECKING:
+    from dreamclean.restorer import Restorer
+
+Watch = Callable[[str], AbstractContextManager[Callable[[Any], None]]]
+"""Opens a progress bar for a picture's name, and gives a listener to its steps."""
+
+
+def restored(restorer: "Restorer", job: Job, watch: Watch | None = None) -> dict[str, Any]:
+    """Restore a picture; what ``--json`` prints of it."""
+    with reading(job.source) as source, writing(job.target) as target:
+        if watch:
+            with watch(job.source.name) as on_step:
+                result = restorer(source, on_step=on_step)
+        else:
+            result = restorer(source)
+        result.save(target)
+    return {
+        "nfe": result.nfe,
+        "seconds": round(result.seconds, 4),
+        "prior_seconds": round(result.prior_seconds, 4),
+        "seed": result.recipe.seed,
+        "summary": result.reports[0].summary() if result.reports else None,
+        "report": result.reports[0].spec() if result.reports else None,
+        "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
+    }
+
+
+def said(result: dict[str, Any]) -> str:
+    """A restoration in a few words: what was found, if it was looked for, and what it took."""
+    words = f"{result['summary']}; " if result["summary"] else ""
+    return f"{words}{result['nfe']} evaluations, {result['seconds']:.1f} s"
