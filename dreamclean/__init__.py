@@ -71,9 +71,11 @@ if TYPE_CHECKING:
     from dreamclean.host.discovery import Plugin
     from dreamclean.host.host import Host
     from dreamclean.method.evaluator import Evaluator
+    from dreamclean.method.explanation import Explanation
     from dreamclean.method.restoration import Restoration
     from dreamclean.pictures.picture import Picture
     from dreamclean.recipe.recipe import Recipe, read_recipe
+    from dreamclean.recipe.settings import Settings
     from dreamclean.restorer import Restorer
 
 _WHERE = {
@@ -101,6 +103,7 @@ _WHERE = {
     "builtin.initializers.matched_level": "MatchedLevel",
     "contracts.levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
     "method.evaluator": "Evaluator",
+    "method.explanation": "Explanation",
     "contracts.operator": "LinearOperator Operator",
     "builtin.operators.blur": "Blur",
     "builtin.operators.colorize": "Colorize",
@@ -124,6 +127,7 @@ _WHERE = {
     "builtin.priors.diffusers": "Diffusers UNetPrior",
     "builtin.priors.mixture": "Mixture",
     "recipe.recipe": "Recipe read_recipe",
+    "recipe.settings": "Settings",
     "method.restoration": "Restoration",
     "restorer": "Restorer",
     "contracts.sampler": "Sampler",
@@ -160,6 +164,7 @@ __all__ = [
     "DreamCleanWarning",
     "Estimate",
     "Evaluator",
+    "Explanation",
     "Fixed",
     "FloatList",
     "FlowSchedule",
@@ -199,6 +204,7 @@ __all__ = [
     "Schedule",
     "ScoreCorrector",
     "SeparableOperator",
+    "Settings",
     "Step",
     "UNetPrior",
     "VESchedule",

@@ -340,8 +340,8 @@ def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
 
 def test_a_tile_made_smaller_for_one_picture_stays_so_for_the_next() -> None:
     restorer = Restorer("starter", planner="auto", **CPU)
-    treated = restorer._with(make_recipe(strength=40))
-    assert isinstance(restorer._tiles, Tiles)
-    restorer._tiles._tile = 64
+    assert isinstance(restorer._setup.tiles, Tiles)
+    restorer._setup.tiles._tile = 64
     noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
-    assert treated(noisy).recipe.tile == 64
+    result = restorer(noisy)
+    assert result.recipe.strength is not None and result.recipe.tile == 64

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dreamclean.cli.options import option
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -35,7 +37,7 @@ def calibrate(
             min=16, help="Side of the crops in pixels; by default 160, or the prior's native size if that is less."
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
+    device: Annotated[str, option("device")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing calibration.")] = False,
 ) -> None:
     """Learn to diagnose pictures with a prior, from photographs.

@@ -70,6 +70,10 @@ class Host:
             for key, module in modules.items():
                 self._attempt(key, step, key, module)
 
+    def __reduce__(self) -> Any:
+        """In another process it is the one that is shared there."""
+        return host, ()
+
     def _found(self) -> list[Plugin]:
         """The installed plugins; none if a package's metadata cannot be read, which is reported."""
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dreamclean import DreamCleanError
+from dreamclean.cli.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +20,8 @@ bench = typer.Typer(no_args_is_help=True, help="Compare restoration methods on o
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The file that holds the results.")]
 Images = Annotated[Path, typer.Option("--images", help="Folder of clean pictures.")]
-PriorOption = Annotated[str | None, typer.Option("--prior", help="The model of clean images, name:key=value,...")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")]
+PriorOption = Annotated[str | None, option("prior")]
+Device = Annotated[str, option("device")]
 
 
 @bench.command("list")
@@ -57,7 +58,7 @@ def run(
     keep: Annotated[int, typer.Option(min=0, help="Of so many pictures the results are kept to be looked at.")] = 2,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed cells again.")] = False,
     device: Device = "auto",
-    dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
+    dtype: Annotated[str | None, option("dtype")] = None,
 ) -> None:
     """Run a suite on a folder of clean pictures. Start it again and it goes on where it was."""
     import os

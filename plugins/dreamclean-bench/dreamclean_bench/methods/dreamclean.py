@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dreamclean import VPS, Corrector, GradientAscent, Langevin, NoCorrector, Operator, Restorer
 from dreamclean.contracts.component import validated
+from dreamclean.recipe.recipe import field_of
 from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.methods.ladder import Strength
 
@@ -35,8 +36,8 @@ class _DreamClean(Method):
     fused: bool | None = Field(
         default=None, description="VPS: hand the corrected noise on to the sampler; none: the preset's"
     )
-    initializer: str | None = Field(default=None, description="Way to the top noise level; none: the preset's")
-    sampler: str | None = Field(default=None, description="Step to the next noise level; none: the preset's")
+    initializer: str | None = field_of("initializer")
+    sampler: str | None = field_of("sampler")
     strength: Strength | Literal["auto"] = Field(
         default=None, description="Top noise level: a timestep, nsr:R for sigma / alpha = R; auto: by diagnosis"
     )
@@ -47,7 +48,7 @@ class _DreamClean(Method):
         description="With auto: 0 the most faithful (highest PSNR), 1 the crispest; none: 1",
     )
     samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results; none: one")
-    steps: int | None = Field(default=None, ge=1, description="Steps from the top noise level to the picture")
+    steps: int | None = field_of("steps")
 
     def restorer(self, problem: Problem, operator: Operator | None) -> Restorer:
         """The kernel's restorer with these settings, on the problem's prior and device."""

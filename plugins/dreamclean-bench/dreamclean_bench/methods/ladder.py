@@ -2,21 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field
 
-from dreamclean import Level, Prior, Recipe
+from dreamclean import Level, Prior
+from dreamclean.recipe.strength import checked_strength
 
-
-def _strength(value: float | str | None) -> float | str | None:
-    if value == "auto":  # which earlier recipes had for a planner
-        raise ValueError("a strength is a timestep such as 300, or nsr:R with the noise-to-signal ratio R")
-    try:
-        return Recipe(strength=value).strength
-    except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
-
-
-Strength = Annotated[float | str | None, AfterValidator(_strength)]
+Strength = Annotated[float | str | None, AfterValidator(checked_strength)]
 """A top noise level as the kernel's recipes write it: a timestep, ``nsr:R``, or None."""
 
 
