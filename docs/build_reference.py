@@ -43,6 +43,7 @@ TYPES = {
     "Seeds": "dreamclean.method.given",
     "Several": "dreamclean.method.given",
     "Given": "dreamclean.method.given",
+    "Ask": "dreamclean.contracts.model",
     "Boundary": "dreamclean.builtin.operators.blur",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
     "Denoise": "dreamclean.builtin.priors.denoiser",
@@ -54,6 +55,7 @@ TYPES = {
     "Declare": "dreamclean.host.hookspecs",
     "Register": "dreamclean.host.hookspecs",
     "Report": "dreamclean.contracts.planner",
+    "Space": "dreamclean.contracts.levels",
     "Spec": "dreamclean.contracts.component",
     "Tiles": "dreamclean.method.tiling",
 }

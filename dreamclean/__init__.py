@@ -45,7 +45,11 @@ if TYPE_CHECKING:
     from dreamclean.builtin.priors.mixture import Mixture
     from dreamclean.builtin.samplers.ddim import DDIM, ddim_step
     from dreamclean.builtin.samplers.dpm_solver import DPMSolver
+    from dreamclean.builtin.spacings.karras import Karras
+    from dreamclean.builtin.spacings.log_snr import LogSNR
+    from dreamclean.builtin.spacings.uniform import Uniform
     from dreamclean.contracts.chain import Chain
+    from dreamclean.contracts.codec import PixelCodec
     from dreamclean.contracts.component import Component, FloatList, IntList
     from dreamclean.contracts.corrector import Corrector
     from dreamclean.contracts.covariance import Covariance, Independent
@@ -62,11 +66,13 @@ if TYPE_CHECKING:
         ascending,
         descending,
     )
+    from dreamclean.contracts.model import Geometry, Model
     from dreamclean.contracts.operator import LinearOperator, Operator
     from dreamclean.contracts.path import Path
     from dreamclean.contracts.planner import Plan, Planner
     from dreamclean.contracts.prior import Prior
     from dreamclean.contracts.sampler import Sampler
+    from dreamclean.contracts.spacing import Spacing
     from dreamclean.contracts.step import Step
     from dreamclean.host.discovery import Plugin
     from dreamclean.host.host import Host
@@ -119,10 +125,16 @@ _WHERE = {
     "builtin.planners.fixed": "Fixed",
     "builtin.paths.descent": "Descent",
     "contracts.path": "Path",
+    "builtin.spacings.uniform": "Uniform",
+    "builtin.spacings.log_snr": "LogSNR",
+    "builtin.spacings.karras": "Karras",
+    "contracts.spacing": "Spacing",
     "contracts.planner": "Plan Planner",
     "host.discovery": "Plugin",
     "host.host": "Host",
     "contracts.prior": "Prior",
+    "contracts.model": "Geometry Model",
+    "contracts.codec": "PixelCodec",
     "builtin.priors.denoiser": "Denoiser",
     "builtin.priors.diffusers": "Diffusers UNetPrior",
     "builtin.priors.mixture": "Mixture",
@@ -170,6 +182,7 @@ __all__ = [
     "FlowSchedule",
     "ForwardNoising",
     "FourierMagnitude",
+    "Geometry",
     "GradientAscent",
     "Guidance",
     "Host",
@@ -179,19 +192,23 @@ __all__ = [
     "Inpaint",
     "IntList",
     "InvalidSetting",
+    "Karras",
     "Langevin",
     "Latent",
     "Level",
     "LinearOperator",
     "LocalLevel",
+    "LogSNR",
     "MatchedLevel",
     "Mixture",
+    "Model",
     "NoCorrector",
     "Operator",
     "Past",
     "Path",
     "PiGDM",
     "Picture",
+    "PixelCodec",
     "Plan",
     "Planner",
     "Plugin",
@@ -205,8 +222,10 @@ __all__ = [
     "ScoreCorrector",
     "SeparableOperator",
     "Settings",
+    "Spacing",
     "Step",
     "UNetPrior",
+    "Uniform",
     "VESchedule",
     "__version__",
     "ascending",

@@ -14,6 +14,7 @@ from torch import Tensor
 from dreamclean.contracts.component import Spec
 from dreamclean.contracts.errors import DreamCleanError, Refusal
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.planner import Plan
 from dreamclean.contracts.warn import warn_of
@@ -25,6 +26,7 @@ from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.exact import deterministic
 from dreamclean.method.explanation import Explanation, explanation_of
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
+from dreamclean.method.loaded import sized
 from dreamclean.method.marks import check_size, kept
 from dreamclean.method.measured import info_of, measured
 from dreamclean.method.noise import seeds_of
@@ -46,6 +48,7 @@ class Restorer:
     Args:
         prior: the model of clean images, also by name as a setting; None: the default one.
         plugins: where components are found; None: the installed ones.
+        model: the ``model`` of another restorer of this prior, device and dtype, which is used in place of one of its own.
         settings: those of ``Settings``. Components are given as objects, strings (``"vps:gamma=0.05"``) or config
             dicts; no operator: blind. The planner decides what each image needs; with a strength, a preset or an
             operator it is ``fixed``. A recipe is a ``Recipe``, its fields as a dict, or a file.
@@ -60,7 +63,13 @@ class Restorer:
 
     @blame()
     def __init__(
-        self, prior: Spec | None = None, /, *, plugins: Host | None = None, **settings: Unpack[Settings]
+        self,
+        prior: Spec | None = None,
+        /,
+        *,
+        model: Model | None = None,
+        plugins: Host | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
         check_names(settings)
         if prior is not None and settings.setdefault("prior", prior) is not prior:
@@ -69,15 +78,15 @@ class Restorer:
         check_limit(self._max_megapixels)
         self._mask, self._keep = settings.get("mask"), settings.get("keep")
         self._host = plugins or host()
-        self._setup = setup = set_up(settings, self._host)
+        self._setup = setup = set_up(settings, self._host, model)
         self._fixed = None if setup.planner.looks else setup.resolved()
+        self.model = setup.model
         known = self._fixed or setup
         self.prior, self.operator, self.planner = known.prior, known.operator, setup.planner
         self.guidance, self.initializer, self.corrector = known.guidance, known.initializer, known.corrector
-        self.sampler, self.path, self.recipe = known.sampler, known.path, known.recipe
+        self.sampler, self.path, self.spacing, self.recipe = known.sampler, known.path, known.spacing, known.recipe
         self.levels: Sequence[Level] = self._fixed.levels if self._fixed else []
         self.device, self.dtype = setup.device, setup.dtype
-        self._prepared = False
         if self._fixed:
             warn_of(setup.doubt_of(settings.get("preset"), self._fixed))
 
@@ -158,9 +167,8 @@ class Restorer:
         check_shape(image, None)
         if len(image) > 1:
             raise DreamCleanError("a plan is for one image; give (1, 3, H, W)")
-        self._prepare()
         with self._arithmetic():
-            return self.planner(self._here(image), info, self.prior, Evaluator(self.prior).prior)
+            return self.planner(self._here(image), info, self.prior, self._evaluator(image).model)
 
     @blame()
     def explain(self, image: Given) -> Explanation:
@@ -183,7 +191,6 @@ class Restorer:
     ) -> Restoration[Tensor]:
         check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
-        self._prepare()
         if len(y) > 1 and (self.recipe.exact or not self._fixed):
             alone = [self._run(y[k : k + 1], operator, info, seeds[k], watch.after(k)) for k in range(len(y))]
             return joined(alone, recipe_of_run(self.recipe, seeds[0], self._setup.tiles))
@@ -194,8 +201,8 @@ class Restorer:
 
     def _planned(self, image: Tensor, info: Mapping[str, Any], seed: int, watch: Watch) -> Restoration[Tensor]:
         """One image (1, 3, H, W) as the planner says."""
-        began, evaluator = time.perf_counter(), Evaluator(self.prior)
-        plan = self.planner(image, info, self.prior, evaluator.prior)
+        began, evaluator = time.perf_counter(), self._evaluator(image)
+        plan = self.planner(image, info, self.prior, evaluator.model)
         if plan.refusal:
             raise Refusal(plan.refusal)
         own, reports = self.recipe.model_copy(update={"seed": seed}), [plan.report] if plan.report else []
@@ -215,10 +222,8 @@ class Restorer:
         """``y`` on the device; for exact results where in memory every image lies alike."""
         return (y.clone(memory_format=torch.contiguous_format) if self.recipe.exact else y).to(self.device)
 
-    def _prepare(self) -> None:
-        if not self._prepared:
-            self.prior.prepare(self.device, self.dtype)
-            self._prepared = True
+    def _evaluator(self, image: Tensor) -> Evaluator:
+        return Evaluator(sized(self.model, *image.shape[-2:]))
 
     def __repr__(self) -> str:
         parts = {kind: getattr(self, kind) for kind in KINDS if kind != "planner" or self.planner.looks}
@@ -227,8 +232,13 @@ class Restorer:
         return f"Restorer({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """To be prepared anew in another process."""
-        return {**vars(self), "_prepared": False}
+        """Without the model, which another process loads anew."""
+        return {**vars(self), "model": None, "_fixed": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        setup = state["_setup"]
+        fixed = None if setup.planner.looks else setup.resolved()
+        vars(self).update(state, model=setup.model, _fixed=fixed)
 
 
 Restorer.__signature__ = signature_with(Restorer.__init__)  # type: ignore[attr-defined]  # for help() and notebooks

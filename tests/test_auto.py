@@ -14,7 +14,6 @@ from dreamclean import (
     Auto,
     DDPMSchedule,
     DreamCleanError,
-    Estimate,
     FlowSchedule,
     Level,
     Mixture,
@@ -30,6 +29,7 @@ from dreamclean.builtin.planners.diagnosis import auto, diagnose
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_of
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 from dreamclean.builtin.planners.diagnosis.treatment import FAITHFUL, NOISE, STEPS, treatment
+from dreamclean.host.host import host
 from dreamclean.method.tiling import Tiles
 from dreamclean.recipe.recipe import make_recipe
 
@@ -66,7 +66,7 @@ class Counting(Mixture):
     name = "counting"
     _calls: list[Level] = PrivateAttr(default_factory=list)
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
+    def predict(self, x: Tensor, level: Level) -> Tensor:
         self._calls.append(level)
         return super().predict(x, level)
 
@@ -103,7 +103,7 @@ def test_a_treatment_fits_every_family_of_levels(name: str) -> None:
     for ratio in bounds(schedule):
         recipe = made(treatment(found("white noise", ratio), schedule))
         assert recipe.strength is not None and recipe.steps is not None
-        levels = schedule.ladder(recipe.strength, recipe.steps)
+        levels = schedule.ladder(recipe.strength, recipe.steps, host().make("spacing", schedule.usual))
         assert levels[-1] == schedule.at(schedule.timestep(ratio))
         assert 1 <= recipe.steps <= STEPS
 

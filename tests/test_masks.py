@@ -122,7 +122,18 @@ def test_keep_where_the_size_changes_is_refused() -> None:
 
 def test_commands_take_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    quick = ["--prior", "mixture:path=clean,std=0.1", "--strength", "100", "--steps", "2", "--device", "cpu", "--dtype", "float32"]
+    quick = [
+        "--prior",
+        "mixture:path=clean,std=0.1",
+        "--strength",
+        "100",
+        "--steps",
+        "2",
+        "--device",
+        "cpu",
+        "--dtype",
+        "float32",
+    ]
     Path("clean").mkdir()
     Image.fromarray((X[0].movedim(0, -1) * 255).round().byte().numpy()).save("clean/x.png")
     before = (damaged()[0].movedim(0, -1) * 255).round().byte().numpy()

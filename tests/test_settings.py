@@ -68,7 +68,7 @@ def test_the_prior_may_be_named_or_not() -> None:
 
 def test_signature_tells_every_setting() -> None:
     parameters = inspect.signature(Restorer).parameters
-    assert set(parameters) == {*NAMES, "plugins"}
+    assert set(parameters) == {*NAMES, "model", "plugins"}
     assert parameters["prior"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert parameters["tile"].annotation == int | None
 

@@ -20,6 +20,7 @@ ORDER = [
     "corrector",
     "sampler",
     "path",
+    "spacing",
     "operator",
     "guidance",
     "planner",

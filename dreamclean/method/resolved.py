@@ -9,10 +9,12 @@ from dreamclean.contracts.corrector import Corrector
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.initializer import Initializer
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.path import Path
 from dreamclean.contracts.prior import Prior
 from dreamclean.contracts.sampler import Sampler
+from dreamclean.contracts.spacing import Spacing
 from dreamclean.method.tiling import Tiles
 from dreamclean.recipe.recipe import Recipe
 
@@ -22,12 +24,15 @@ class Resolved:
     """The settings of a run. Nothing is left open: no operator means blind, and then there is no guidance."""
 
     prior: Prior
+    model: Model
+    """What the prior loaded."""
     operator: Operator | None
     guidance: Guidance | None
     initializer: Initializer
     corrector: Corrector
     sampler: Sampler
     path: Path
+    spacing: Spacing
     levels: Sequence[Level]
     """From the picture up to the top."""
     tiles: Tiles | None

@@ -13,6 +13,7 @@ from dreamclean.method import doubts
 from dreamclean.method.checks import checked
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.finite import NotFinite, finite
+from dreamclean.method.loaded import sized
 from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise
 from dreamclean.method.resolved import Resolved, recipe_of_run
@@ -53,12 +54,13 @@ def run(how: Resolved, y: Tensor, seeds: list[int], watch: Watch) -> Restoration
     """Restore ``y`` (B, 3, H, W) in [0, 1], or a measurement of ``how.operator``, with one of ``seeds`` for each image."""
     steps: list[Step] = []
     done = 0
-    began, prior, operator = time.perf_counter(), how.prior, how.operator
+    began, operator = time.perf_counter(), how.operator
     y, path = y.contiguous(), how.path(how.levels)
-    evaluator = Evaluator(prior, how.guidance, operator, y, how.tiles)
+    model = sized(how.model, *(operator.image_shape(y) if operator else y.shape)[-2:])
+    evaluator = Evaluator(model, how.guidance, operator, y, how.tiles)
     try:
         latents = resample(  # holds the only reference to the start, so that its memory comes free
-            finite(prior.encode(operator.start(y) if operator else y), *_CODER),
+            finite(model.codec.encode(operator.start(y) if operator else y), *_CODER),
             how.levels,
             path,
             evaluator.denoise,
@@ -72,7 +74,7 @@ def run(how: Resolved, y: Tensor, seeds: list[int], watch: Watch) -> Restoration
             steps += watch.see(Step(index, len(path), latent.level, latent.x, evaluator.nfe, evaluator.clean(latent)))
     except NotFinite as error:
         raise DreamCleanError(f"step {done} of {len(path)}: {error}") from error
-    decoded = finite(prior.decode(latent.x), *_CODER)
+    decoded = finite(model.codec.decode(latent.x), *_CODER)
     image = decoded.clamp(0, 1)
     warn_of(doubts.of_values(decoded, operator) or doubts.of_agreement(image, operator, y))
     seconds = time.perf_counter() - began

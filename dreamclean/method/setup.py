@@ -14,15 +14,18 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.initializer import Initializer
 from dreamclean.contracts.listing import there_are
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.path import Path
 from dreamclean.contracts.planner import Planner
 from dreamclean.contracts.prior import Prior
 from dreamclean.contracts.sampler import Sampler
+from dreamclean.contracts.spacing import Spacing
 from dreamclean.host.host import Host
 from dreamclean.method import doubts
 from dreamclean.method.device import pick_device, pick_dtype
 from dreamclean.method.given import recipe_of
+from dreamclean.method.loaded import load
 from dreamclean.method.marks import with_mask
 from dreamclean.method.resolved import Resolved, side
 from dreamclean.method.tiling import Tiles
@@ -34,7 +37,7 @@ from dreamclean.recipe.settings import KINDS, RecipeSettings, Settings, entries
 from dreamclean.recipe.settle import PRESETS, recommended, with_planner, with_preset, with_rest
 from dreamclean.version import __version__
 
-PARTS = ("guidance", "initializer", "corrector", "sampler", "path")
+PARTS = ("guidance", "initializer", "corrector", "sampler", "path", "spacing")
 """The components that a plan may choose."""
 
 
@@ -46,6 +49,7 @@ class Setup:
     said: Layers
     """What the user says, in arguments, a file and a preset, and the planner that follows from it."""
     prior: Prior
+    model: Model
     operator: Operator | None
     planner: Planner
     tiles: Tiles | None
@@ -57,6 +61,16 @@ class Setup:
     corrector: Corrector | None
     sampler: Sampler | None
     path: Path | None
+    spacing: Spacing | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the model, which another process loads anew."""
+        return {**vars(self), "model": None, "tiles": side(self.tiles)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        model = load(state["prior"], state["device"], state["dtype"])
+        tiles = Tiles(model, state["tiles"]) if state["tiles"] else None
+        vars(self).update(state, model=model, tiles=tiles)
 
     @property
     def recipe(self) -> Recipe:
@@ -75,14 +89,21 @@ class Setup:
             said = said.without("planner").over(source_of(planner), plan)
             planner = self.host.make("planner", FIXED)
         operator = self.operator or _made(self.host, "operator", said.recipe)
-        layers = with_rest(said, self.prior, operator is not None)
+        layers = with_rest(said, self.prior, self.model.schedule, operator is not None)
         recipe = layers.recipe
         made = {kind: getattr(self, kind) or _made(self.host, kind, recipe) for kind in PARTS}
         check_guidance(made["guidance"], operator)
-        levels = self.prior.schedule.ladder(recipe.strength, recipe.steps)
+        levels = self.model.schedule.ladder(recipe.strength, recipe.steps, made["spacing"])
         parts = {**made, "prior": self.prior, "operator": operator}
         recipe = recipe.model_copy(update=self.settled({**parts, "planner": planner}))
-        return Resolved(**parts, levels=levels, tiles=self.tiles, recipe=recipe, sources=self.sources(layers))
+        return Resolved(
+            **parts,
+            model=self.model,
+            levels=levels,
+            tiles=self.tiles,
+            recipe=recipe,
+            sources=self.sources(layers),
+        )
 
     def doubt_of(self, preset: str | None, run: Resolved) -> str | None:
         """A warning if the strength is the preset's, and far from what suits the prior."""
@@ -93,7 +114,7 @@ class Setup:
 
     def _usual(self, known_operator: bool) -> float | None:
         """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
-        wanted, schedule = recommended(self.prior, known_operator), self.prior.schedule
+        wanted, schedule = recommended(self.prior, known_operator), self.model.schedule
         if wanted.strength is not None:
             return schedule.at(schedule.resolve(wanted.strength)).ratio
         planner: Planner = self.host.make("planner", wanted.planner or self.host.default("planner"))
@@ -110,7 +131,7 @@ class Setup:
     def sources(self, layers: Layers) -> dict[str, str]:
         """Where the value of each field of a recipe came from."""
         found = {name: layers.source(name) or "default" for name in entries(RecipeSettings)}
-        if layers.source("tile") is None and self.prior.native_size:
+        if layers.source("tile") is None and self.model.geometry.native_size:
             found["tile"] = source_of(self.prior)
         if layers.recipe.dtype in (None, "auto"):
             found["dtype"] = f"device {self.device}"
@@ -119,27 +140,31 @@ class Setup:
         return found
 
 
-def set_up(settings: Settings, host: Host) -> Setup:
-    """What follows from the user's ``settings``. DreamCleanError for any that cannot be."""
+def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
+    """What follows from the user's ``settings``, with a ``model`` that is loaded already, if there is one.
+
+    DreamCleanError for settings that cannot be.
+    """
     said, objects = _said(settings)
     prior: Prior = _made(host, "prior", said.recipe, objects) or host.default_prior()
     operator = _operator(host, said.recipe, objects, settings)
     known, preset = operator is not None, settings.get("preset")
     if preset is not None and preset not in PRESETS:
         raise DreamCleanError(f"there is no preset '{preset}'; {there_are(PRESETS)}")
-    said = said if preset is None else with_preset(said, preset, prior, known)
+    default = entries()["device"].setting.default
+    asked = settings.get("device") or default
+    device, source = pick_device(asked), "default" if asked == default else USER
+    wanted = said.over(source_of(prior), recommended(prior, known)).recipe
+    dtype = pick_dtype(exact_dtype(settings.get("dtype")) if wanted.exact else wanted.dtype, device)
+    model = model or load(prior, device, dtype)
+    said = said if preset is None else with_preset(said, preset, model.schedule, known)
     said = with_planner(said, prior, known, host.default("planner"))
     planner: Planner = _made(host, "planner", said.recipe, objects)
     _check_planner(planner, known, prior, said.recipe)
     parts = {kind: _made(host, kind, said.recipe, objects) for kind in PARTS}
     check_guidance(parts["guidance"], operator)
-    whole = with_rest(said, prior, known).recipe
-    tiles = None if whole.tile == 0 else Tiles(prior, whole.tile)
-    default = entries()["device"].setting.default
-    asked = settings.get("device") or default
-    device, source = pick_device(asked), "default" if asked == default else USER
-    dtype = pick_dtype(exact_dtype(settings.get("dtype")) if whole.exact else whole.dtype, device)
-    return Setup(host, said, prior, operator, planner, tiles, device, source, dtype, **parts)
+    tiles = None if wanted.tile == 0 else Tiles(model, wanted.tile)
+    return Setup(host, said, prior, model, operator, planner, tiles, device, source, dtype, **parts)
 
 
 def _said(settings: Settings) -> tuple[Layers, dict[str, Component | Sequence[Any]]]:

@@ -62,6 +62,10 @@ class RecipeSettings(TypedDict, total=False):
     corrector: Annotated[Spec | None, Setting("The move within a level, e.g. vps:gamma=0.05.")]
     sampler: Annotated[Spec | None, Setting("The step to the next level.")]
     path: Annotated[Spec | None, Setting("The order in which noise levels are visited, e.g. descent.")]
+    spacing: Annotated[
+        Spec | None,
+        Setting("How noise levels are distributed, e.g. uniform or karras:rho=7.", more="By default the model's own."),
+    ]
     strength: Annotated[
         float | str | None,
         Setting("Top noise level: a timestep, or nsr:R for sigma / alpha = R.", check=checked_strength),

@@ -25,6 +25,7 @@ def paper(known_operator: bool, schedule: Schedule) -> Recipe:
         corrector="dreamclean/vps:gamma=0.05,repeats=1",
         sampler="dreamclean/ddim",
         path="dreamclean/descent",
+        spacing=schedule.usual,
         strength=300 if thousand else f"nsr:{DDPMSchedule.linear().at(300).ratio:.4f}",
         steps=30,
     )
@@ -34,9 +35,9 @@ PRESETS = {"paper": paper}
 """Named presets, functions of whether the operator is known and of the prior's noise levels."""
 
 
-def with_preset(said: Layers, preset: str, prior: "Prior", known_operator: bool) -> Layers:
+def with_preset(said: Layers, preset: str, schedule: Schedule, known_operator: bool) -> Layers:
     """``said`` over a preset; beside a planner of the user's own, the preset has no strength."""
-    named = PRESETS[preset](known_operator, prior.schedule)
+    named = PRESETS[preset](known_operator, schedule)
     alone = said.recipe.planner in (None, FIXED)
     return said.over(f"preset {preset}", named if alone else named.model_copy(update={"strength": None}))
 
@@ -58,10 +59,10 @@ def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: st
     return said.over(source, Recipe(planner=chosen)) if chosen else said.over("paper", Recipe(planner=FIXED))
 
 
-def with_rest(said: Layers, prior: "Prior", known_operator: bool) -> Layers:
+def with_rest(said: Layers, prior: "Prior", schedule: Schedule, known_operator: bool) -> Layers:
     """``said`` over what the prior recommends, over the paper."""
     said = said.over(source_of(prior), recommended(prior, known_operator))
-    return said.over("paper", paper(known_operator, prior.schedule))
+    return said.over("paper", paper(known_operator, schedule))
 
 
 def recommended(prior: "Prior", known_operator: bool) -> Recipe:

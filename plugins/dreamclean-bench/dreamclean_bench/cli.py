@@ -55,12 +55,12 @@ def run(
     size: Annotated[int | None, typer.Option(min=16, help="Side of the centre crop in pixels.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of measurements and methods.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    keep: Annotated[int, typer.Option(min=0, help="Of so many pictures the results are kept to be looked at.")] = 2,
+    keep: Annotated[int, typer.Option(min=0, help="Number of pictures whose results are kept for the report.")] = 2,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed cells again.")] = False,
     device: Device = "auto",
     dtype: Annotated[str | None, option("dtype")] = None,
 ) -> None:
-    """Run a suite on a folder of clean pictures. Start it again and it goes on where it was."""
+    """Run a suite on a folder of clean pictures. Start it again to continue after a stop."""
     import os
 
     from dreamclean.cli.jobs import progress_bar
@@ -103,12 +103,12 @@ def run(
 
 
 def _tasks(names: "Iterable[str]", folders: dict[str, Path]) -> "list[Task]":
-    """The tasks; DreamCleanError for one that is known by examples and has no folder of them."""
+    """The tasks; DreamCleanError for one that has only examples and no folder of them."""
     from dreamclean_bench.tasks import find_task
 
     wanted = [find_task(name) for name in names]
     if unpaired := [task.name for task in wanted if task.operator is None and task.name not in folders]:
-        raise DreamCleanError(f"task {unpaired[0]} is known by examples alone; give --pairs {unpaired[0]}=FOLDER")
+        raise DreamCleanError(f"task {unpaired[0]} has no operator, only examples; give --pairs {unpaired[0]}=FOLDER")
     return wanted
 
 
