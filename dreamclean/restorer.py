@@ -27,6 +27,7 @@ from dreamclean.method.exact import deterministic
 from dreamclean.method.explanation import Explanation, explanation_of
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
 from dreamclean.method.loaded import sized
+from dreamclean.method.marks import check_size, kept
 from dreamclean.method.measured import info_of, measured
 from dreamclean.method.noise import seeds_of
 from dreamclean.method.resolved import recipe_of_run
@@ -75,6 +76,7 @@ class Restorer:
             raise DreamCleanError("two priors are given, one by place and one by name; give one")
         self._max_megapixels = settings.get("max_megapixels")
         check_limit(self._max_megapixels)
+        self._mask, self._keep = settings.get("mask"), settings.get("keep")
         self._host = plugins or host()
         self._setup = setup = set_up(settings, self._host, model)
         self._fixed = None if setup.planner.looks else setup.resolved()
@@ -131,15 +133,23 @@ class Restorer:
         """A picture or a batch."""
         if isinstance(image, Tensor):
             check_values(image, self.operator)
-            return self._run(image, self.operator, {}, seed, watch)
+            self._check_masks(image)
+            made = self._run(image, self.operator, {}, seed, watch)
+            return replace(made, image=kept(made.image, image, self._keep))
         if isinstance(image, np.ndarray):
             return restore_array(image, self.operator, lambda x: self._restore_one(x, seed, watch))
         picture = opened(image, self._max_megapixels)
+        self._check_masks(picture.pixels)
         pixels, operator = measured(picture.pixels, self.operator)
         result: Restoration[Any] = self._run(pixels, operator, info_of(picture), seed, watch)
         colours = operator is not None and pixels.shape[1] == 1
-        restored = picture.with_pixels(result.image, keep_grey=not colours)
+        image = kept(result.image, picture.pixels, self._keep)
+        restored = picture.with_pixels(image, keep_grey=not colours)
         return replace(result, image=carrying(restored, result.recipe))
+
+    def _check_masks(self, picture: Tensor) -> None:
+        check_size(self._mask, "mask", picture)
+        check_size(self._keep, "keep", picture)
 
     @blame()
     @torch.no_grad()

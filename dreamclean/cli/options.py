@@ -25,6 +25,8 @@ ORDER = [
     "guidance",
     "planner",
     "noise",
+    "mask",
+    "keep",
     "steps",
     "strength",
     "preset",

@@ -1,6 +1,6 @@
 """What is known before a picture is seen, and how that and a plan are resolved into a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from dreamclean.method import doubts
 from dreamclean.method.device import pick_device, pick_dtype
 from dreamclean.method.given import recipe_of
 from dreamclean.method.loaded import load
+from dreamclean.method.marks import with_mask
 from dreamclean.method.resolved import Resolved, side
 from dreamclean.method.tiling import Tiles
 from dreamclean.recipe.exact import exact_dtype
@@ -146,7 +147,7 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
     """
     said, objects = _said(settings)
     prior: Prior = _made(host, "prior", said.recipe, objects) or host.default_prior()
-    operator = _operator(host, said.recipe, objects, settings.get("noise"))
+    operator = _operator(host, said.recipe, objects, settings)
     known, preset = operator is not None, settings.get("preset")
     if preset is not None and preset not in PRESETS:
         raise DreamCleanError(f"there is no preset '{preset}'; {there_are(PRESETS)}")
@@ -166,7 +167,7 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
     return Setup(host, said, prior, model, operator, planner, tiles, device, source, dtype, **parts)
 
 
-def _said(settings: Settings) -> tuple[Layers, dict[str, Component]]:
+def _said(settings: Settings) -> tuple[Layers, dict[str, Component | Sequence[Any]]]:
     """The user's layers, and the components among them that were given as objects."""
     given = {name: value for name, value in settings.items() if name in entries(RecipeSettings)}
     said = Layers().over(USER, make_recipe(**given))
@@ -174,19 +175,27 @@ def _said(settings: Settings) -> tuple[Layers, dict[str, Component]]:
     if recipe is not None:
         name = f"recipe {FilePath(recipe).name}" if isinstance(recipe, str | FilePath) else "recipe"
         said = said.over(name, recipe_of(recipe).without_versions())
-    return said, {name: value for name, value in given.items() if isinstance(value, Component)}
+    return said, {name: value for name, value in given.items() if isinstance(value, Component | list | tuple)}
 
 
-def _made(host: Host, kind: str, said: Recipe, objects: Mapping[str, Component] = MappingProxyType({})) -> Any:
+def _made(
+    host: Host, kind: str, said: Recipe, objects: Mapping[str, Component | Sequence[Any]] = MappingProxyType({})
+) -> Any:
     """The component of ``kind`` that was given or is ``said``; None if neither."""
     spec = objects.get(kind) or getattr(said, kind)
     return host.make(kind, spec) if spec else None
 
 
-def _operator(host: Host, said: Recipe, objects: Mapping[str, Component], noise: float | str | None) -> Operator | None:
+def _operator(
+    host: Host, said: Recipe, objects: Mapping[str, Component | Sequence[Any]], settings: Settings
+) -> Operator | None:
+    """The operator with its noise, and then the mask: noise is what the picture had, not what was masked."""
+    noise, mask = settings.get("noise"), settings.get("mask")
     operator: Operator | None = _made(host, "operator", said, objects)
+    if operator is None and mask is not None:
+        operator, mask = with_mask(None, mask, host), None
     if operator is not None:
-        return with_noise(operator, noise)
+        return with_mask(with_noise(operator, noise), mask, host)
     if noise is not None:
         raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
     return None

@@ -106,6 +106,20 @@ class Settings(RecipeSettings, total=False):
             more="It belongs to a known operator.",
         ),
     ]
+    mask: Annotated[
+        Path | str | Any | None,
+        Setting(
+            "A picture of what is to be filled in: white is damaged.",
+            more="Of the picture's size; in Python also an array (H, W). A recipe carries it, as `inpaint`.",
+        ),
+    ]
+    keep: Annotated[
+        Path | str | Any | None,
+        Setting(
+            "A picture of what must not be touched: white is kept.",
+            more="Of the picture's size, with a soft edge of a few pixels outside; in Python also an array (H, W).",
+        ),
+    ]
     preset: Annotated[str | None, Setting("Named settings: paper.")]
     recipe: Annotated[
         "Recipe | Mapping[str, Any] | Path | str | None",
