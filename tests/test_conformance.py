@@ -25,11 +25,13 @@ from dreamclean import (
     ForwardNoising,
     FourierMagnitude,
     GradientAscent,
+    Grain,
     Identity,
     Inpaint,
     Langevin,
     LocalLevel,
     MatchedLevel,
+    MatchedSpectrum,
     Mixture,
     NoCorrector,
     PiGDM,
@@ -53,6 +55,10 @@ from dreamclean.testing import (
 
 class TestIdentity(LinearOperatorSuite):
     component = Identity()
+
+
+class TestGrain(LinearOperatorSuite):
+    component = Grain()
 
 
 class TestAverageDownsampling(LinearOperatorSuite):
@@ -178,6 +184,14 @@ class TestLocalLevel(InitializerSuite):
 
 class TestLocalLevelBelowTheStrength(InitializerSuite):
     component = LocalLevel(ratio=0.1)
+
+
+class TestMatchedSpectrum(InitializerSuite):
+    component = MatchedSpectrum()
+
+
+class TestMatchedSpectrumOfGrain(InitializerSuite):
+    component = MatchedSpectrum(std=0.05, blur=1.0, common=0.8)
 
 
 class MixtureSuite(PriorSuite):

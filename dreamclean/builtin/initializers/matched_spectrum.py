@@ -19,7 +19,7 @@ from dreamclean.contracts.levels import Level
 
 RANGE = 2.0
 """Width of the range of pictures in model space, [-1, 1], where settings speak of [0, 1]."""
-SURE = 0.25
+SURE = 0.5
 """Variance of the last posterior mean's error, in units of its level's r^2."""
 WINDOW = 33
 """Side in pixels of the window of a local strength: fewer would not be enough of a blurred noise."""
@@ -53,7 +53,7 @@ class MatchedSpectrum(Coloured, Initializer):
         if self.bands or self.std:
             return RANGE**2 * self.spectrum()
         shape = self.model_copy(update={"std": 1.0}).spectrum()
-        return shape * (top**2 / torch.linalg.eigvalsh(shape).max())
+        return shape * (top**2 / float(torch.linalg.eigvalsh(shape).max()))
 
     def _strength(self, table: Tensor, start: Tensor, levels: Sequence[Level], denoise: Denoise) -> Tensor:
         """How loud the noise is from place to place (B, 1, H, W), of root mean square 1."""

@@ -67,7 +67,8 @@ class Stationary(Covariance):
         for i in range(3):
             for j in range(3):
                 made[:, i] += matrices[:, i, j][nearest] * transform[:, j]
-        return torch.fft.irfft2(made, s=v.shape[2:]).to(v)
+        back: Tensor = torch.fft.irfft2(made, s=v.shape[2:])
+        return back.to(v)
 
 
 @lru_cache(maxsize=4)
