@@ -29,7 +29,7 @@ def band_power(axes: Tensor) -> Tensor:
 
 
 def quiet_power(image: Tensor, axes: Tensor) -> Tensor:
-    """The features (C, 32) of ``axes`` (C, H, W) of ``image`` (3, H, W): half the log of each band's ``QUANTILES``."""
+    """The features (C, 32) of ``axes`` (C, H, W) of ``image`` (3, H, W): half the log of ``QUANTILES``, band by band each."""
     off = ((image <= 0.5 / 255) | (image >= 254.5 / 255)).any(0, keepdim=True).float()
     whole = _blocks(off).mean((1, 2, 3)) <= CLIPPED
     power = band_power(axes)
