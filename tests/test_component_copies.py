@@ -101,7 +101,7 @@ def test_a_copys_settings_are_validated(update: dict[str, Any], said: str) -> No
 
 
 def test_a_copy_says_which_settings_were_given() -> None:
-    assert Blur(std=2).model_copy(update={"noise": 0.1}).model_fields_set == {"std", "noise"}
+    assert Blur(size=5).model_copy(update={"noise": 0.1}).model_fields_set == {"size", "noise"}
 
 
 # Comparison

@@ -121,6 +121,29 @@ class TestFourierMagnitude(OperatorSuite):
     component = FourierMagnitude()
 
 
+class TestLinearChain(LinearOperatorSuite):
+    component = Downsample(factor=2) @ Inpaint(share=0.4, seed=3) @ Blur(shape="gaussian", size=5, std=(1.0, 0.8))
+    accuracy = 2e-5  # by conjugate gradients
+
+
+class TestGreyChain(LinearOperatorSuite):
+    component = Blur(size=3) @ Colorize()
+
+
+class TestChainThatEndsInJPEG(OperatorSuite):
+    component = JPEG(quality=(40, 60), shift=(0, 3)) @ Blur(shape="gaussian", size=5, std=0.8)
+    kept = 0.1  # rounding is taken as noise
+
+
+class TestChainWithJPEGInside(OperatorSuite):
+    component = Blur(shape="gaussian", size=5, std=0.8) @ JPEG(quality=60)
+    kept = 0.1
+
+
+class TestNonLinearChain(OperatorSuite):
+    component = FourierMagnitude() @ Blur(size=3)
+
+
 class TestDDIM(SamplerSuite):
     component = DDIM()
 

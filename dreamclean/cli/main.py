@@ -71,7 +71,11 @@ Output = Annotated[
     typer.Option("-o", "--output", help="Where the result goes; for several, a folder; -: a PNG to standard output."),
 ]
 OperatorOption = Annotated[
-    str | None, typer.Option("--operator", help="The known degradation, e.g. downsample:factor=4.")
+    str | None,
+    typer.Option(
+        "--operator",
+        help="The known degradation, e.g. downsample:factor=4, or several: 'blur:std=1.2 | jpeg:quality=30'.",
+    ),
 ]
 NoiseOption = Annotated[
     str | None,
@@ -225,7 +229,7 @@ def degrade(
             save(picture.with_pixels(measured), target)
         return {"operator": degradation.spec(), "seed": seed}
 
-    raise typer.Exit(0 if run(jobs, done, one, as_json, lambda r: degradation.name) else 2)
+    raise typer.Exit(0 if run(jobs, done, one, as_json, lambda r: str(degradation)) else 2)
 
 
 @app.command()

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
-from pydantic import Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic.config import JsonDict
 from torch import Tensor
 
 from dreamclean.contracts.component import CHAIN, Component, written
@@ -16,6 +17,8 @@ from dreamclean.contracts.operator import LinearOperator, Operator
 from dreamclean.contracts.out_of_memory import lacks_memory
 
 Map = Callable[[Tensor], Tensor]
+
+_SCHEMA: JsonDict = {"items": {"type": "object", "title": "operator"}}
 
 
 class Chain(Operator):
@@ -32,9 +35,9 @@ class Chain(Operator):
 
     name = CHAIN
     holds: ClassVar[Mapping[str, str]] = {"links": "operator"}
-    links: Annotated[
-        tuple[Operator, ...], WithJsonSchema({"type": "array", "items": {"type": "object", "title": "operator"}})
-    ] = Field(min_length=2, description="The operators in the order of what happened: written first | second | ...")
+    links: tuple[Operator, ...] = Field(
+        min_length=2, json_schema_extra=_SCHEMA, description="The operators in the order of what happened"
+    )
 
     def __new__(cls, /, **settings: Any) -> "Chain":
         links = settings.get("links", ())
@@ -161,6 +164,14 @@ class Chain(Operator):
 
 class LinearChain(Chain, LinearOperator):
     """A chain of linear operators: A = A_n ... A_1."""
+
+    @field_validator("links")
+    @classmethod
+    def _linear(cls, links: tuple[Operator, ...]) -> tuple[Operator, ...]:
+        for link in links:
+            if not isinstance(link, LinearOperator):
+                raise ValueError(f"{link.name} is not linear, the chain is; make another chain with @")
+        return links
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular

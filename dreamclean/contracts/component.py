@@ -49,6 +49,10 @@ class Component(BaseModel):
             if pair[1] != fields[str(pair[0])].get_default(call_default_factory=True)
         )
 
+    def __str__(self) -> str:
+        """The string form, with the settings that are not as by default: ``vps:gamma=0.1``."""
+        return written(self)
+
     def reloadable(self) -> tuple[str, ...]:
         """Private attributes that are loaded again when asked for: not pickled, not compared, and not in a changed copy."""
         return ()

@@ -47,6 +47,8 @@ def settings(component: type[Any]) -> list[Setting]:
 
 
 def _type(schema: dict[str, Any]) -> str:
+    if held := schema.get("items", {}).get("title"):
+        return f"{held}s, a | b | ..."
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     if "anyOf" in schema:

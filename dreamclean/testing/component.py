@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor
 
+from dreamclean.contracts.chain import Chain
 from dreamclean.contracts.component import FROM_PYTHON, Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.host.host import host
@@ -47,6 +48,8 @@ def string_form(component: Component) -> str:
     def text(value: Any) -> str:
         return "/".join(map(text, value)) if isinstance(value, list) else str(value)
 
+    if isinstance(component, Chain):
+        return " | ".join(map(string_form, component.links))
     settings = component.model_dump(mode="json").items()
     return f"{component.name}:" + ",".join(f"{key}={text(value)}" for key, value in settings if value is not None)
 
@@ -56,6 +59,8 @@ def remade(component: Component, spec: Any) -> Component:
     name, settings = parse_spec(spec)
     settings.pop(FROM_PYTHON, None)
     check(name == component.name, f"the form names '{name}', not '{component.name}'; leave spec() as it is")
+    if isinstance(component, Chain):
+        settings["links"] = [remade(link, one) for link, one in zip(component.links, settings["links"], strict=True)]
     return validated(type(component), name, settings)
 
 
@@ -79,7 +84,9 @@ class FormSuite:
         check(provider, f"{missing}; install the package, or set registered = False in the suite")
         assert provider
         found = host().find(subject.kind, f"{provider[0]}/{subject.name}").component
-        check(found is type(subject), f"{provider[0]} registers {found.__name__} by this name; install it anew")
+        check(
+            found is type(subject).listed(), f"{provider[0]} registers {found.__name__} by this name; install it anew"
+        )
 
     def test_name_can_be_written_everywhere(self, subject: Any) -> None:
         fits = re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", subject.name)

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +17,15 @@ from dreamclean.contracts.operator import LinearOperator
 Boundary = Literal["reflect", "zero", "circular"]
 """What lies beyond the edge: the picture mirrored, black, or the picture again from its other side."""
 
+_MEANS = {"file": "file", "length": "motion", "angle": "motion", "std": "gaussian"}
+"""Settings that only one form of kernel has."""
+
 
 class Blur(SeparableOperator):
     """Convolution with a kernel: uniform, Gaussian, motion or a file's.
 
-    A kernel that is a column times a row is inverted in closed form, any other by conjugate gradients.
+    A kernel that is a column times a row is inverted in closed form, any other by conjugate gradients. Where ``shape``
+    is not said, ``std`` means Gaussian, ``length`` or ``angle`` motion, and ``file`` a file.
     """
 
     name = "blur"
@@ -36,6 +40,12 @@ class Blur(SeparableOperator):
     boundary: Boundary = Field(
         default="reflect", description="Beyond the border: the image mirrored, black, or its other side"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shape(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        meant = [shape for name, shape in _MEANS.items() if settings.get(name) is not None]
+        return {"shape": meant[0], **settings} if meant else settings
 
     @model_validator(mode="after")
     def _check(self) -> "Blur":

@@ -18,7 +18,10 @@ class Rounding(Covariance):
 
     C makes luma and colour differences of red, green and blue. B, orthonormal, is the cosine transform of 8 x 8 blocks;
     for halved colour planes that of the means of 2 x 2 pixels, beside the rest of them, which is lost. D holds the
-    variances. ``solve`` takes C C^T as diagonal.
+    variances, times the squared norm of the plane's row of C, and of the means is that of one pixel: so a projection
+    weighs a coefficient as ``JPEG.project`` does, r^2 / (r^2 + q^2 / 12), where an estimate whose errors were
+    independent would have less error in luma and colour than r (0.1 to 0.3 dB worse where it was tried). ``solve`` takes
+    C C^T as diagonal.
 
     Args:
         variances: of the coefficients (8, 8) of luma and of a colour plane, pixel scale [0, 1].
@@ -44,14 +47,15 @@ class Rounding(Covariance):
         """B^T w(D) B of the planes, (B, 3, H, W); beyond the edges there is nothing."""
         height, width = planes.shape[2:]
         edges = (self._shift, (-width - self._shift) % 16, self._shift, (-height - self._shift) % 16)
-        parts = []
-        for number, plane in enumerate(F.pad(planes, edges).split(1, dim=1)):
-            variance = (self._colour if number else self._luma).to(plane)
+        padded, parts = F.pad(planes, edges), []
+        for number in range(3):
+            plane = padded[:, number : number + 1]
+            variance = dct.YCC_NORMS[number] * (self._colour if number else self._luma).to(plane)
             if not (self._halved and number):
                 parts.append(dct.from_blocks(weight(variance, number) * dct.to_blocks(plane)))
                 continue
-            means = F.avg_pool2d(plane, 2)  # a mean of four is half an orthonormal coefficient
-            kept = dct.from_blocks(weight(4 * variance, number) * dct.to_blocks(means))
+            means = F.avg_pool2d(plane, 2)
+            kept = dct.from_blocks(weight(variance, number) * dct.to_blocks(means))
             lost = weight(torch.full_like(plane[:1, :1, :1, :1], LOST), number)
             parts.append(lost * (plane - _enlarged(means)) + _enlarged(kept))
         whole = torch.cat(parts, dim=1)
