@@ -43,6 +43,8 @@ TYPES = {
     "Several": "dreamclean.method.given",
     "Given": "dreamclean.method.given",
     "Boundary": "dreamclean.builtin.operators.blur",
+    "Coloured": "dreamclean.builtin.noise.coloured",
+    "Function": "dreamclean.builtin.noise.stationary",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
     "Denoise": "dreamclean.builtin.priors.denoiser",
     "Entry": "dreamclean.host.host",
