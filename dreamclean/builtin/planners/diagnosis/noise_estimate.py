@@ -19,7 +19,9 @@ SMALLEST = 48
 """Side of the smallest picture in pixels that has blocks enough."""
 ROUNDING = 0.3 / 255
 """Standard deviation of the rounding to 8 bits: noise below it is not learnt."""
-SURE = 0.5
+SURE = 0.9
+"""Least probability of noise: three of 62 crops of clean held-out photographs are taken for noisy, at 0.95 none."""
+LIKELY = 0.5
 """Least probability of noise of an axis for it to count."""
 GREY = Line(torch.zeros(3), torch.full((3,), 3**-0.5))
 _NODES = 65
@@ -63,8 +65,8 @@ def estimate_noise(image: Tensor, sure: float = SURE) -> NoiseEstimate | None:
     across = torch.zeros_like(along)
     if line is None:
         across, _, chroma = _asked("chroma", pixels, _across(direction))
-        across, found = across * (chroma >= SURE), max(found, chroma)
-        along = along if found >= SURE else torch.zeros_like(along)
+        across, found = across * (chroma >= LIKELY), max(found, chroma)
+        along = along if found >= LIKELY else torch.zeros_like(along)
     if found < sure or not float(along.max() + across.max()):
         return None
     outer = torch.outer(direction, direction).double()
