@@ -28,14 +28,17 @@ from dreamclean import (
     Grain,
     Identity,
     Inpaint,
+    Karras,
     Langevin,
     LocalLevel,
+    LogSNR,
     MatchedLevel,
     MatchedSpectrum,
     Mixture,
     NoCorrector,
     PiGDM,
     Projection,
+    Uniform,
 )
 from dreamclean.host.host import host
 from dreamclean.testing import (
@@ -49,6 +52,7 @@ from dreamclean.testing import (
     PlannerSuite,
     PriorSuite,
     SamplerSuite,
+    SpacingSuite,
     pictures,
 )
 
@@ -215,6 +219,22 @@ class TestMatchedSpectrum(InitializerSuite):
 
 class TestMatchedSpectrumOfGrain(InitializerSuite):
     component = MatchedSpectrum(std=0.05, blur=1.0, common=0.8)
+
+
+class TestUniform(SpacingSuite):
+    component = Uniform()
+
+
+class TestLogSNR(SpacingSuite):
+    component = LogSNR()
+
+
+class TestKarras(SpacingSuite):
+    component = Karras()
+
+
+class TestGentleKarras(SpacingSuite):
+    component = Karras(rho=1)
 
 
 class MixtureSuite(PriorSuite):

@@ -20,7 +20,7 @@ SMALLEST = 48
 ROUNDING = 0.3 / 255
 """Standard deviation of the rounding to 8 bits: noise below it is not learnt."""
 SURE = 0.9
-"""Least probability of noise: three of 62 crops of clean held-out photographs are taken for noisy, at 0.95 none."""
+"""Least probability of noise: two of 62 crops of clean held-out photographs are taken for noisy, at 0.95 none."""
 LIKELY = 0.5
 """Least probability of noise of an axis for it to count."""
 GREY = Line(torch.zeros(3), torch.full((3,), 3**-0.5))

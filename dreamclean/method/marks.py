@@ -1,0 +1,82 @@
+"""Masks that the user gives: what is to be filled in, and what must not be touched."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from dreamclean.contracts.brief import brief
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.operator import Operator
+from dreamclean.host.host import Host
+from dreamclean.method.given import opened
+
+EDGE = 4
+"""Pixels over which what is kept passes into what is restored."""
+
+
+def mask_of(given: Any, what: str) -> Tensor:
+    """The mask (1, 1, H, W) of bool that a picture file, a PIL image, an array or a tensor shows: true where it is white.
+
+    An array or tensor is (H, W) or (1, 1, H, W), of bool, of uint8, or of values in [0, 1]. DreamCleanError for
+    anything else; ``what`` is the setting's name.
+    """
+    if isinstance(given, str | Path | Image.Image):
+        return opened(given).pixels.mean(1, keepdim=True) > 0.5
+    if not isinstance(given, np.ndarray | Tensor):
+        raise DreamCleanError(f"{what} is a picture, an array (H, W) or a tensor (1, 1, H, W), not {brief(given)}")
+    values = torch.as_tensor(given)
+    if values.ndim not in (2, 4) or values.shape[:-2].numel() != 1 or not values.numel():
+        raise DreamCleanError(f"{what} is {tuple(values.shape)}; give (H, W) or (1, 1, H, W)")
+    values = values.cpu().view(1, 1, *values.shape[-2:])
+    return values > 127 if values.dtype == torch.uint8 else values > 0.5
+
+
+def name_of(given: Any, what: str) -> str:
+    """How messages call a mask: its file, or the setting."""
+    return str(given) if isinstance(given, str | Path) else what
+
+
+def with_mask(operator: Operator | None, mask: Any, host: Host) -> Operator | None:
+    """``operator``, and then the pixels under ``mask`` lost: white is what is to be filled in. None: the operator."""
+    if mask is None:
+        return operator
+    lost = mask_of(mask, "mask")
+    if lost.all():
+        raise DreamCleanError(
+            f"{name_of(mask, 'mask')} is all white, so nothing is left; white is what is to be filled in"
+        )
+    inpaint: Operator = host.find("operator", "dreamclean/inpaint").component.of(~lost)
+    return inpaint if operator is None else inpaint @ operator
+
+
+def check_size(mask: Any, what: str, picture: Tensor) -> None:
+    """DreamCleanError unless ``mask``, if there is one, has the size of ``picture`` (B, C, H, W)."""
+    if mask is None:
+        return
+    (height, width), (rows, columns) = picture.shape[-2:], mask_of(mask, what).shape[-2:]
+    if (rows, columns) != (height, width):
+        raise DreamCleanError(
+            f"{name_of(mask, what)} is {columns}x{rows}, the picture {width}x{height}; "
+            f"give {what} a picture of the same size"
+        )
+
+
+def kept(restored: Tensor, picture: Tensor, keep: Any) -> Tensor:
+    """``restored`` with ``picture`` (both (B, C, H, W)) where ``keep`` is white, and a soft edge outside of it.
+
+    None: ``restored``. DreamCleanError where the two are not of one size.
+    """
+    if keep is None:
+        return restored
+    if restored.shape[-2:] != picture.shape[-2:]:
+        raise DreamCleanError(
+            "what is to be kept has no place in the result, which has another size than the picture; leave keep out"
+        )
+    near = mask_of(keep, "keep").to(restored)
+    weight = torch.stack([F.max_pool2d(near, 2 * k + 1, 1, k) for k in range(EDGE + 1)]).mean(0)
+    return torch.where(near > 0, picture.to(restored), weight * picture.to(restored) + (1 - weight) * restored)
