@@ -19,11 +19,13 @@ from dreamclean import (
     Restorer,
     Sampler,
     Stationary,
+    Uniform,
 )
 from dreamclean.builtin.initializers.matched_spectrum import LaterComponents
 from dreamclean.builtin.noise.line import line_of
 from dreamclean.contracts.latent import Noise
 from dreamclean.method.loop import resample
+from dreamclean.testing import loaded
 
 SIDE, WIDTH = 96, 0.3
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
@@ -58,10 +60,10 @@ def loudest(settings: MatchedSpectrum) -> float:
 
 def landed(start: Tensor, initializer: Initializer, sampler: Sampler, top: float, steps: int = 40) -> Tensor:
     model = prior()
-    levels = model.schedule.ladder(f"nsr:{top}", steps)
+    levels = model.schedule.ladder(f"nsr:{top}", steps, Uniform())
     noise: Noise = fresh
     *_, last = resample(
-        start, levels, levels[-2::-1], Evaluator(model).denoise, initializer, NoCorrector(), sampler, noise
+        start, levels, levels[-2::-1], Evaluator(loaded(model)).denoise, initializer, NoCorrector(), sampler, noise
     )
     return last.x
 
@@ -154,9 +156,9 @@ def test_a_picture_of_one_tint_stays_so(tint: tuple[float, ...]) -> None:
 
 
 def test_without_settings_it_is_as_loud_as_the_strength() -> None:
-    levels = prior().schedule.ladder("nsr:0.6", 5)
+    levels = prior().schedule.ladder("nsr:0.6", 5, Uniform())
     for settings in (MatchedSpectrum(), MatchedSpectrum(blur=1.0, common=0.5)):
-        latent = settings(CLEAN, levels, Evaluator(prior()).denoise, fresh)
+        latent = settings(CLEAN, levels, Evaluator(loaded(prior())).denoise, fresh)
         assert isinstance(latent.entry, LaterComponents)
         assert latent.entry.covariance.loudest == pytest.approx(levels[-1].ratio ** 2)
 
@@ -167,8 +169,8 @@ def test_uneven_noise_starts_later_where_it_is_quiet() -> None:
     settings = MatchedSpectrum(std=0.1, blur=0.8, uneven=True)
     y = MEAN + louder / 8.5**0.5 * (noisy(settings) - CLEAN)
     known = Mixture.around((MEAN + 1) / 2, std=0.02)
-    levels = known.schedule.ladder("nsr:1", 8)
-    latent = settings(y, levels, Evaluator(known).denoise, fresh)
+    levels = known.schedule.ladder("nsr:1", 8, Uniform())
+    latent = settings(y, levels, Evaluator(loaded(known)).denoise, fresh)
     assert isinstance(latent.entry, LaterComponents)
     strength = latent.entry.covariance.strength
     assert strength is not None

@@ -28,5 +28,5 @@ def noise_treatment(
         corrector="dreamclean/none",
         sampler="dreamclean/ddim",
         strength=top,
-        steps=next(n for n in range(steps, 0, -1) if n == 1 or len(set(schedule.spaced(top, n))) > n),
+        steps=max(1, min(steps, schedule.most_steps(top))),
     )
