@@ -45,6 +45,8 @@ TYPES = {
     "Given": "dreamclean.method.given",
     "Ask": "dreamclean.contracts.model",
     "Boundary": "dreamclean.builtin.operators.blur",
+    "Coloured": "dreamclean.builtin.noise.coloured",
+    "Function": "dreamclean.builtin.noise.stationary",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
     "Denoise": "dreamclean.builtin.priors.denoiser",
     "Entry": "dreamclean.host.host",

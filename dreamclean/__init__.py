@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from dreamclean.builtin.initializers.forward_noising import ForwardNoising
     from dreamclean.builtin.initializers.local_level import LocalLevel
     from dreamclean.builtin.initializers.matched_level import MatchedLevel
+    from dreamclean.builtin.initializers.matched_spectrum import MatchedSpectrum
+    from dreamclean.builtin.noise.stationary import Stationary
     from dreamclean.builtin.operators.blur import Blur
     from dreamclean.builtin.operators.colorize import Colorize
     from dreamclean.builtin.operators.downsample import Downsample
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
+    from dreamclean.builtin.operators.grain import Grain
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
@@ -107,14 +110,17 @@ _WHERE = {
     "builtin.initializers.forward_noising": "ForwardNoising",
     "builtin.initializers.local_level": "LocalLevel",
     "builtin.initializers.matched_level": "MatchedLevel",
+    "builtin.initializers.matched_spectrum": "MatchedSpectrum",
     "contracts.levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
     "method.evaluator": "Evaluator",
     "method.explanation": "Explanation",
     "contracts.operator": "LinearOperator Operator",
+    "builtin.noise.stationary": "Stationary",
     "builtin.operators.blur": "Blur",
     "builtin.operators.colorize": "Colorize",
     "builtin.operators.downsample": "Downsample",
     "builtin.operators.fourier_magnitude": "FourierMagnitude",
+    "builtin.operators.grain": "Grain",
     "builtin.operators.identity": "Identity",
     "builtin.operators.inpaint": "Inpaint",
     "builtin.operators.jpeg": "JPEG",
@@ -184,6 +190,7 @@ __all__ = [
     "FourierMagnitude",
     "Geometry",
     "GradientAscent",
+    "Grain",
     "Guidance",
     "Host",
     "Identity",
@@ -200,6 +207,7 @@ __all__ = [
     "LocalLevel",
     "LogSNR",
     "MatchedLevel",
+    "MatchedSpectrum",
     "Mixture",
     "Model",
     "NoCorrector",
@@ -223,6 +231,7 @@ __all__ = [
     "SeparableOperator",
     "Settings",
     "Spacing",
+    "Stationary",
     "Step",
     "UNetPrior",
     "Uniform",

@@ -25,6 +25,7 @@ from dreamclean import (
     ForwardNoising,
     FourierMagnitude,
     GradientAscent,
+    Grain,
     Identity,
     Inpaint,
     Karras,
@@ -32,6 +33,7 @@ from dreamclean import (
     LocalLevel,
     LogSNR,
     MatchedLevel,
+    MatchedSpectrum,
     Mixture,
     NoCorrector,
     PiGDM,
@@ -57,6 +59,10 @@ from dreamclean.testing import (
 
 class TestIdentity(LinearOperatorSuite):
     component = Identity()
+
+
+class TestGrain(LinearOperatorSuite):
+    component = Grain()
 
 
 class TestAverageDownsampling(LinearOperatorSuite):
@@ -205,6 +211,14 @@ class TestLocalLevel(InitializerSuite):
 
 class TestLocalLevelBelowTheStrength(InitializerSuite):
     component = LocalLevel(ratio=0.1)
+
+
+class TestMatchedSpectrum(InitializerSuite):
+    component = MatchedSpectrum()
+
+
+class TestMatchedSpectrumOfGrain(InitializerSuite):
+    component = MatchedSpectrum(std=0.05, blur=1.0, common=0.8)
 
 
 class TestUniform(SpacingSuite):

@@ -64,8 +64,9 @@ def register_initializers(register: Register) -> None:
     from dreamclean.builtin.initializers.forward_noising import ForwardNoising
     from dreamclean.builtin.initializers.local_level import LocalLevel
     from dreamclean.builtin.initializers.matched_level import MatchedLevel
+    from dreamclean.builtin.initializers.matched_spectrum import MatchedSpectrum
 
-    for cls in (DDIMInversion, ForwardNoising, MatchedLevel, LocalLevel):
+    for cls in (DDIMInversion, ForwardNoising, MatchedLevel, LocalLevel, MatchedSpectrum):
         register(cls)
 
 
@@ -95,12 +96,13 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.colorize import Colorize
     from dreamclean.builtin.operators.downsample import Downsample
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
+    from dreamclean.builtin.operators.grain import Grain
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
     from dreamclean.contracts.chain import Chain
 
-    for cls in (Downsample, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity, Chain):
+    for cls in (Downsample, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity, Grain, Chain):
         register(cls)
 
 

@@ -1,0 +1,31 @@
+"""Film grain and other noise of a colour, nothing else."""
+
+import torch
+from torch import Tensor
+
+from dreamclean.builtin.noise.coloured import Coloured
+from dreamclean.builtin.noise.stationary import Stationary
+from dreamclean.builtin.operators.identity import Identity
+from dreamclean.contracts.covariance import Covariance
+
+
+class Grain(Coloured, Identity):
+    """The image itself with noise of any colour: ``grain:std=20/255,blur=1`` is that of a film.
+
+    ``noise`` and ``poisson`` add white noise, of which the mean variance counts.
+    """
+
+    name = "grain"
+
+    def measure(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        white = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
+        return super().measure(x, generator) + Stationary(self.spectrum()).function(white, torch.sqrt)
+
+    def noise_covariance(self, y: Tensor) -> Covariance:
+        if not (self.std or self.bands):
+            return super().noise_covariance(y)
+        white = float(torch.as_tensor(self.noise_variance(y)).double().mean())
+        return Stationary(self.spectrum() + white * torch.eye(3, dtype=torch.float64))
+
+    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        return x0 + std**2 * self.noise_covariance(y).solve(y - x0, std**2)
