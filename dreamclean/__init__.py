@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.blur import Blur
     from dreamclean.builtin.operators.colorize import Colorize
     from dreamclean.builtin.operators.downsample import Downsample
+    from dreamclean.builtin.operators.enlarged import Enlarged
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
@@ -101,6 +102,7 @@ _WHERE = {
     "builtin.operators.blur": "Blur",
     "builtin.operators.colorize": "Colorize",
     "builtin.operators.downsample": "Downsample",
+    "builtin.operators.enlarged": "Enlarged",
     "builtin.operators.fourier_magnitude": "FourierMagnitude",
     "builtin.operators.identity": "Identity",
     "builtin.operators.inpaint": "Inpaint",
@@ -152,6 +154,7 @@ __all__ = [
     "Downsample",
     "DreamCleanError",
     "DreamCleanWarning",
+    "Enlarged",
     "Estimate",
     "Evaluator",
     "Fixed",

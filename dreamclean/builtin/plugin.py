@@ -83,12 +83,13 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.blur import Blur
     from dreamclean.builtin.operators.colorize import Colorize
     from dreamclean.builtin.operators.downsample import Downsample
+    from dreamclean.builtin.operators.enlarged import Enlarged
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
 
-    for cls in (Downsample, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity):
+    for cls in (Downsample, Enlarged, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity):
         register(cls)
 
 

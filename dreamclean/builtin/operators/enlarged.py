@@ -24,7 +24,9 @@ class Enlarged(SeparableOperator):
     factor: FloatList = Field(
         default=(2.0,), min_length=1, max_length=2, description="How much smaller it was; vertical/horizontal if two"
     )
-    method: Enlarging = Field(default="bicubic", description="How it was enlarged; bicubic-0.75 is torch's and OpenCV's")
+    method: Enlarging = Field(
+        default="bicubic", description="How it was enlarged; bicubic-0.75 is torch's and OpenCV's"
+    )
     shrunk: Shrinking = Field(default="bicubic", description="How it was made smaller")
     grain: float = Field(
         default=0.0, ge=0, le=1, description="Standard deviation of the noise of the small picture, [0, 1] scale"
