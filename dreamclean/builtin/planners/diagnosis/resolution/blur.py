@@ -23,17 +23,17 @@ from dreamclean.builtin.planners.diagnosis.resolution.spectrum import (
     transfer,
 )
 
-LEAST = 0.85
+LEAST = 0.8
 """Standard deviation in pixels, of the kernel along its widest axis: photographs that were not blurred stay below."""
 LOUDEST = 10 / 255
 """Noise, [0, 1] scale, above which the spectrum shows no blur, but lines and letters."""
-EVEN = 0.7
+EVEN = 0.65
 """Share of the blur's width that all but the sharpest quarter of the tiles must have; what is sharp in places is no blur."""
-EDGES = 0.35
+EDGES = 0.15
 """Share of the blur's width that all but the sharpest quarter of the edges must have: fine lines count as sharp."""
 TILES = 4
 """Tiles a side that are looked at, at most."""
-TELLING = 30.0
+TELLING = 15.0
 """Power of a tile's coarse detail, in multiples of the noise, from which on it says something."""
 MOTION = 0.2
 """Log-likelihood, per frequency, by which a motion must beat the round blurs."""

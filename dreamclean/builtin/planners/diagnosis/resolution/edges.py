@@ -15,7 +15,7 @@ from dreamclean.builtin.operators.blur import Blur
 
 AGAIN = (0.7, 1.4)
 """Standard deviations, in pixels, of the blurs that are added."""
-STRONG = 6.0
+STRONG = 4.0
 """Least gradient of an edge, of 255 per pixel, after the first of them."""
 FEWEST = 30
 WITHIN = 25

@@ -27,8 +27,8 @@ CONTROLS = (0.37, 0.63)
 PROMISING = 0.93
 """A size whose residual is at most this share of its controls' on one axis is tried on both with every kernel, of these the best"""
 FINALISTS = 4
-SURE, SURE_IF_LARGE = 0.72, 0.55
-"""At most this share (geometric mean of the axes) is an enlargement, and above a factor of 4 this one."""
+SURE, SURE_IF_LARGE, SURE_IF_LITTLE = 0.72, 0.5, 0.4
+"""At most this share (geometric mean of the axes) is an enlargement; above a factor of 4, and below 1.4, these."""
 BLOCKY = 1.08
 """In a picture with blocks of 8 pixels"""
 SURE_IN_BLOCKS, SURE_OF_BLOCKS = 0.6, 0.03
@@ -73,7 +73,7 @@ def estimate_enlargement(image: Tensor) -> Found | None:
     if min(image.shape[2:]) < 48:
         return None
     luma = 255 * image[0].float().cpu().mean(0)
-    parts = [_part(lines) for lines in (luma.T, luma)]
+    parts = _parts(luma)
     if min(len(part.lines) for part in parts) < FEWEST:
         return None
     trials = [max((_fit(parts[:1], s, m) for m in ("nearest", "bicubic")), key=_score) for s in small_sizes(luma)]
@@ -112,6 +112,11 @@ class _Part(NamedTuple):
     """and the picture's side."""
 
 
+def _parts(luma: Tensor) -> list[_Part]:
+    """The lines along the vertical axis, and those along the horizontal one."""
+    return [_part(lines) for lines in (luma.T, luma)]
+
+
 def _part(lines: Tensor) -> _Part:
     """The lines (N, side) with most detail, the middle of them, each once."""
     side = lines.shape[1]
@@ -130,7 +135,8 @@ def _best_kernel(image: Tensor, parts: Sequence[_Part], size: tuple[int, int]) -
     """The kernel that leaves least; between those that leave as little, by the small picture's whole numbers."""
     fits = sorted((_fit(parts, size, method) for method in get_args(Enlarging)), key=lambda fit: fit.residual)
     alike = {fit.method: fit for fit in fits if fit.residual < ALIKE * fits[0].residual}
-    if not {"bilinear", "bicubic"} <= alike.keys():
+    twice = abs(parts[1].side / size[1] - 2) < 0.05
+    if not (twice and {"bilinear", "bicubic"} <= alike.keys()):
         return fits[0]
     if fits[0].residual > 2 * ROUNDING:  # noise: nothing tells, and the sharper kernel does less harm where it is wrong
         return alike["bicubic"]
@@ -148,7 +154,7 @@ def _wholeness(image: Tensor, fit: _Fit) -> float:
 def _limit(luma: Tensor, fit: _Fit) -> float:
     """The ratio up to which a fit is believed."""
     factor = luma.shape[1] / fit.size[1]
-    limit = SURE_IF_LARGE if factor > 4.1 else SURE
+    limit = SURE_IF_LARGE if factor > 4.1 else SURE_IF_LITTLE if factor < 1.4 else SURE
     in_block = 8 / factor
     eighths = abs(in_block - round(in_block)) < 0.1 and round(in_block) not in (1, 2, 4)
     if blockiness(luma) < BLOCKY:
