@@ -31,6 +31,8 @@ EVEN = 0.65
 """Share of the blur's width that all but the sharpest quarter of the tiles must have; what is sharp in places is no blur."""
 EDGES = 0.15
 """Share of the blur's width that all but the sharpest quarter of the edges must have: fine lines count as sharp."""
+LEAST_MOVED, EDGES_MOVED = 1.3, 0.5
+"""The same two for motion: pictures with one main direction look a little as if moved along it."""
 TILES = 4
 """Tiles a side that are looked at, at most."""
 TELLING = 15.0
@@ -67,7 +69,8 @@ def estimate_blur(image: Tensor) -> Found | None:
     plane = spectrum(luma)
     guess = _motion(plane) or _round(radial(plane))
     width = sharpest(luma, guess.blur.angle if guess.blur.shape == "motion" else None)
-    if guess.std < LEAST or guess.noise > LOUDEST or width is None or width < EDGES * guess.std:
+    least, edges = (LEAST_MOVED, EDGES_MOVED) if guess.blur.shape == "motion" else (LEAST, EDGES)
+    if guess.std < least or guess.noise > LOUDEST or width is None or width < edges * guess.std:
         return None
     if not _everywhere(luma, guess):
         return None
