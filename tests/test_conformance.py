@@ -28,13 +28,16 @@ from dreamclean import (
     GradientAscent,
     Identity,
     Inpaint,
+    Karras,
     Langevin,
     LocalLevel,
+    LogSNR,
     MatchedLevel,
     Mixture,
     NoCorrector,
     PiGDM,
     Projection,
+    Uniform,
 )
 from dreamclean.host.host import host
 from dreamclean.testing import (
@@ -48,6 +51,7 @@ from dreamclean.testing import (
     PlannerSuite,
     PriorSuite,
     SamplerSuite,
+    SpacingSuite,
     pictures,
 )
 
@@ -187,6 +191,22 @@ class TestLocalLevel(InitializerSuite):
 
 class TestLocalLevelBelowTheStrength(InitializerSuite):
     component = LocalLevel(ratio=0.1)
+
+
+class TestUniform(SpacingSuite):
+    component = Uniform()
+
+
+class TestLogSNR(SpacingSuite):
+    component = LogSNR()
+
+
+class TestKarras(SpacingSuite):
+    component = Karras()
+
+
+class TestGentleKarras(SpacingSuite):
+    component = Karras(rho=1)
 
 
 class MixtureSuite(PriorSuite):
