@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.blur import Blur
     from dreamclean.builtin.operators.colorize import Colorize
     from dreamclean.builtin.operators.downsample import Downsample
+    from dreamclean.builtin.operators.enlarged import Enlarged
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
     from dreamclean.builtin.operators.grain import Grain
     from dreamclean.builtin.operators.identity import Identity
@@ -119,6 +120,7 @@ _WHERE = {
     "builtin.operators.blur": "Blur",
     "builtin.operators.colorize": "Colorize",
     "builtin.operators.downsample": "Downsample",
+    "builtin.operators.enlarged": "Enlarged",
     "builtin.operators.fourier_magnitude": "FourierMagnitude",
     "builtin.operators.grain": "Grain",
     "builtin.operators.identity": "Identity",
@@ -180,6 +182,7 @@ __all__ = [
     "Downsample",
     "DreamCleanError",
     "DreamCleanWarning",
+    "Enlarged",
     "Estimate",
     "Evaluator",
     "Explanation",

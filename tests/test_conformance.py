@@ -21,6 +21,7 @@ from dreamclean import (
     Diffusers,
     Downsample,
     DPMSolver,
+    Enlarged,
     Fixed,
     ForwardNoising,
     FourierMagnitude,
@@ -71,6 +72,14 @@ class TestAverageDownsampling(LinearOperatorSuite):
 
 class TestBicubicDownsampling(LinearOperatorSuite):
     component = Downsample(factor=2, method="bicubic")
+
+
+class TestEnlarged(LinearOperatorSuite):
+    component = Enlarged(factor=(1.5,), method="lanczos")
+
+
+class TestDefocus(LinearOperatorSuite):
+    component = Blur(shape="defocus", radius=1.5)
 
 
 class TestUniformBlur(LinearOperatorSuite):

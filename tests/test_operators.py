@@ -21,6 +21,7 @@ from dreamclean import (
     Colorize,
     Downsample,
     DreamCleanError,
+    Enlarged,
     FourierMagnitude,
     Identity,
     Inpaint,
@@ -57,6 +58,10 @@ LINEAR = {
     "identity": Identity(),
     "average": Downsample(factor=2),
     "bicubic": Downsample(factor=2, method="bicubic"),
+    "lanczos": Downsample(factor=2, method="lanczos"),
+    **{f"defocus-{b}": Blur(shape="defocus", radius=1.4, boundary=b) for b in BOUNDARIES},
+    "enlarged": Enlarged(factor=(2.0,), method="bicubic"),
+    "enlarged-nearest": Enlarged(factor=(2.0, 1.6), method="nearest", shrunk="average"),
     "inpaint": Inpaint(share=0.4, seed=3),
     "colorize": Colorize(),
     "colorize-bt601": Colorize(weights=(0.299, 0.587, 0.114)),
@@ -131,7 +136,7 @@ class Correlation(Blur):
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("shape", ["uniform", "gaussian", "motion", "file"])
+@pytest.mark.parametrize("shape", ["uniform", "gaussian", "defocus", "motion", "file"])
 def test_blur_is_a_convolution(shape: str, boundary: str, files: Path) -> None:
     file = files / "kernel.png" if shape == "file" else None
     check_convolution(Blur(shape=shape, size=5, std=(2.0, 0.8), length=4, angle=30, file=file, boundary=boundary))
@@ -718,6 +723,16 @@ def test_motion_kernel(length: float, angle: float) -> None:
 def test_motion_kernel_check_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_line(Clockwise.motion(15, 30), 15, 30)
+
+
+@pytest.mark.parametrize("radius", [0.3, 1.0, 2.5, 4.2])
+def test_disc_is_as_wide_as_asked_for(radius: float) -> None:
+    """Sum 1, round, and the variance of a disc of that radius, r^2 / 4 along each axis, plus that of its soft edge."""
+    kernel = kernels.disc(radius)
+    assert float(kernel.sum()) == pytest.approx(1)
+    assert torch.equal(kernel, kernel.T) and torch.equal(kernel, kernel.flip(0))
+    offset = torch.arange(len(kernel)) - len(kernel) // 2
+    assert float((kernel.sum(0) * offset.square()).sum()) == pytest.approx(radius**2 / 4, rel=0.12, abs=0.1)
 
 
 def test_motion_of_a_pixel_is_none() -> None:

@@ -95,6 +95,7 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.blur import Blur
     from dreamclean.builtin.operators.colorize import Colorize
     from dreamclean.builtin.operators.downsample import Downsample
+    from dreamclean.builtin.operators.enlarged import Enlarged
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
     from dreamclean.builtin.operators.grain import Grain
     from dreamclean.builtin.operators.identity import Identity
@@ -102,7 +103,7 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.jpeg import JPEG
     from dreamclean.contracts.chain import Chain
 
-    for cls in (Downsample, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity, Grain, Chain):
+    for cls in (Downsample, Enlarged, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity, Grain, Chain):
         register(cls)
 
 

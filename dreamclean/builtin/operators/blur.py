@@ -1,4 +1,4 @@
-"""Blur: uniform, Gaussian, motion, or any kernel."""
+"""Blur: uniform, Gaussian, defocus, motion, or any kernel."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -22,18 +22,21 @@ _MEANS = {"file": "file", "length": "motion", "angle": "motion", "std": "gaussia
 
 
 class Blur(SeparableOperator):
-    """Convolution with a kernel: uniform, Gaussian, motion or a file's.
+    """Convolution with a kernel: uniform, Gaussian, defocus (a disc), motion or a file's.
 
     A kernel that is a column times a row is inverted in closed form, any other by conjugate gradients. Where ``shape``
     is not said, ``std`` means Gaussian, ``length`` or ``angle`` motion, and ``file`` a file.
     """
 
     name = "blur"
-    shape: Literal["uniform", "gaussian", "motion", "file"] = Field(default="uniform", description="Form of the kernel")
+    shape: Literal["uniform", "gaussian", "defocus", "motion", "file"] = Field(
+        default="uniform", description="Form of the kernel"
+    )
     size: int = Field(default=9, ge=1, description="Uniform, Gaussian: side of the kernel, an odd number of pixels")
     std: FloatList = Field(
         default=(3.0,), min_length=1, max_length=2, description="Gaussian: pixels; vertical/horizontal if two"
     )
+    radius: float = Field(default=3.0, gt=0, le=100, description="Defocus: radius of the disc in pixels")
     length: float = Field(default=15.0, ge=1, description="Motion: length in pixels")
     angle: float = Field(default=0.0, description="Motion: degrees anticlockwise from the horizontal")
     file: Path | None = Field(default=None, description="File: a picture of the kernel, brighter is heavier")
@@ -101,6 +104,8 @@ def _kernel(blur: Blur) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         kernel = kernels.uniform(blur.size)
     elif blur.shape == "gaussian":
         kernel = kernels.gaussian(blur.size, blur.std)
+    elif blur.shape == "defocus":
+        kernel = kernels.disc(blur.radius)
     elif blur.shape == "motion":
         kernel = kernels.motion(blur.length, blur.angle)
     else:

@@ -23,6 +23,14 @@ def gaussian(size: int, std: tuple[float, ...]) -> Tensor:
     return kernel / kernel.sum()
 
 
+def disc(radius: float) -> Tensor:
+    """A disc of ``radius`` pixels whose edge is soft over one pixel: a lens out of focus."""
+    reach = math.ceil(radius)
+    offset = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    kernel = (radius + 0.5 - (offset[:, None].square() + offset.square()).sqrt()).clamp(0, 1)
+    return kernel / kernel.sum()
+
+
 def motion(length: float, angle: float) -> Tensor:
     """A straight line of ``length`` pixels, ``angle`` degrees anticlockwise from the horizontal."""
     reach = math.ceil(length / 2)

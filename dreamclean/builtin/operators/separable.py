@@ -9,7 +9,8 @@ from torch import Tensor
 
 from dreamclean.contracts.operator import LinearOperator
 
-_CUTOFF = 1e-6  # singular values below this share of the largest count as zero
+_CUTOFF = 1e-6  # singular values below this share of the largest count as zero, without noise
+_NULL = 1e-13  # below this share they are rounding errors
 
 
 class SeparableOperator(LinearOperator):
@@ -36,15 +37,11 @@ class SeparableOperator(LinearOperator):
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         """By the decomposition; if the variance differs from pixel to pixel, with its mean."""
-        h, w = (_cached(self, self.full_size(v.shape[2 + axis]), axis) for axis in (0, 1))
-        singular = h.singular[:, None] * w.singular[None, :]
-        noise = float(torch.as_tensor(variance).float().mean())
-        kept = singular > (0 if noise else _CUTOFF) * singular.max()
-        factor = torch.where(kept, singular / (gain * singular.square() + noise), 0.0).to(v)
-        return h.right.to(v).mT @ (factor * (h.left.to(v).mT @ v @ w.left.to(v))) @ w.right.to(v)
+        rows, columns = (_cached(self, self.full_size(v.shape[2 + axis]), axis) for axis in (0, 1))
+        return inverted(rows, columns, v, gain, float(torch.as_tensor(variance).float().mean()))
 
 
-class _Axis(NamedTuple):
+class Axis(NamedTuple):
     """An operator along one axis with its singular value decomposition, all float64."""
 
     matrix: Tensor
@@ -53,8 +50,21 @@ class _Axis(NamedTuple):
     right: Tensor
 
 
+def decomposed(matrix: Tensor) -> Axis:
+    """The matrix (m, n), left singular vectors (m, k), singular values (k), right singular vectors (k, n); k is the rank."""
+    left, singular, right = torch.linalg.svd(matrix, full_matrices=False)
+    rank = int((singular > _NULL * singular.max()).sum())
+    return Axis(matrix, left[:, :rank], singular[:rank], right[:rank])
+
+
+def inverted(rows: Axis, columns: Axis, v: Tensor, gain: float, noise: float) -> Tensor:
+    """A^T (gain A A^T + noise)^-1 v, by the decompositions; least squares where that is singular."""
+    singular = rows.singular[:, None] * columns.singular[None, :]
+    kept = singular > (0 if noise else _CUTOFF) * singular.max()
+    factor = torch.where(kept, singular / (gain * singular.square() + noise), 0.0).to(v)
+    return rows.right.to(v).mT @ (factor * (rows.left.to(v).mT @ v @ columns.left.to(v))) @ columns.right.to(v)
+
+
 @lru_cache(maxsize=8)
-def _cached(operator: SeparableOperator, size: int, axis: int) -> _Axis:
-    """The matrix (m, n), left singular vectors (m, k), singular values (k), right singular vectors (k, n)."""
-    matrix = operator.matrix(size, axis)
-    return _Axis(matrix, *torch.linalg.svd(matrix, full_matrices=False))
+def _cached(operator: SeparableOperator, size: int, axis: int) -> Axis:
+    return decomposed(operator.matrix(size, axis))

@@ -1,0 +1,1 @@
+"""Low resolution and blur, found from the picture alone, as operators that undo them."""

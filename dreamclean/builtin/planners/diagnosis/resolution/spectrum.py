@@ -1,0 +1,99 @@
+"""The spectrum of a blurred photograph: a power law times the blur's, plus noise.
+
+Photographs have power C w^-a at the radial frequency w, with a slope a near 2 that differs from picture to picture
+(Field 1987; van der Schaaf & van Hateren 1996). A blur of transfer function K and white noise make that
+C w^-a |K(w)|^2 + N. The periodogram of a picture then has Whittle's likelihood -sum(I / P + log P) (1953), whose
+maximum over C and N is found by the multiplicative updates for the Itakura-Saito divergence, which it is
+(Fevotte, Bertin & Durrieu 2009).
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+PATCH = 64
+"""Side of the patches over which periodograms are averaged (Welch 1967)."""
+LOWEST = 0.35
+"""Radians per pixel: below it a patch shows too little of a wave."""
+SLOPES = torch.arange(1.4, 3.61, 0.2)
+_LEAST = 0.02  # variance, of 255 squared, that rounding leaves at the least in the mean of three channels
+
+
+class Spectrum(NamedTuple):
+    """Power at some frequencies."""
+
+    power: Tensor
+    """(n,), of 255 squared for white noise of variance 1."""
+    frequency: Tensor
+    """(n, 2): radians per pixel, vertical and horizontal."""
+    count: Tensor
+    """(n,): of how many frequencies it is the mean."""
+
+
+class Fit(NamedTuple):
+    """The best explanation by each of some blurs, (k,) each."""
+
+    likelihood: Tensor
+    """Log-likelihood, up to a constant,"""
+    slope: Tensor
+    """the power law's a,"""
+    noise: Tensor
+    """and the noise's variance N."""
+
+
+def spectrum(luma: Tensor) -> Spectrum:
+    """The mean periodogram of ``luma`` (H, W), of 255, both sides at least ``PATCH``; one half, as it is symmetric."""
+    window = torch.hann_window(PATCH, periodic=False)
+    window = window[:, None] * window
+    window = window / window.square().mean().sqrt()
+    patches = luma.unfold(0, PATCH, PATCH // 2).unfold(1, PATCH, PATCH // 2).reshape(-1, PATCH, PATCH)
+    patches = patches - patches.mean((1, 2), keepdim=True)
+    power = (torch.fft.fft2(patches * window).abs().square() / PATCH**2).mean(0)
+    frequency = frequencies()
+    line = torch.round(frequency * PATCH / (2 * math.pi)).long()
+    return Spectrum(power[line[:, 0], line[:, 1]], frequency, torch.ones(len(frequency)))
+
+
+def frequencies() -> Tensor:
+    """The frequencies (n, 2) of a ``spectrum``: above ``LOWEST``, in a circle, one of each pair w and -w."""
+    line = 2 * math.pi * torch.fft.fftfreq(PATCH)
+    grid = torch.cartesian_prod(line, line)
+    size = grid.norm(dim=1)
+    half = (grid[:, 0] > 0) | ((grid[:, 0] == 0) & (grid[:, 1] > 0))
+    return grid[half & (size > LOWEST) & (size <= math.pi)]
+
+
+def radial(plane: Spectrum) -> Spectrum:
+    """Means over rings, for blurs that are the same in all directions; the frequency is that along one axis."""
+    size = plane.frequency.norm(dim=1)
+    ring = (size * PATCH / (2 * math.pi)).round().long()
+    count = torch.bincount(ring).float()
+    power, mean = (torch.bincount(ring, values) / count.clamp(min=1) for values in (plane.power, size))
+    full = count > 0
+    return Spectrum(power[full], torch.stack([torch.zeros_like(mean), mean], 1)[full], count[full])
+
+
+def fit(found: Spectrum, transfer: Tensor, slopes: Tensor = SLOPES, rounds: int = 40) -> Fit:
+    """The likeliest power law and noise for each squared transfer function, rows of ``transfer`` (k, n)."""
+    power, count = found.power, found.count
+    law = found.frequency.norm(dim=1) ** -slopes[:, None]
+    shape = law[None] * transfer[:, None].clamp(min=1e-12)
+    scale = power.max() / shape.amax(-1, keepdim=True)
+    noise = power.min().clamp(min=_LEAST) * torch.ones_like(scale)
+    for _ in range(rounds):
+        model = scale * shape + noise
+        up, down = (count * power / model.square(), count / model)
+        scale = scale * ((shape * up).sum(-1, keepdim=True) / (shape * down).sum(-1, keepdim=True)).sqrt()
+        noise = (noise * (up.sum(-1, keepdim=True) / down.sum(-1, keepdim=True)).sqrt()).clamp(min=_LEAST)
+    model = scale * shape + noise
+    likelihood, best = (-(count * (power / model + model.log())).sum(-1)).max(1)
+    return Fit(likelihood, slopes[best], noise[:, :, 0].gather(1, best[:, None])[:, 0])
+
+
+def transfer(kernel: Tensor, frequency: Tensor) -> Tensor:
+    """|K|^2 (n,) of a ``kernel`` (h, w) of odd sides, symmetric about its middle, at ``frequency`` (n, 2)."""
+    down, right = (torch.arange(side) - side // 2 for side in kernel.shape)
+    phase = frequency[:, 0, None, None] * down[:, None] + frequency[:, 1, None, None] * right
+    return (kernel.to(frequency) * phase.cos()).sum((1, 2)).square()

@@ -1,0 +1,126 @@
+"""The operator of an enlarged picture, and the matrices that resize."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from dreamclean import Downsample, DreamCleanError, Enlarged
+from dreamclean.builtin.operators.resampling import enlargement, interpolation, reduction, smaller_side
+
+PILLOW = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def rand(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def resized(x: Tensor, size: int, method: str) -> Tensor:
+    """Pillow's resize of a floating-point image, to a square."""
+    return torch.from_numpy(np.asarray(Image.fromarray(x.float().numpy()).resize((size, size), PILLOW[method])).copy())
+
+
+@pytest.mark.parametrize("size", [39, 52, 61, 104])
+@pytest.mark.parametrize("method", list(PILLOW))
+def test_enlargement_is_pillows(method: str, size: int) -> None:
+    """The border too, for whole factors and others."""
+    x = rand(26, 26)
+    matrix = enlargement(26, size, method)  # type: ignore[arg-type]
+    expected = resized(x, size, method)
+    if method == "nearest" and size in (39, 61):  # centres that lie between two pixels may go either way
+        assert ((matrix @ x @ matrix.T - expected).abs() > 1e-6).double().mean() < 0.6
+        return
+    assert (matrix @ x @ matrix.T - expected).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("size", [37, 52, 104])
+def test_enlargement_with_three_quarters_is_torchs(size: int) -> None:
+    x, matrix = rand(26, 26), enlargement(26, size, "bicubic-0.75")
+    expected = F.interpolate(x[None, None], size=size, mode="bicubic", align_corners=False)[0, 0]
+    assert (matrix @ x @ matrix.T - expected).abs().max() < 1e-12
+    other = enlargement(26, size, "bicubic")
+    assert (other @ x @ other.T - expected).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("size", [26, 21, 13, 8])
+@pytest.mark.parametrize("method", ["bilinear", "bicubic", "lanczos"])
+def test_reduction_is_pillows(method: str, size: int) -> None:
+    x, matrix = rand(26, 26), reduction(26, size, method)  # type: ignore[arg-type]
+    assert (matrix @ x @ matrix.T - resized(x, size, method)).abs().max() < 1e-6
+
+
+def test_reduction_by_area_keeps_the_mean() -> None:
+    """Each pixel counts by the area that it shares with the new one: 5 pixels to 2 are 2.5 each."""
+    matrix = reduction(5, 2, "average")
+    assert matrix.tolist() == [[0.4, 0.4, pytest.approx(0.2), 0, 0], [0, 0, pytest.approx(0.2), 0.4, 0.4]]
+
+
+def test_interpolation_keeps_constants() -> None:
+    centres = torch.linspace(-0.5, 9.5, 40, dtype=torch.float64)
+    for method in ("nearest", "bilinear", "bicubic", "bicubic-0.75", "lanczos"):
+        assert (interpolation(centres, 10, method).sum(1) - 1).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize(("size", "factor", "small"), [(10, 4, 3), (9, 4, 2), (192, 2.5, 77), (3, 8, 1)])
+def test_smaller_side_rounds(size: int, factor: float, small: int) -> None:
+    assert smaller_side(size, factor) == small
+
+
+@pytest.mark.parametrize("method", ["nearest", "bicubic", "lanczos"])
+@pytest.mark.parametrize("factor", [(2.0,), (1.5,), (2.0, 3.0)])
+def test_enlarged_agrees_with_a_measurement_without_noise(factor: tuple[float, ...], method: str) -> None:
+    operator = Enlarged(factor=factor, method=method)
+    x = rand(1, 3, 24, 30)
+    y = operator.degrade(x)
+    assert y.shape == x.shape
+    assert (operator.degrade(operator.project(rand(1, 3, 24, 30, seed=1), y, 0.3)) - y).abs().max() < 1e-6
+
+
+def test_enlarged_of_a_whole_factor_is_downsample_enlarged() -> None:
+    x, operator = rand(1, 3, 24, 32), Enlarged(factor=(4.0,), shrunk="average")
+    small = Downsample(factor=4).degrade(x)
+    assert (operator.degrade(x) - operator.enlarge(small, 24, 32)).abs().max() < 1e-12
+    assert (operator.small(operator.degrade(x)) - small).abs().max() < 1e-10
+
+
+def check_grain(operator: Enlarged) -> None:
+    """A projection with noise on the small picture is that of ``downsample`` with as much noise."""
+    x0, y = rand(1, 3, 24, 32), operator.degrade(rand(1, 3, 24, 32, seed=1))
+    downsample = Downsample(factor=2, method="bicubic", noise=operator.grain)
+    expected = downsample.project(x0, operator.small(y), 0.1)
+    assert (operator.project(x0, y, 0.1) - expected).abs().max() < 1e-6
+
+
+class GrainAsNoise(Enlarged):
+    """Broken: the small picture's noise is taken for noise of the large one."""
+
+    def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
+        return Enlarged(factor=self.factor).solve(v, gain, self.grain**2)
+
+
+def test_enlarged_with_grain_projects_as_downsample_does() -> None:
+    check_grain(Enlarged(factor=(2.0,), grain=0.05))
+    with pytest.raises(AssertionError):
+        check_grain(GrainAsNoise(factor=(2.0,), grain=0.05))
+
+
+def test_enlarged_measures_grain_on_the_small_picture() -> None:
+    operator = Enlarged(factor=(2.0,), grain=0.1)
+    flat = torch.full((1, 3, 64, 64), 0.5, dtype=torch.float64)
+    y = operator.measure(flat, torch.Generator().manual_seed(0))
+    grain = operator.small(y) - 0.5
+    assert float(grain.std()) == pytest.approx(0.1, rel=0.1)
+    assert (operator.enlarge(grain, 64, 64) + 0.5 - y).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("factor", [0.5, 65])
+def test_enlarged_factor_is_bounded(factor: float) -> None:
+    with pytest.raises(DreamCleanError, match="from 1 to 64"):
+        Enlarged(factor=(factor,))
