@@ -2,24 +2,47 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
+from dreamclean.builtin.operators import bitmap
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import LinearOperator
 
 
 class Inpaint(LinearOperator):
-    """Keep the pixels under a mask, set the others to 0: a mask file, or a random share."""
+    """Keep the pixels under a mask, set the others to 0: a mask file, a mask as text, or a random share."""
 
     name = "inpaint"
     mask: Path | None = Field(
         default=None, description="Picture file: white where pixels are known, black where they are lost"
     )
+    bitmap: str | None = Field(
+        default=None, repr=False, description="A mask as text, as Inpaint.of(known) writes it: a PNG file in base64"
+    )
     share: float = Field(default=0.5, ge=0, lt=1, description="Without a mask: share of pixels lost at random")
     seed: int = Field(default=0, ge=0, description="Without a mask: seed of the random choice")
+
+    @field_validator("bitmap")
+    @classmethod
+    def _is_mask(cls, text: str | None) -> str | None:
+        if text is not None:
+            bitmap.from_text(text)
+        return text
+
+    @model_validator(mode="after")
+    def _one_mask(self) -> Self:
+        if self.mask and self.bitmap:
+            raise ValueError("give a mask or a bitmap, not both")
+        return self
+
+    @classmethod
+    def of(cls, known: Tensor, **settings: Any) -> Self:
+        """The operator with a mask (1, 1, H, W), true where pixels are known; a recipe carries it."""
+        return cls(bitmap=bitmap.to_text(known.bool()), **settings)
 
     def image_shape(self, y: Tensor) -> torch.Size:
         return y.shape
@@ -42,13 +65,20 @@ class Inpaint(LinearOperator):
 
 @lru_cache(maxsize=4)
 def _known(operator: Inpaint, height: int, width: int) -> Tensor:
+    if operator.bitmap is not None:
+        return _fitting(bitmap.from_text(operator.bitmap).float(), "the bitmap", height, width)
     if operator.mask is None:
         chance = torch.rand(height, width, generator=torch.Generator().manual_seed(operator.seed))
         return (chance >= operator.share).float()[None, None]
     from dreamclean.pictures.picture import Picture
 
     known = (Picture.open(operator.mask).pixels.mean(1, keepdim=True) > 0.5).float()
+    return _fitting(known, str(operator.mask), height, width)
+
+
+def _fitting(known: Tensor, name: str, height: int, width: int) -> Tensor:
+    """``known``; DreamCleanError where it is not of the image's size."""
     if known.shape[2:] != (height, width):
         size = f"{known.shape[3]}x{known.shape[2]}"
-        raise DreamCleanError(f"{operator.mask} is {size}, the image {width}x{height}; give a mask of the image's size")
+        raise DreamCleanError(f"{name} is {size}, the image {width}x{height}; give a mask of the image's size")
     return known

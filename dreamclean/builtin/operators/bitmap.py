@@ -1,0 +1,30 @@
+"""Masks as text: a picture of two tones as compressed PNG in base64, so that a recipe can carry it."""
+
+import base64
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+MOST_PIXELS = 1 << 28
+
+
+def to_text(mask: Tensor) -> str:
+    """A mask (1, 1, H, W) of bool as text in base64's alphabet for addresses, which no separator of settings is part of."""
+    file = io.BytesIO()
+    Image.fromarray(mask[0, 0].cpu().numpy()).save(file, "PNG", optimize=True)
+    return base64.urlsafe_b64encode(file.getvalue()).decode().rstrip("=")
+
+
+def from_text(text: str) -> Tensor:
+    """The mask (1, 1, H, W) of bool; ValueError for text that is none."""
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.mode != "1" or image.width * image.height > MOST_PIXELS:
+                raise ValueError
+            return torch.from_numpy(np.array(image))[None, None]
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:  # whatever Pillow says
+        raise ValueError("a bitmap is the text of a mask, as Inpaint.of(known) writes it") from error
