@@ -11,7 +11,28 @@ from torch import Tensor
 from dreamclean.builtin.planners.diagnosis.damages.clean import unharmed
 from dreamclean.builtin.planners.diagnosis.damages.kind import Damaged
 
-WORDS = "the picture of a clean page says what it has to say in a few plain words and then stops".split()
+WORDS = [
+    "the",
+    "picture",
+    "of",
+    "a",
+    "clean",
+    "page",
+    "says",
+    "what",
+    "it",
+    "has",
+    "to",
+    "say",
+    "in",
+    "a",
+    "few",
+    "plain",
+    "words",
+    "and",
+    "then",
+    "stops",
+]
 Colour = tuple[int, int, int]
 
 
@@ -56,7 +77,9 @@ def screenshot(x: Tensor, seed: int) -> Damaged:
     for row in range(30, height - 20, 18):
         pen.text((4, row), rng.choice(WORDS), ink, font)
         pen.text((side + 8, row + 2), sentence(rng, 5)[: (width - side) // 6], ink, font)
-        pen.line((side, row + 17, width - 6, row + 17), fill=tuple((a + b) // 2 for a, b in zip(ground, ink, strict=True)))
+        pen.line(
+            (side, row + 17, width - 6, row + 17), fill=tuple((a + b) // 2 for a, b in zip(ground, ink, strict=True))
+        )
     for column in range(3):
         left = side + 8 + column * 44
         pen.rounded_rectangle((left, height - 24, left + 38, height - 10), 4, accent)

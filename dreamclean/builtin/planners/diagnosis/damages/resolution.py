@@ -11,7 +11,7 @@ from dreamclean.builtin.planners.diagnosis.damages.kind import Damaged, eight_bi
 def enlarge(small: Tensor, like: Tensor, method: str) -> Tensor:
     """``small`` at the size of ``like``: nearest, bilinear or bicubic."""
     options = {} if method == "nearest" else {"align_corners": False}
-    return F.interpolate(small, size=like.shape[-2:], mode=method, **options)  # type: ignore[arg-type]
+    return F.interpolate(small, size=like.shape[-2:], mode=method, **options)
 
 
 def smaller(x: Tensor, factor: int) -> tuple[Tensor, Tensor]:
