@@ -74,14 +74,11 @@ def extreme(x: Tensor, within: float) -> Tensor:
 
 
 def filled(x: Tensor, lost: Tensor) -> Tensor:
-    """``x`` with its lost pixels the mean of the known ones around them, from near ones inwards."""
+    """``x`` with its lost pixels the mean of the known ones around them, from near ones inwards; as it is if all are lost."""
     known = (~lost).to(x)
-    while not known.all():
+    while known.any() and not known.all():
         weight = F.avg_pool2d(known, 3, 1, 1)
         mean = F.avg_pool2d(x * known, 3, 1, 1) / weight.clamp(min=1e-6)
         x = torch.where(known > 0, x, mean)
-        reached = torch.maximum(known, (weight > 0).to(x))
-        if bool((reached == known).all()):  # nothing is known at all
-            return x
-        known = reached
+        known = torch.maximum(known, (weight > 0).to(x))
     return x
