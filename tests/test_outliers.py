@@ -64,10 +64,31 @@ def test_find_outliers_leaves_clean_pictures_alone(kind: object, seed: int) -> N
 
 
 @pytest.mark.parametrize(
-    "kind", ["white", "camera", "grain", "jpeg", "enlarged", "blur", "faded", "haze", "banding", "snow"]
+    "kind",
+    [
+        "white",
+        "grey-noise",
+        "halo",
+        "poisson",
+        "camera",
+        "grain",
+        "jpeg",
+        "enlarged",
+        "blur",
+        "faded",
+        "haze",
+        "banding",
+        "snow",
+    ],
 )
 def test_find_outliers_leaves_other_damage_alone(kind: str) -> None:
     assert find_outliers(KINDS[kind](SMALL, 1).shown) is None
+
+
+@pytest.mark.parametrize("std", [15.0, 25.0, 50.0])
+def test_find_outliers_is_not_taken_in_by_grey_noise(std: float) -> None:
+    """Its tails are longer than those of three channels together, and some neighbours agree by luck."""
+    assert find_outliers(KINDS["grey-noise"].make(SMALL, 1, std=std).shown) is None
 
 
 def test_find_outliers_of_a_picture_too_small_or_of_one_tone() -> None:

@@ -16,6 +16,8 @@ WHITE, CONTRAST, FAINT = 0.95, 0.1, 0.04
 """The least value of a scratch in any channel; what it rises above both sides; and above one, where it goes on."""
 LENGTH, ANGLES = 25, 32
 """Of the straight piece, in pixels, that every part of a scratch must lie on, and how many directions are tried."""
+ALONE = 0.45
+"""Of all thin white things that share at least lies on straight lines: of scratches 0.53, of halos and noise mostly less."""
 FEWEST, SKIRT, DRAWN = 20, 0.2, 0.4
 """Pixels of scratches that are needed; the share of the contrast that is left one pixel beside them (clean photographs:
 0.4 and more); and the share of a picture that may be drawn (pixels that are as the next)."""
@@ -28,7 +30,7 @@ def find_scratches(x: Tensor) -> Finding | None:
     if int(ridge.sum()) < FEWEST or drawn(x) > DRAWN:
         return None
     core = ridge & (in_bands(_along, ridge.float(), LENGTH) > 0.9)
-    if int(core.sum()) < FEWEST:
+    if int(core.sum()) < max(FEWEST, ALONE * int(ridge.sum())):
         return None
     skirt = _skirt(white, core)
     if skirt > SKIRT:
