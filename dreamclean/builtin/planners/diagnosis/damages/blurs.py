@@ -32,7 +32,8 @@ def defocus(x: Tensor, seed: int, radius: float = 2.5, noise: float = 2.0) -> Da
     reach = kernel.shape[0] // 2
     padded = F.pad(x, (reach,) * 4, mode="reflect")
     y = F.conv2d(padded, kernel.expand(3, 1, *kernel.shape), groups=3)
-    return Damaged(eight_bit(y + noise / 255 * normal(x, seed)), x, "")
+    text = f"blur:shape=defocus,radius={radius:.4g},{noise_text(noise / 255)}"
+    return Damaged(eight_bit(y + noise / 255 * normal(x, seed)), x, text)
 
 
 def motion(x: Tensor, seed: int, length: float = 9.0, noise: float = 2.0) -> Damaged:

@@ -31,4 +31,5 @@ def camera(x: Tensor, seed: int, shot: float = 0.004) -> Damaged:
 def grey_noise(x: Tensor, seed: int, std: float = 25.0) -> Damaged:
     """A grey picture with white noise, the same in all three channels."""
     clean = eight_bit(grey(x))
-    return Damaged(eight_bit(clean + std / 255 * normal(x, seed, channels=1)), clean, "")
+    text = f"grain:std={std / 255:.4g},blur=0,common=1,{noise_text()}"
+    return Damaged(eight_bit(clean + std / 255 * normal(x, seed, channels=1)), clean, text)
