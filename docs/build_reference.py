@@ -23,6 +23,7 @@ import dreamclean
 from dreamclean.builtin import hooks as hooks_of_kinds
 from dreamclean.host import describe, hookspecs
 from dreamclean.host.host import Entry, Host
+from dreamclean.recipe.settings import RecipeSettings, entries
 
 FOLDER = Path(__file__).parent / "reference"
 HEAD = "<!-- Written by docs/build_reference.py; change the docstrings, then run it again. -->\n\n"
@@ -42,16 +43,19 @@ TYPES = {
     "Seeds": "dreamclean.method.given",
     "Several": "dreamclean.method.given",
     "Given": "dreamclean.method.given",
+    "Ask": "dreamclean.contracts.model",
     "Boundary": "dreamclean.builtin.operators.blur",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",
     "Denoise": "dreamclean.builtin.priors.denoiser",
     "Entry": "dreamclean.host.host",
-    "Listener": "dreamclean.restorer",
+    "Explained": "dreamclean.method.explanation",
+    "Listener": "dreamclean.method.run",
     "Noise": "dreamclean.contracts.latent",
     "Predict": "dreamclean.contracts.estimate",
     "Declare": "dreamclean.host.hookspecs",
     "Register": "dreamclean.host.hookspecs",
     "Report": "dreamclean.contracts.planner",
+    "Space": "dreamclean.contracts.levels",
     "Spec": "dreamclean.contracts.component",
     "Tiles": "dreamclean.method.tiling",
 }
@@ -131,7 +135,28 @@ def public(name: str, value: Any) -> str:
         return f"{title}\n\n{alias(name, dreamclean._MODULES[name])}"
     if not inspect.isclass(value):
         return f"{title}\n\nMarks a function as the implementation of a [hook](hooks.md): `@hookimpl`."
+    if name == "Settings":
+        return f"{title}\n\n{markdown(value)}\n\n{setting_table()}"
     return "\n\n".join([title, code(constructor(value)), markdown(value), *fields(value), *methods(value)])
+
+
+def setting_table() -> str:
+    """Every setting of a run."""
+    rows = []
+    for entry in entries().values():
+        types = ["Spec"] if entry.component else [kind.__name__ for kind in entry.types if kind is not type(None)]
+        bounds = [f"{sign} {value:g}" for sign, value in ((">=", entry.setting.ge),) if value is not None]
+        kept = "yes" if entry.name in entries(RecipeSettings) else "no"
+        rows.append(
+            [
+                f"`{entry.name}`",
+                " | ".join(types),
+                ", ".join(bounds),
+                kept,
+                f"{entry.setting.description} {entry.setting.more}".strip(),
+            ]
+        )
+    return table(["Setting", "Type", "Bounds", "In recipes", "Meaning"], rows)
 
 
 def alias(name: str, module: str) -> str:
@@ -149,7 +174,8 @@ def alias(name: str, module: str) -> str:
 
 def constructor(cls: type[Any]) -> str:
     """The class with its bases, and how an object is made."""
-    bases = [ast.unparse(base) for base in node_of(cls).bases if ast.unparse(base) not in ("Component", "BaseModel")]
+    named = [ast.unparse(base) for base in node_of(cls).bases]
+    bases = [name for name in named if name not in ("Component", "BaseModel") and not name.startswith("_")]
     line = f"class {cls.__name__}" + (f"({', '.join(bases)})" if bases else "")
     own = next((node for node in body(cls) if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
     if own:
@@ -226,7 +252,7 @@ def parameters(node: ast.FunctionDef) -> str:
     parts = [argument(*pair) for pair in zip(args, defaults, strict=True) if pair[0].arg not in ("self", "cls")]
     star = [f"*{node.args.vararg.arg}"] if node.args.vararg else ["*"] if named else []
     parts += star + [argument(*pair) for pair in zip(named, node.args.kw_defaults, strict=True)]
-    return ", ".join(parts + ([f"**{node.args.kwarg.arg}"] if node.args.kwarg else []))
+    return ", ".join(parts + ([f"**{argument(node.args.kwarg, None)}"] if node.args.kwarg else []))
 
 
 def argument(arg: ast.arg, default: ast.expr | None) -> str:

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from dreamclean.builtin.priors.mixture import Mixture
     from dreamclean.builtin.samplers.ddim import DDIM, ddim_step
     from dreamclean.builtin.samplers.dpm_solver import DPMSolver
+    from dreamclean.builtin.spacings.karras import Karras
+    from dreamclean.builtin.spacings.log_snr import LogSNR
+    from dreamclean.builtin.spacings.uniform import Uniform
+    from dreamclean.contracts.codec import PixelCodec
     from dreamclean.contracts.component import Component, FloatList, IntList
     from dreamclean.contracts.corrector import Corrector
     from dreamclean.contracts.estimate import Denoise, Estimate
@@ -60,18 +64,22 @@ if TYPE_CHECKING:
         ascending,
         descending,
     )
+    from dreamclean.contracts.model import Geometry, Model
     from dreamclean.contracts.operator import LinearOperator, Operator
     from dreamclean.contracts.path import Path
     from dreamclean.contracts.planner import Plan, Planner
     from dreamclean.contracts.prior import Prior
     from dreamclean.contracts.sampler import Sampler
+    from dreamclean.contracts.spacing import Spacing
     from dreamclean.contracts.step import Step
     from dreamclean.host.discovery import Plugin
     from dreamclean.host.host import Host
     from dreamclean.method.evaluator import Evaluator
+    from dreamclean.method.explanation import Explanation
     from dreamclean.method.restoration import Restoration
     from dreamclean.pictures.picture import Picture
     from dreamclean.recipe.recipe import Recipe, read_recipe
+    from dreamclean.recipe.settings import Settings
     from dreamclean.restorer import Restorer
 
 _WHERE = {
@@ -97,6 +105,7 @@ _WHERE = {
     "builtin.initializers.matched_level": "MatchedLevel",
     "contracts.levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
     "method.evaluator": "Evaluator",
+    "method.explanation": "Explanation",
     "contracts.operator": "LinearOperator Operator",
     "builtin.operators.blur": "Blur",
     "builtin.operators.colorize": "Colorize",
@@ -112,14 +121,21 @@ _WHERE = {
     "builtin.planners.fixed": "Fixed",
     "builtin.paths.descent": "Descent",
     "contracts.path": "Path",
+    "builtin.spacings.uniform": "Uniform",
+    "builtin.spacings.log_snr": "LogSNR",
+    "builtin.spacings.karras": "Karras",
+    "contracts.spacing": "Spacing",
     "contracts.planner": "Plan Planner",
     "host.discovery": "Plugin",
     "host.host": "Host",
     "contracts.prior": "Prior",
+    "contracts.model": "Geometry Model",
+    "contracts.codec": "PixelCodec",
     "builtin.priors.denoiser": "Denoiser",
     "builtin.priors.diffusers": "Diffusers UNetPrior",
     "builtin.priors.mixture": "Mixture",
     "recipe.recipe": "Recipe read_recipe",
+    "recipe.settings": "Settings",
     "method.restoration": "Restoration",
     "restorer": "Restorer",
     "contracts.sampler": "Sampler",
@@ -154,11 +170,13 @@ __all__ = [
     "DreamCleanWarning",
     "Estimate",
     "Evaluator",
+    "Explanation",
     "Fixed",
     "FloatList",
     "FlowSchedule",
     "ForwardNoising",
     "FourierMagnitude",
+    "Geometry",
     "GradientAscent",
     "Guidance",
     "Host",
@@ -167,19 +185,23 @@ __all__ = [
     "Inpaint",
     "IntList",
     "InvalidSetting",
+    "Karras",
     "Langevin",
     "Latent",
     "Level",
     "LinearOperator",
     "LocalLevel",
+    "LogSNR",
     "MatchedLevel",
     "Mixture",
+    "Model",
     "NoCorrector",
     "Operator",
     "Past",
     "Path",
     "PiGDM",
     "Picture",
+    "PixelCodec",
     "Plan",
     "Planner",
     "Plugin",
@@ -192,8 +214,11 @@ __all__ = [
     "Schedule",
     "ScoreCorrector",
     "SeparableOperator",
+    "Settings",
+    "Spacing",
     "Step",
     "UNetPrior",
+    "Uniform",
     "VESchedule",
     "__version__",
     "ascending",

@@ -14,7 +14,6 @@ from dreamclean import (
     Auto,
     DDPMSchedule,
     DreamCleanError,
-    Estimate,
     FlowSchedule,
     Level,
     Mixture,
@@ -30,6 +29,7 @@ from dreamclean.builtin.planners.diagnosis import auto, diagnose
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_of
 from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
 from dreamclean.builtin.planners.diagnosis.treatment import FAITHFUL, NOISE, STEPS, treatment
+from dreamclean.host.host import host
 from dreamclean.method.tiling import Tiles
 from dreamclean.recipe.recipe import make_recipe
 
@@ -66,7 +66,7 @@ class Counting(Mixture):
     name = "counting"
     _calls: list[Level] = PrivateAttr(default_factory=list)
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
+    def predict(self, x: Tensor, level: Level) -> Tensor:
         self._calls.append(level)
         return super().predict(x, level)
 
@@ -103,7 +103,7 @@ def test_a_treatment_fits_every_family_of_levels(name: str) -> None:
     for ratio in bounds(schedule):
         recipe = made(treatment(found("white noise", ratio), schedule))
         assert recipe.strength is not None and recipe.steps is not None
-        levels = schedule.ladder(recipe.strength, recipe.steps)
+        levels = schedule.ladder(recipe.strength, recipe.steps, host().make("spacing", schedule.usual))
         assert levels[-1] == schedule.at(schedule.timestep(ratio))
         assert 1 <= recipe.steps <= STEPS
 
@@ -340,8 +340,8 @@ def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
 
 def test_a_tile_made_smaller_for_one_picture_stays_so_for_the_next() -> None:
     restorer = Restorer("starter", planner="auto", **CPU)
-    treated = restorer._with(make_recipe(strength=40))
-    assert isinstance(restorer._tiles, Tiles)
-    restorer._tiles._tile = 64
+    assert isinstance(restorer._setup.tiles, Tiles)
+    restorer._setup.tiles._tile = 64
     noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
-    assert treated(noisy).recipe.tile == 64
+    result = restorer(noisy)
+    assert result.recipe.strength is not None and result.recipe.tile == 64

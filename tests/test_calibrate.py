@@ -207,9 +207,8 @@ def test_damage_is_told_by_its_seed() -> None:
 def test_every_family_comes_in_a_cycle() -> None:
     assert {family for family, _ in CYCLE} == set(FAMILIES)
     prior = Mixture.around(torch.cat([image(k) for k in range(3)]))
-    sampler = Sampler(
-        prior, treat_with(Restorer(prior, planner="auto", **CPU)), sorted(Path("known").glob("*.png")), 48
-    )
+    restorer = Restorer(prior, planner="auto", **CPU)
+    sampler = Sampler(prior, restorer.model, treat_with(restorer), sorted(Path("known").glob("*.png")), 48)
     samples = [sampler.sample(number) for number in range(len(CYCLE))]
     assert [sample.family for sample in samples] == [family for family, _ in CYCLE]
     assert [len(sample.worth) for sample in samples] == [6 * learnt for _, learnt in CYCLE]

@@ -38,7 +38,9 @@ class Talkative:
 
 
 @pytest.mark.parametrize("path", [[], ["restore"], ["group"], ["group", "inner"], ["outer"]])
-def test_h_is_help_and_all_help_looks_alike(path: list[str], cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_has_a_short_form_and_looks_alike_everywhere(
+    path: list[str], cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(plugins, "host", lambda: Host([Plugin("talkative", "1", "talkative", lambda: Talkative)]))
     status, out, err = cli(*path, "-h")
     assert (status, err) == (0, "")
@@ -47,14 +49,14 @@ def test_h_is_help_and_all_help_looks_alike(path: list[str], cli, monkeypatch: p
     assert "-h, --help" in out and not any(mark in out for mark in "╭│╰")
 
 
-def test_the_built_in_commands_come_first(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_lists_the_built_in_commands_first(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "host", lambda: Host([Plugin("talkative", "1", "talkative", lambda: Talkative)]))
     names = [line.split()[0] for line in cli("-h").out.partition("Commands:\n")[2].splitlines()]
     assert names.index("restore") < names.index("describe") < names.index("group")
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("re", "restore"), ("restore --pre", "--preset")])
-def test_the_shell_completes(typed: str, offered: str) -> None:
+def test_completion_works_in_the_shell(typed: str, offered: str) -> None:
     words = f"dreamclean {typed}"
     asked = {"_DREAMCLEAN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     command = [sys.executable, "-m", "dreamclean"]
@@ -62,12 +64,12 @@ def test_the_shell_completes(typed: str, offered: str) -> None:
     assert done.stdout.split() == [offered], done.stderr
 
 
-def test_a_component_by_its_name_alone(cli) -> None:
+def test_describe_finds_a_component_by_its_name_alone(cli) -> None:
     assert cli("describe", "vps") == cli("describe", "corrector/vps")
     assert cli("describe", "vps").status == 0
 
 
-def test_a_name_that_two_kinds_have() -> None:
+def test_describe_asks_which_kind_where_two_have_the_name() -> None:
     from dreamclean import Corrector
 
     class Twin(Corrector):
@@ -90,6 +92,6 @@ def test_a_name_that_two_kinds_have() -> None:
     assert find(host, "operator/identity").component is Identity
 
 
-def test_there_is_one_and_there_are_two() -> None:
+def test_number_of_things_is_worded_as_singular_or_plural() -> None:
     assert there_are(["paper"]) == "there is paper"
     assert there_are(["a", "b"]) == "there are a, b"

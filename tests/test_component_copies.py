@@ -10,9 +10,10 @@ from PIL import Image
 from pydantic import Field, PrivateAttr
 from torch import Tensor, nn
 
-from dreamclean import Blur, Denoiser, DreamCleanError, Identity, LinearOperator, Mixture, Restorer
+from dreamclean import Blur, Denoiser, DreamCleanError, Evaluator, Identity, LinearOperator, Mixture, Restorer
 from dreamclean.contracts.component import Component
 from dreamclean.contracts.errors import InvalidSetting
+from dreamclean.testing import loaded
 
 IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 QUICK: dict[str, Any] = {"strength": 300, "steps": 2, "device": "cpu", "dtype": "float32"}
@@ -35,8 +36,9 @@ def scripted(folder: Path, by: float) -> str:
 
 def denoised(prior: Denoiser) -> float:
     """What the denoiser makes of a pixel of 0.5."""
-    x = prior.encode(torch.full((1, 3, 8, 8), 0.5))
-    return float(prior.decode(prior.predict(x, prior.schedule.at(0.1)).x0).mean())
+    model = loaded(prior)
+    x = model.codec.encode(torch.full((1, 3, 8, 8), 0.5))
+    return float(model.codec.decode(Evaluator(model).prior(x, model.schedule.at(0.1)).x0).mean())
 
 
 class Derived(LinearOperator):

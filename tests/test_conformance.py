@@ -27,13 +27,16 @@ from dreamclean import (
     GradientAscent,
     Identity,
     Inpaint,
+    Karras,
     Langevin,
     LocalLevel,
+    LogSNR,
     MatchedLevel,
     Mixture,
     NoCorrector,
     PiGDM,
     Projection,
+    Uniform,
 )
 from dreamclean.host.host import host
 from dreamclean.testing import (
@@ -47,6 +50,7 @@ from dreamclean.testing import (
     PlannerSuite,
     PriorSuite,
     SamplerSuite,
+    SpacingSuite,
     pictures,
 )
 
@@ -178,6 +182,22 @@ class TestLocalLevel(InitializerSuite):
 
 class TestLocalLevelBelowTheStrength(InitializerSuite):
     component = LocalLevel(ratio=0.1)
+
+
+class TestUniform(SpacingSuite):
+    component = Uniform()
+
+
+class TestLogSNR(SpacingSuite):
+    component = LogSNR()
+
+
+class TestKarras(SpacingSuite):
+    component = Karras()
+
+
+class TestGentleKarras(SpacingSuite):
+    component = Karras(rho=1)
 
 
 class MixtureSuite(PriorSuite):

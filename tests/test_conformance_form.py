@@ -40,12 +40,12 @@ def collected(suite: type) -> set[str]:
     return {name for name in dir(suite) if name.startswith("test_") and callable(getattr(suite, name))}
 
 
-def test_form_is_checked_by_the_first_suite_of_a_class():
+def test_conformance_checks_the_form_in_the_first_suite_of_a_class():
     assert len(FORM) == 8
     assert collected(First) >= FORM
     assert collected(First) - collected(Second) == FORM - {"test_is_frozen"}
 
 
-def test_form_is_checked_where_a_fixture_makes_the_component():
+def test_conformance_checks_the_form_where_a_fixture_makes_the_component():
     assert collected(ByFixture) == collected(First)
     assert {"test_string_form", "test_config_form", "test_recipe_form", "test_level_is_kept"} <= collected(Second)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from pydantic import Field
 
-from dreamclean import Corrector, DDPMSchedule, Estimate, LinearOperator, Prior
-from dreamclean.testing import CorrectorSuite, LinearOperatorSuite, PriorSuite, pictures
+from dreamclean import Corrector, DDPMSchedule, LinearOperator, Model, Prior, Spacing
+from dreamclean.testing import CorrectorSuite, LinearOperatorSuite, PriorSuite, SpacingSuite, loaded, pictures
 from dreamclean.testing.moves import Scene
 
 X = pictures((8, 8))
@@ -47,19 +47,31 @@ class Batched(Corrector):
 
 
 class Alien(Prior):
-    """Its eps and x0 are not of x."""
+    """Remembers how often it was asked."""
 
     name = "alien"
 
-    @property
-    def schedule(self):
-        return DDPMSchedule.linear()
+    def load(self, device, dtype):
+        calls = []
 
-    def predict(self, x, level):
-        return Estimate(x, x)
+        def predict(x, level):
+            calls.append(x)
+            return len(calls) * x
+
+        return Model(DDPMSchedule.linear(), predict)
 
 
-LINEAR, MOVES, PRIORS = LinearOperatorSuite(), CorrectorSuite(), PriorSuite()
+class Back(Spacing):
+    """Turns back half way, or says too many."""
+
+    name = "back"
+    more: int = Field(default=0)
+
+    def __call__(self, schedule, top, steps):
+        return [schedule.lowest, *([2 * top] * (steps - 1 + self.more)), top]
+
+
+LINEAR, MOVES, PRIORS, SPACINGS = LinearOperatorSuite(), CorrectorSuite(), PriorSuite(), SpacingSuite()
 BROKEN = {
     "is not linear.*derive from Operator": lambda: LINEAR.test_linearity(Square(), X),
     "leave it to autograd": lambda: LINEAR.test_adjoint_passes_the_dot_product_test(Transposed(), torch.float64),
@@ -71,7 +83,13 @@ BROKEN = {
     "the picture is moved: .*scale what is left by a": lambda: MOVES.test_level_is_kept(
         Batched(how="in place"), "ddpm"
     ),
-    "return Estimate.from_eps": lambda: PRIORS.test_estimate_is_consistent(Alien(), torch.float32),
+    "predict differs from call to call": lambda: PRIORS.test_prediction_is_repeatable_and_leaves_its_input_alone(
+        loaded(Alien())
+    ),
+    "the timesteps do not rise": lambda: SPACINGS.test_timesteps_rise_from_the_lowest_to_the_top(Back(), "ve", 2),
+    "timesteps for 2 steps; return steps": lambda: SPACINGS.test_timesteps_rise_from_the_lowest_to_the_top(
+        Back(more=1), "ve", 2
+    ),
     "the name 'Bat ched' is not": lambda: MOVES.test_name_can_be_written_everywhere(Batched()),
     "how: not described; write Field": lambda: MOVES.test_every_setting_is_described(Batched()),
 }

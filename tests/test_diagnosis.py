@@ -1,6 +1,7 @@
 """Diagnosis: what is made of the features, by rules and on priors where the answer is known."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import torch.nn.functional as F
 from pydantic import PrivateAttr, ValidationError
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, Denoiser, Estimate, Level, Mixture, Prior
+from dreamclean import DDPMSchedule, Denoiser, Evaluator, Geometry, Level, Mixture, Model, Prior
 from dreamclean.builtin.planners.diagnosis import diagnose
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.builtin.planners.diagnosis.diagnose import CROP, Diagnosis, crops, diagnose_image
 from dreamclean.builtin.planners.diagnosis.rule import read
+from dreamclean.testing import loaded
 
 RATIOS = [0.02, 0.04, 0.08, 0.16, 0.32, 0.64]
 
@@ -30,7 +32,7 @@ def images(count: int, side: int = 48) -> Tensor:
 
 
 def diagnosed(image: Tensor, prior: Prior) -> Diagnosis:
-    return diagnose_image(image, prior, prior.predict)
+    return diagnose_image(image, prior, Evaluator(loaded(prior)).model)
 
 
 # ------------------------------------------------------------------------------------------- calibration
@@ -100,13 +102,12 @@ class Calibrated(Mixture):
     _side: int | None = PrivateAttr(None)
     _asked: list[tuple[int, ...]] = PrivateAttr(default_factory=list)
 
-    @property
-    def native_size(self) -> int | None:
-        return self._side
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return replace(super().load(device, dtype), geometry=Geometry(native_size=self._side))
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
+    def predict(self, x: Tensor, level: Level) -> Tensor:
         self._asked.append(tuple(x.shape))
-        return Estimate.from_x0(x, level, x * 0)
+        return x / level.sigma
 
 
 def calibrated(**settings: Any) -> Calibrated:

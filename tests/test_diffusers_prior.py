@@ -13,9 +13,10 @@ from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, Diffusers, DreamCleanError, Level
+from dreamclean import DDPMSchedule, Diffusers, DreamCleanError, Evaluator, Level
 from dreamclean.contracts.estimate import Estimate
-from dreamclean.contracts.prior import pad_to_multiple
+from dreamclean.contracts.padding import pad_to_multiple
+from dreamclean.testing import loaded
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -68,6 +69,11 @@ def pipeline(folder: Path, channels: int = 3, **scheduler: Any) -> Path:
     return folder
 
 
+def asked(folder: Path) -> Evaluator:
+    """The model in ``folder``, on the CPU in float32, to be asked."""
+    return Evaluator(loaded(Diffusers(path=str(folder))))
+
+
 def latents(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
 
@@ -84,12 +90,12 @@ def expected(output: Tensor, x: Tensor, level: Level, kind: str) -> Estimate:
 
 def check_prediction(path: Path, channels: int, kind: str, read_as: str, size: tuple[int, int] = (16, 16)) -> None:
     """eps and x0 at several levels are what the network's output means."""
-    prior, x = Diffusers(path=str(path)), latents(2, 3, *size)
+    prior, x = asked(path), latents(2, 3, *size)
     for t in (1, 10, 300, 700):
         level = DDPMSchedule.linear().at(t)
         with torch.no_grad():
             output = network(channels)(x, t).sample[:, :3]
-        estimate, wanted = prior.predict(x, level), expected(output, x, level, read_as)
+        estimate, wanted = prior.prior(x, level), expected(output, x, level, read_as)
         for value, reference in zip(estimate, wanted, strict=True):
             assert (value - reference).abs().max() < 1e-5 * max(1, level.ratio, 1 / level.ratio) * reference.abs().max()
         assert (level.alpha * estimate.x0 + level.sigma * estimate.eps - x).abs().max() < 1e-5
@@ -120,7 +126,7 @@ def test_flat_layout(flat: Path) -> None:
 
 def test_schedule_is_the_models_own(tmp_path: Path) -> None:
     betas = dict(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
-    prior = Diffusers(path=str(pipeline(tmp_path, **betas)))
+    prior = loaded(Diffusers(path=str(pipeline(tmp_path, **betas))))
     abar = float(DDPMScheduler(**betas).alphas_cumprod[300])
     assert prior.schedule.at(300).alpha == pytest.approx(abar**0.5, rel=1e-6)
     assert prior.schedule.at(300).alpha != pytest.approx(DDPMSchedule.linear().at(300).alpha, rel=1e-2)
@@ -133,30 +139,31 @@ def test_scheduler_of_another_kind(copy: Path) -> None:
 
 
 def test_zero_terminal_snr(tmp_path: Path) -> None:
-    prior = Diffusers(path=str(pipeline(tmp_path, rescale_betas_zero_snr=True, prediction_type="v_prediction")))
-    highest = prior.schedule.at(prior.schedule.highest)
-    assert all(value.isfinite().all() for value in prior.predict(latents(1, 3, 16, 16), highest))
+    prior = asked(pipeline(tmp_path, rescale_betas_zero_snr=True, prediction_type="v_prediction"))
+    schedule = prior.model.schedule
+    highest = schedule.at(schedule.highest)
+    assert all(value.isfinite().all() for value in prior.prior(latents(1, 3, 16, 16), highest))
 
 
 @pytest.mark.parametrize("size", [(13, 18), (16, 15), (1, 1), (3, 40)])
 def test_odd_sizes(flat: Path, size: tuple[int, int]) -> None:
     """Padded for the network, and cut to size again; a size that fits is not touched."""
-    prior, level = Diffusers(path=str(flat)), DDPMSchedule.linear().at(300)
+    prior, level = asked(flat), DDPMSchedule.linear().at(300)
     x = latents(1, 3, *size)
-    eps, x0 = prior.predict(x, level)
+    eps, x0 = prior.prior(x, level)
     assert eps.shape == x0.shape == x.shape
     assert eps.isfinite().all()
     assert (level.alpha * x0 + level.sigma * eps - x).abs().max() < 1e-5
     with torch.no_grad():
         output = network()(pad_to_multiple(x, 4), 300).sample
     assert (eps - output[..., : size[0], : size[1]]).abs().max() < 1e-5
-    assert (prior.multiple, prior.native_size) == (4, 16)
+    assert prior.model.geometry == (4, 16)
 
 
 def test_picture_itself(flat: Path) -> None:
     """At the clean level x0 is x, and the network is asked at its lowest timestep."""
-    prior, x = Diffusers(path=str(flat)), latents(1, 3, 16, 16)
-    eps, x0 = prior.predict(x, prior.schedule.clean)
+    prior, x = asked(flat), latents(1, 3, 16, 16)
+    eps, x0 = prior.prior(x, prior.model.schedule.clean)
     assert torch.equal(x0, x)
     with torch.no_grad():
         assert (eps - network()(x, 0).sample).abs().max() < 1e-5
@@ -166,20 +173,19 @@ def test_picture_itself(flat: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_precision(flat: Path, dtype: torch.dtype, compute: torch.dtype) -> None:
     """The network computes in its own precision; what comes out is in x's."""
-    prior, x = Diffusers(path=str(flat)), latents(1, 3, 16, 16).to(dtype)
-    exact = prior.predict(x, prior.schedule.at(300)).eps
-    prior.prepare(torch.device("cpu"), compute)
-    assert prior.unet.dtype == compute
-    for value in prior.predict(x, prior.schedule.at(300)):
+    prior, x, level = Diffusers(path=str(flat)), latents(1, 3, 16, 16).to(dtype), DDPMSchedule.linear().at(300)
+    exact = asked(flat).prior(x, level).eps
+    found = Evaluator(prior.load(torch.device("cpu"), compute)).prior(x, level)
+    for value in found:
         assert value.dtype == dtype
         assert value.isfinite().all()
-    off = (prior.predict(x, prior.schedule.at(300)).eps - exact).norm() / exact.norm()
+    off = (found.eps - exact).norm() / exact.norm()
     assert (off > 0) == (compute == torch.bfloat16)
     assert off < 0.05
 
 
 def test_network_is_not_trained(flat: Path) -> None:
-    unet = Diffusers(path=str(flat)).unet
+    unet = Diffusers(path=str(flat)).load(torch.device("cpu"), torch.float32).predict.__self__.unet
     assert not unet.training
     assert not any(parameter.requires_grad for parameter in unet.parameters())
 
@@ -190,7 +196,7 @@ def test_network_is_not_trained(flat: Path) -> None:
 def refusal(path: Path | str) -> str:
     """The one line that a user sees."""
     with pytest.raises(DreamCleanError) as caught:
-        Diffusers(path=str(path)).schedule  # noqa: B018
+        loaded(Diffusers(path=str(path)))
     message = str(caught.value)
     assert "\n" not in message
     assert str(path) in message
@@ -243,7 +249,7 @@ def test_folder_that_holds_something_else(copy: Path, damage: str) -> None:
     apply(copy)
     if damage == "unknown prediction":
         with pytest.raises(DreamCleanError, match="predicts 'flow'"):
-            Diffusers(path=str(copy)).schedule  # noqa: B018
+            loaded(Diffusers(path=str(copy)))
     else:
         assert reason in refusal(copy)
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pytest
 import typer
 
-from dreamclean import DDPMSchedule, Estimate, Level, Prior, Schedule, hookimpl
+from dreamclean import DDPMSchedule, Model, Prior, hookimpl
 from dreamclean.builtin import hooks
 from dreamclean.cli.main import app
 from dreamclean.host import hookspecs
@@ -70,13 +70,8 @@ class Grey(Prior):
 
     name = "grey"
 
-    @property
-    def schedule(self) -> Schedule:
-        return DDPMSchedule.linear()
-
-    def predict(self, x, level: Level) -> Estimate:
-        own = self.schedule.noisy(level)
-        return Estimate.from_eps(x, level, own.sigma * x / (own.alpha**2 * 0.25 + own.sigma**2))
+    def load(self, device, dtype) -> Model:
+        return Model(DDPMSchedule.linear(), lambda x, at: at.sigma * x / (at.alpha**2 * 0.25 + at.sigma**2))
 
 
 class GreyPlugin:

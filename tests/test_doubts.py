@@ -60,13 +60,13 @@ BLUR = "blur:shape=gaussian,size=9,std=2"
         "identity:poisson=0.1",
     ],
 )
-def test_what_the_operator_did_make_gives_no_warning(text: str, sharp: Tensor, prior: Mixture) -> None:
+def test_doubts_are_none_where_the_operator_made_the_picture(text: str, sharp: Tensor, prior: Mixture) -> None:
     y = operator(text).measure(sharp, torch.Generator().manual_seed(1))
     assert warned(prior, text, y) == []
 
 
 @pytest.mark.parametrize("text", [f"{BLUR},noise=0.0011", "blur:size=9,noise=0.0011", "blur:shape=motion,noise=0.0011"])
-def test_a_picture_that_was_never_blurred(text: str, sharp: Tensor, prior: Mixture) -> None:
+def test_doubts_warn_of_a_picture_that_was_never_blurred(text: str, sharp: Tensor, prior: Mixture) -> None:
     (message,) = warned(prior, text, sharp)
     assert message.startswith(
         "the result leaves [0, 1] by far: blur with these settings and this noise have probably not"
@@ -74,13 +74,13 @@ def test_a_picture_that_was_never_blurred(text: str, sharp: Tensor, prior: Mixtu
     assert message.endswith("say what did, or give more noise")
 
 
-def test_noise_that_was_not_said(sharp: Tensor, prior: Mixture) -> None:
+def test_doubts_warn_of_noise_that_was_not_said(sharp: Tensor, prior: Mixture) -> None:
     blurred = operator(f"{BLUR},noise=0.05").measure(sharp, torch.Generator().manual_seed(1))
     assert "give more noise" in warned(prior, BLUR, blurred)[0]
     assert warned(prior, f"{BLUR},noise=0.05", blurred) == []
 
 
-def test_pixels_that_the_operator_would_have_lost(sharp: Tensor, prior: Mixture) -> None:
+def test_doubts_warn_of_pixels_that_the_operator_would_have_lost(sharp: Tensor, prior: Mixture) -> None:
     """As a tensor it is the measurement, which has 0 there; in a file lost pixels may show anything."""
     (message,) = warned(prior, "inpaint:share=0.5", sharp)
     assert message.startswith("the result does not agree with the picture: inpaint with these settings")
@@ -90,13 +90,13 @@ def test_pixels_that_the_operator_would_have_lost(sharp: Tensor, prior: Mixture)
         Restorer(prior, operator="inpaint:share=0.5", strength=100, steps=4, device="cpu", dtype="float32")(photo)
 
 
-def test_a_file_and_the_pixels_under_its_mask() -> None:
+def test_inpaint_drops_the_pixels_of_a_file_under_its_mask() -> None:
     inpaint = operator("inpaint:share=0.5")
     pixels = torch.rand(1, 3, 8, 8)
     assert inpaint.from_picture(pixels).equal(inpaint.degrade(pixels))
 
 
-def test_one_image_of_a_batch_is_enough(sharp: Tensor, prior: Mixture) -> None:
+def test_doubts_warn_of_one_image_of_a_batch(sharp: Tensor, prior: Mixture) -> None:
     made = operator("inpaint:share=0.5").degrade(sharp)
     assert warned(prior, "inpaint:share=0.5", torch.cat([made, made, sharp])) != []
     assert warned(prior, "inpaint:share=0.5", torch.cat([made, made, made])) == []
@@ -112,7 +112,7 @@ def test_one_image_of_a_batch_is_enough(sharp: Tensor, prior: Mixture) -> None:
         ({}, False),
     ],
 )
-def test_the_paper_preset_on_a_prior_that_recommends_less(settings, strong: bool) -> None:
+def test_paper_preset_warns_on_a_prior_that_recommends_less(settings, strong: bool) -> None:
     from dreamclean import Denoiser
 
     prior = Denoiser.of(lambda y, sigma: y, highest=1.0)  # recommends nsr:0.2 blind, nsr:0.5 with an operator
@@ -125,19 +125,19 @@ def test_the_paper_preset_on_a_prior_that_recommends_less(settings, strong: bool
     assert [m.partition("remove")[0] for m in messages] == (expected if strong else [])
 
 
-def test_the_paper_preset_on_a_prior_that_recommends_nothing(unet: str) -> None:
+def test_paper_preset_does_not_warn_on_a_prior_that_recommends_nothing(unet: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", DreamCleanWarning)
         Restorer(unet, preset="paper")
 
 
-def test_a_warning_points_at_the_users_line(unet: str, sharp: Tensor) -> None:
+def test_warning_points_at_the_users_line(unet: str, sharp: Tensor) -> None:
     with pytest.warns(DreamCleanWarning) as caught:
         Restorer(unet, operator="inpaint:share=0.5", strength=100, steps=2)(sharp)
     assert {Path(w.filename) for w in caught if w.category is DreamCleanWarning} == {Path(__file__)}
 
 
-def test_on_the_command_line_a_warning_is_a_line_that_names_the_picture(cli, unet: str, tmp_path: Path) -> None:
+def test_warning_on_the_command_line_is_a_line_that_names_the_picture(cli, unet: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(tmp_path / "grain.png")
     options = ["--prior", unet, "--operator", BLUR, "--strength", "100", "--steps", "4", "--dtype", "float32"]
@@ -150,7 +150,7 @@ def test_on_the_command_line_a_warning_is_a_line_that_names_the_picture(cli, une
         )
 
 
-def test_a_warning_of_the_settings_comes_before_the_pictures(cli, tmp_path: Path) -> None:
+def test_warning_of_the_settings_comes_before_the_pictures(cli, tmp_path: Path) -> None:
     pytest.importorskip("dreamclean_starter")
     Image.new("RGB", (32, 32), (200, 90, 30)).save(tmp_path / "in.png")
     status, _, err = cli(

@@ -7,6 +7,7 @@ import torch
 
 from dreamclean import DDIM, DPMSolver, Evaluator, Latent, Level, Mixture, Sampler, VESchedule
 from dreamclean.contracts.prior import Prior
+from dreamclean.testing import loaded
 
 STD = 0.1
 
@@ -21,7 +22,7 @@ def flow_error(prior: Prior, sampler: Sampler, levels: list[Level]) -> float:
     offset = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0), dtype=mean.dtype)
     latent = Latent(levels[-1].alpha * mean + width[-1] * offset, levels[-1])
     for lower in levels[-2::-1]:
-        latent = sampler(latent, lower, Evaluator(prior).denoise, torch.randn_like)
+        latent = sampler(latent, lower, Evaluator(loaded(prior)).denoise, torch.randn_like)
     exact = levels[0].alpha * mean + width[0] * offset
     return float((latent.x - exact).norm() / exact.norm())
 
@@ -54,7 +55,7 @@ def test_its_stochastic_form_starts_as_ancestral_sampling_does() -> None:
     prior = Mixture.around(torch.rand(1, 3, 16, 16), STD, "ddpm")
     level, lower = prior.schedule.at(300), prior.schedule.at(200)
     x, z = torch.randn(2, 1, 3, 16, 16, generator=torch.Generator().manual_seed(2))
-    latent, denoise = Latent(x, level), Evaluator(prior).denoise
+    latent, denoise = Latent(x, level), Evaluator(loaded(prior)).denoise
     ours, ancestral = (
         sampler(latent, lower, denoise, lambda x: z.clone()).x for sampler in (DPMSolver(eta=1), DDIM(eta=1))
     )

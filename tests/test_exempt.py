@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dreamclean import Picture, Prior, Restorer
+from dreamclean import DDPMSchedule, Level, Model, Picture, Prior, Restorer
 from dreamclean.builtin.planners.diagnosis.exempt import exempt
 from dreamclean.cli.jobs import Job, restored, said
 
@@ -28,13 +28,10 @@ PICTURES = {
 class NotAsked(Prior):
     """Fails when asked."""
 
-    @property
-    def schedule(self) -> object:  # type: ignore[override]
-        from dreamclean import DDPMSchedule
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return Model(DDPMSchedule.linear(), self.predict)
 
-        return DDPMSchedule.linear()
-
-    def predict(self, x: object, level: object) -> object:  # type: ignore[override]
+    def predict(self, x: torch.Tensor, level: Level) -> torch.Tensor:
         raise AssertionError("the network was asked")
 
 

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from dreamclean import (
     Latent,
     LinearOperator,
     Mixture,
+    Model,
+    PixelCodec,
     Restorer,
     Sampler,
     Step,
@@ -44,18 +47,23 @@ class BadPrior(Mixture):
         return wrong(x)
 
 
+class Lossy(PixelCodec):
+    def decode(self, x: Tensor) -> Tensor:
+        return wrong(x)
+
+
 class BadCodec(Mixture):
     name = "bad-codec"
 
-    def decode(self, x: Tensor) -> Tensor:
-        return wrong(x)
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return replace(super().load(device, dtype), codec=Lossy())
 
 
 class BadWeights(Mixture):
     name = "bad-weights"
 
-    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        wrong(torch.zeros(2))
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return wrong(torch.zeros(2))  # type: ignore[return-value]
 
 
 class BadInitializer(Initializer):
@@ -75,12 +83,12 @@ class BadCorrector(Corrector):
 
 
 class Asker(Corrector):
-    """Asks the prior about a level that is none."""
+    """Asks the prior once, and keeps the latent."""
 
     name = "asker"
 
     def __call__(self, latent: Latent, denoise: Any, noise: Any) -> Latent:
-        return latent.corrected(denoise(latent.x, None).x0)
+        return latent.corrected(denoise(latent.x, latent.level).x0)
 
 
 class BadSampler(Sampler):
@@ -121,8 +129,8 @@ def named(cls: type) -> str:
         ({"initializer": BadInitializer()}, rf"^{named(BadInitializer)}\): {WRONG}"),
         ({"corrector": BadCorrector()}, rf"^{named(BadCorrector)}\): {WRONG}"),
         (
-            {"corrector": Asker()},
-            r"^prior mixture \(dreamclean\.builtin\.priors\.mixture, asked by corrector asker\): AttributeError",
+            {"prior": BadPrior(), "corrector": Asker(), "initializer": "matched-level"},
+            rf"^{named(BadPrior)}, asked by corrector asker\): {WRONG}",
         ),
         ({"sampler": BadSampler()}, rf"^{named(BadSampler)}\): KeyError: no reason given$"),
         ({"operator": BadOperator()}, rf"^{named(BadOperator)}\): {WRONG}"),
@@ -189,8 +197,8 @@ def test_a_step_has_the_clean_estimate(operator: str | None, fused: bool) -> Non
     for step, kept in zip(heard, result.trace, strict=True):
         assert torch.equal(step.x0, kept.x0)
     for step in heard[1:]:
-        assert (prior.decode(step.x0) - IMAGES[:1]).abs().max() < 0.06
-    assert torch.equal(prior.decode(heard[-1].x0).clamp(0, 1), result.image)
+        assert (PixelCodec().decode(step.x0) - IMAGES[:1]).abs().max() < 0.06
+    assert torch.equal(PixelCodec().decode(heard[-1].x0).clamp(0, 1), result.image)
 
 
 def test_before_anything_was_estimated_the_clean_estimate_is_the_start() -> None:
@@ -198,7 +206,7 @@ def test_before_anything_was_estimated_the_clean_estimate_is_the_start() -> None
     restorer = Restorer(Mixture.around(IMAGES[:1]), initializer="matched-level", **QUICK)
     restorer(IMAGES[:1], on_step=heard.append)
     assert heard[0].nfe == 0
-    assert torch.allclose(restorer.prior.decode(heard[0].x0), IMAGES[:1], atol=1e-6)
+    assert torch.allclose(restorer.model.codec.decode(heard[0].x0), IMAGES[:1], atol=1e-6)
 
 
 # The command line

@@ -20,7 +20,7 @@ def feature(name: str, eps: Tensor) -> Tensor:
     return features(eps)[:, NAMES.index(name)]
 
 
-def test_signs_of_white_noise() -> None:
+def test_features_of_white_noise() -> None:
     """Width 1, no correlation, a normal distribution's kurtosis, no period, alike in every block."""
     eps = white(2, 3, 256, 256)
     assert features(eps).shape == (2, len(NAMES)) == (2, 16)
@@ -35,7 +35,7 @@ def test_signs_of_white_noise() -> None:
         assert feature(f"log rms, {quantile} of blocks", eps).abs().max() < 0.06
 
 
-def test_signs_of_correlated_noise() -> None:
+def test_features_of_correlated_noise() -> None:
     """The mean of 2 x 2 neighbours shares half of them with the next one, a quarter with the diagonal one."""
     eps = F.avg_pool2d(white(1, 3, 257, 257), 2, stride=1)
     for lag, expected in zip(LAGS, (0.5, 0, 0, 0, 0.25), strict=True):
@@ -50,14 +50,14 @@ def test_signs_of_correlated_noise() -> None:
 
 
 @pytest.mark.parametrize("down, right", [(0, 0), (3, 5), (7, 1)])
-def test_blocks_are_seen_wherever_they_begin(down: int, right: int) -> None:
+def test_features_see_blocks_wherever_they_begin(down: int, right: int) -> None:
     blocks = white(1, 3, 16, 16).repeat_interleave(8, -1).repeat_interleave(8, -2) + 0.1 * white(1, 3, 128, 128, seed=1)
     assert float(feature("log period 8", blocks.roll((down, right), (-2, -1)))) > 1.5
     others = white(1, 3, 20, 20).repeat_interleave(5, -1).repeat_interleave(5, -2) + 0.1 * white(1, 3, 100, 100, seed=1)
     assert float(feature("log period 8", others.roll((down, right), (-2, -1)))) < 0.4
 
 
-def test_colour_is_what_luma_leaves() -> None:
+def test_features_of_colour_are_what_luma_leaves() -> None:
     """Of independent channels: luma has the variance sum w^2, colour the rest, 1 - 2/3 + sum w^2 for a channel."""
     luma = 0.299**2 + 0.587**2 + 0.114**2
     expected = math.log((1 / 3 + luma) / luma)
@@ -67,7 +67,7 @@ def test_colour_is_what_luma_leaves() -> None:
     assert float(feature("colour correlation", smooth)) == pytest.approx(0.5, abs=0.05)
 
 
-def test_every_image_has_signs_of_its_own() -> None:
+def test_features_are_those_of_each_image() -> None:
     batch = torch.stack(
         [
             white(3, 40, 56),
@@ -79,7 +79,7 @@ def test_every_image_has_signs_of_its_own() -> None:
     assert (features(batch)[0] - features(batch)[1])[0].abs() > 1
 
 
-def test_four_channels() -> None:
+def test_features_of_four_channels() -> None:
     eps = white(2, 4, 128, 128)
     assert feature("log rms", eps).abs().max() < 0.01
     assert feature("log colour over luma", eps[:, :1].expand(-1, 4, -1, -1)).max() < -10

@@ -10,7 +10,7 @@ from dreamclean.method.finite import NotFinite, finite
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("place", [0, 17, 47])
-def test_one_bad_value_is_found(value: float, place: int) -> None:
+def test_finite_finds_one_bad_value(value: float, place: int) -> None:
     x = torch.linspace(-1, 1, 48).reshape(1, 3, 4, 4)
     assert finite(x, "nobody", "nothing") is x
     x.view(-1)[place] = value
@@ -18,6 +18,6 @@ def test_one_bad_value_is_found(value: float, place: int) -> None:
         finite(x, "the network", "do this")
 
 
-def test_nothing_is_finite() -> None:
+def test_finite_accepts_an_empty_tensor() -> None:
     x = torch.zeros(0, 3, 4, 4)
     assert finite(x, "nobody", "nothing") is x

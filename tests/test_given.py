@@ -24,7 +24,7 @@ def restorer(unet: str) -> Restorer:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_an_array_of_bytes_is_a_picture(mode: str, restorer: Restorer, photo: Image.Image) -> None:
+def test_array_of_bytes_is_a_picture(mode: str, restorer: Restorer, photo: Image.Image) -> None:
     given = photo.convert(mode)
     result, wanted = restorer(np.asarray(given)).image, np.asarray(restorer(given).image)
     assert result.dtype == np.uint8
@@ -33,7 +33,7 @@ def test_an_array_of_bytes_is_a_picture(mode: str, restorer: Restorer, photo: Im
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_an_array_of_numbers_is_restored_as_the_picture_is(
+def test_array_of_numbers_is_restored_as_the_picture_is(
     dtype: type, mode: str, restorer: Restorer, photo: Image.Image
 ) -> None:
     given = photo.convert(mode)
@@ -45,7 +45,7 @@ def test_an_array_of_numbers_is_restored_as_the_picture_is(
     assert np.array_equal(array, before)
 
 
-def test_an_operator_takes_arrays(unet: str, photo: Image.Image) -> None:
+def test_array_is_taken_by_an_operator(unet: str, photo: Image.Image) -> None:
     large, grey = Restorer(unet, operator="downsample:factor=2", **QUICK), np.asarray(photo.convert("L"))
     assert large(np.asarray(photo)).image.shape == (42, 66, 3)
     assert large(grey / 255).image.shape == (42, 66)
@@ -55,7 +55,7 @@ def test_an_operator_takes_arrays(unet: str, photo: Image.Image) -> None:
         Restorer(unet, operator="fourier-magnitude", **QUICK)(grey)
 
 
-def test_an_array_can_be_diagnosed(photo: Image.Image) -> None:
+def test_array_can_be_diagnosed(photo: Image.Image) -> None:
     restorer = Restorer(Mixture.around(torch.rand(1, 3, 21, 33)), **QUICK)
     wanted = restorer.plan(photo).report
     assert restorer.plan(np.asarray(photo)).report == wanted
@@ -75,7 +75,7 @@ def test_an_array_can_be_diagnosed(photo: Image.Image) -> None:
         np.array([object()]),
     ],
 )
-def test_another_array_is_refused(array: np.ndarray, restorer: Restorer) -> None:
+def test_array_of_another_form_is_refused(array: np.ndarray, restorer: Restorer) -> None:
     for use in (restorer, restorer.plan):
         with pytest.raises(
             DreamCleanError, match=r"give \(H, W, 3\) or \(H, W\) of uint8, or of floating-point values"
@@ -86,7 +86,7 @@ def test_another_array_is_refused(array: np.ndarray, restorer: Restorer) -> None
 # Lists
 
 
-def test_a_list_gives_a_list(restorer: Restorer, photo: Image.Image, tmp_path: Path) -> None:
+def test_list_gives_a_list(restorer: Restorer, photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / "in.png")
     batch = torch.rand(2, 3, 12, 20)
     results = restorer([photo, tmp_path / "in.png", np.asarray(photo), batch])
@@ -98,7 +98,7 @@ def test_a_list_gives_a_list(restorer: Restorer, photo: Image.Image, tmp_path: P
     assert len(restorer((photo, photo))) == 2
 
 
-def test_a_list_takes_a_seed_for_each(restorer: Restorer, photo: Image.Image) -> None:
+def test_list_takes_a_seed_for_each(restorer: Restorer, photo: Image.Image) -> None:
     results = restorer([photo, photo], seed=[4, 5])
     assert [result.recipe.seed for result in results] == [4, 5]
     assert results[1].image.tobytes() == restorer(photo, seed=5).image.tobytes() != results[0].image.tobytes()
@@ -107,14 +107,14 @@ def test_a_list_takes_a_seed_for_each(restorer: Restorer, photo: Image.Image) ->
         restorer([photo, photo], seed=[1, 2, 3])
 
 
-def test_a_bad_one_in_a_list_is_named(restorer: Restorer, photo: Image.Image) -> None:
+def test_list_names_a_bad_one(restorer: Restorer, photo: Image.Image) -> None:
     for bad in (np.zeros(3), [photo]):
         with pytest.raises(DreamCleanError, match="picture 2 of 3: "):
             restorer([photo, bad, photo])
 
 
 @pytest.mark.parametrize("strength", [300, "auto"])
-def test_a_step_says_whose_it_is(strength: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_says_whose_it_is(strength: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
     images = 0.5 + torch.zeros(3, 3, 32, 32)
     noisy = images + 0.1 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
     restorer = Restorer(Mixture.around(images[:1], std=0.01), **{**QUICK, "strength": strength, "steps": None})
@@ -163,7 +163,9 @@ class Chatty:
     [SECRET, SECRET.encode(), bytearray(SECRET.encode()), Chatty(), {"a": SECRET}],
     ids=lambda g: type(g).__name__,
 )
-def test_what_is_refused_is_not_printed(use: Callable[[Restorer, Any], object], given: Any, restorer: Restorer) -> None:
+def test_restorer_does_not_print_what_it_refuses(
+    use: Callable[[Restorer, Any], object], given: Any, restorer: Restorer
+) -> None:
     with pytest.raises(DreamCleanError) as refused:
         use(restorer, given)
     assert len(str(refused.value)) < 500 and "\n" not in str(refused.value)
@@ -171,7 +173,7 @@ def test_what_is_refused_is_not_printed(use: Callable[[Restorer, Any], object], 
 
 
 @pytest.mark.parametrize("given", [b"\x89PNG", bytearray(3), None, 5, {"a": 1}, object()])
-def test_no_picture(given: Any, restorer: Restorer) -> None:
+def test_restorer_refuses_what_is_no_picture(given: Any, restorer: Restorer) -> None:
     with pytest.raises(DreamCleanError, match="a picture is a path, a PIL image, an array") as refused:
         restorer(given)
     assert ("io.BytesIO" in str(refused.value)) == isinstance(given, bytes | bytearray)
@@ -186,7 +188,7 @@ def smooth(low: float, high: float) -> Tensor:
 
 
 @pytest.mark.parametrize("image", [smooth(0, 1), smooth(0.3, 1), smooth(0.1, 0.3), torch.rand(1, 3, 32, 32)])
-def test_values_in_minus_one_to_one_are_refused(image: Tensor, restorer: Restorer, unet: str) -> None:
+def test_tensor_in_minus_one_to_one_is_refused(image: Tensor, restorer: Restorer, unet: str) -> None:
     operator = Restorer(unet, operator="identity", noise=0.01, **QUICK)
     for use in (restorer, restorer.plan, operator):
         with pytest.raises(DreamCleanError, match=r"scale them to \[0, 1\], which is \(x \+ 1\) / 2"):
@@ -196,7 +198,7 @@ def test_values_in_minus_one_to_one_are_refused(image: Tensor, restorer: Restore
         restorer(array)
 
 
-def test_noise_below_black_is_no_sign_of_another_scale(restorer: Restorer, unet: str) -> None:
+def test_tensor_with_noise_below_black_is_accepted(restorer: Restorer, unet: str) -> None:
     for std, clean in ((0.1, smooth(0, 1)), (0.1, smooth(0, 0.1)), (0.3, smooth(0, 1)), (1.0, smooth(0, 1))):
         noisy = clean + std * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
         assert noisy.min() < -0.1
@@ -217,12 +219,12 @@ def test_noise_below_black_is_no_sign_of_another_scale(restorer: Restorer, unet:
         (lambda: Restorer(recipe={"stpes": 3}), "^recipe: there is no setting 'stpes'; did you mean 'steps'[?]$"),
     ],
 )
-def test_a_setting_that_cannot_be(make: Callable[[], object], message: str) -> None:
+def test_setting_that_cannot_be_is_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(DreamCleanError, match=message):
         make()
 
 
-def test_a_bad_setting_is_a_value_error() -> None:
+def test_setting_that_is_bad_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="gamma"):
         VPS(gamma=2)
 
@@ -249,7 +251,7 @@ class SizedGrey(Grey):
 
 
 @pytest.mark.parametrize("operator", [Grey(), SizedGrey()])
-def test_an_operator_of_one_channel_is_advised(operator: LinearOperator, unet: str, photo: Image.Image) -> None:
+def test_operator_of_one_channel_is_advised(operator: LinearOperator, unet: str, photo: Image.Image) -> None:
     restorer = Restorer(unet, operator=operator, **QUICK)
     for given in (photo, torch.rand(1, 3, 8, 8)):
         with pytest.raises(DreamCleanError, match=r"override from_picture.*pixels.mean\(1, keepdim=True\)"):

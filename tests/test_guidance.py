@@ -22,7 +22,7 @@ from dreamclean import (
     Restorer,
 )
 from dreamclean.host.host import Host
-from dreamclean.testing import pictures
+from dreamclean.testing import loaded, pictures
 
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32", "plugins": Host([])}
 ALL = [Projection(), DPS(), PiGDM(), DiffPIR()]
@@ -40,7 +40,7 @@ def test_pseudoinverse_guidance_is_exact_for_unit_variance() -> None:
     """There p(x0 | x_t) has the variance s^2 that it assumes (a^2 + s^2 = 1), so the score is that of p(x_t | y)."""
     prior, y, x = gaussian()
     level, noise = prior.schedule.at(400), 0.1
-    found = Evaluator(prior, PiGDM(), Identity(noise=noise), y).denoise(x, level).x0
+    found = Evaluator(loaded(prior), PiGDM(), Identity(noise=noise), y).denoise(x, level).x0
     precision = 1 + level.alpha**2 / level.sigma**2 + 1 / (2 * noise) ** 2
     exact = (level.alpha / level.sigma**2 * x + (2 * y - 1) / (2 * noise) ** 2) / precision
     assert torch.allclose(found, exact, atol=1e-9)
@@ -51,9 +51,9 @@ def test_four_is_the_weight_of_bayes_rule() -> None:
     prior, y, x = gaussian()
     operator, level = Downsample(factor=2, noise=0.05), prior.schedule.at(300)
     y = operator.degrade(y)
-    ours = Evaluator(prior, Projection(), operator, y).denoise(x, level).x0
-    theirs = Evaluator(prior, DiffPIR(lam=4, clip=False), operator, y).denoise(x, level).x0
-    other = Evaluator(prior, DiffPIR(lam=8, clip=False), operator, y).denoise(x, level).x0
+    ours = Evaluator(loaded(prior), Projection(), operator, y).denoise(x, level).x0
+    theirs = Evaluator(loaded(prior), DiffPIR(lam=4, clip=False), operator, y).denoise(x, level).x0
+    other = Evaluator(loaded(prior), DiffPIR(lam=8, clip=False), operator, y).denoise(x, level).x0
     assert torch.allclose(theirs, ours, atol=1e-9)
     assert not torch.allclose(other, ours, atol=1e-3)
 
@@ -62,10 +62,10 @@ def test_dps_is_the_gradient_of_the_distance() -> None:
     """Around a Gaussian x0 is linear in x, dx0/dx = a: unit variance, a^2 + s^2 = 1."""
     prior, y, x = gaussian()
     operator, level = Identity(), prior.schedule.at(300)
-    alone = Evaluator(prior).prior(x, level).x0
+    alone = Evaluator(loaded(prior)).prior(x, level).x0
     residual = 2 * y - 1 - alone
     gradient = -level.alpha * residual / residual.norm()
-    found = Evaluator(prior, DPS(zeta=0.7), operator, y).denoise(x, level).x0
+    found = Evaluator(loaded(prior), DPS(zeta=0.7), operator, y).denoise(x, level).x0
     assert torch.allclose(found, alone - 0.7 * level.sigma**2 / level.alpha * gradient, atol=1e-9)
 
 
@@ -102,6 +102,6 @@ def test_guidance_needs_an_operator() -> None:
 def test_at_the_picture_itself_there_is_nothing_to_guide() -> None:
     prior, y, x = gaussian()
     clean = prior.schedule.clean
-    evaluator = Evaluator(prior, Projection(), Identity(), y)
+    evaluator = Evaluator(loaded(prior), Projection(), Identity(), y)
     assert math.isfinite(float(evaluator.denoise(x, clean).x0.sum()))
     assert torch.equal(evaluator.denoise(x, clean).x0, evaluator.prior(x, clean).x0)

@@ -10,6 +10,7 @@ import pytest
 
 from dreamclean import Diffusers, DreamCleanError
 from dreamclean.builtin.priors.hub import hub_options
+from dreamclean.testing import loaded
 
 FILES = ["unet/config.json", "config.json"]
 
@@ -70,7 +71,7 @@ def hub(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def refusal(path: str, **settings: str) -> str:
     """The one line that is said of a model."""
     with pytest.raises(DreamCleanError) as caught:
-        Diffusers(path=path, **settings).schedule  # noqa: B018
+        loaded(Diffusers(path=path, **settings))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -121,4 +122,4 @@ def test_a_model_in_the_cache_needs_no_hub(unreachable: str, unet: str, tmp_path
     (repo / "snapshots").mkdir()
     (repo / "snapshots" / ("c0ffee" * 6 + "abcd")).symlink_to(unet.removeprefix("diffusers:path="))
     assert hub_options("some/model", None, FILES) == {"local_files_only": True}
-    assert Diffusers(path="some/model").native_size == 32
+    assert loaded(Diffusers(path="some/model")).geometry.native_size == 32

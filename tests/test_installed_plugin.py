@@ -89,7 +89,7 @@ def test_wheel_is_what_runs(run: Run, home: Path) -> None:
     assert not Path(torch).is_relative_to(home / "venv")
 
 
-def test_plugins_are_listed(run: Run) -> None:
+def test_plugins_lists_the_installed_plugin(run: Run) -> None:
     listed = json.loads(dreamclean(run, "plugins", "--json"))
     found = {(c["kind"], c["name"], c["package"], c["version"]) for c in listed["components"]}
     assert ("operator", "vignette", "dreamclean-vignette", "0.1.0") in found
@@ -97,7 +97,7 @@ def test_plugins_are_listed(run: Run) -> None:
     assert not [f for f in listed["failures"] if f["plugin"].startswith(("dreamclean-vignette", "dreamclean-fields"))]
 
 
-def test_used_by_name_on_the_command_line_and_in_a_recipe(run: Run, home: Path) -> None:
+def test_installed_plugin_is_used_by_name_on_the_command_line_and_in_a_recipe(run: Run, home: Path) -> None:
     """Degraded by the plugin's operator and restored by a recipe file that names it; the prior is the photo itself."""
     photo = pixels(home / "photos/photo.png")
     dreamclean(run, "degrade", "photos/photo.png", "-o", "dark.png", "--operator", "vignette:stops=3")
@@ -116,7 +116,7 @@ def test_used_by_name_on_the_command_line_and_in_a_recipe(run: Run, home: Path) 
     assert (home / "again.png").read_bytes() == (home / "restored.png").read_bytes()
 
 
-def test_used_by_name_from_python(run: Run) -> None:
+def test_installed_plugin_is_used_by_name_from_python(run: Run) -> None:
     code = (
         "from dreamclean import Restorer\n"
         "restorer = Restorer('mixture:path=photos', operator='vignette:stops=5', noise=0.1)\n"
@@ -125,7 +125,7 @@ def test_used_by_name_from_python(run: Run) -> None:
     assert run("-c", code).stdout.split() == ["5.0", "0.1", "dreamclean_vignette.vignette"]
 
 
-def test_without_plugins_it_is_unknown(run: Run) -> None:
+def test_installed_plugin_is_unknown_without_plugins(run: Run) -> None:
     command = "venv/bin/dreamclean degrade photos/photo.png -o no.png --operator vignette"
     result = run(*command.split(), DREAMCLEAN_PLUGINS="")
     assert result.returncode == 2
@@ -140,7 +140,7 @@ def test_help_imports_no_torch(run: Run) -> None:
     assert "'torch'" not in output
 
 
-def test_plugins_own_tests_pass(run: Run) -> None:
+def test_installed_plugin_passes_its_own_tests(run: Run) -> None:
     tests = [str(ROOT / "contrib/dreamclean-vignette/tests"), "fields/tests"]
     result = run(
         "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "-c", "fields/pyproject.toml", *tests

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Level, Schedule, VESchedule
+from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Karras, Level, Schedule, Uniform, VESchedule
 from dreamclean.contracts.levels import ascending, descending
 
 SCHEDULES: list[Schedule] = [DDPMSchedule.linear(), VESchedule(), FlowSchedule()]
@@ -36,7 +36,7 @@ def test_linear_beta_check_can_fail() -> None:
 def test_paper_ladder() -> None:
     """t = 0, 10, ..., 300: 31 levels, the first of them the picture's own."""
     schedule = DDPMSchedule.linear()
-    levels = schedule.ladder(300, 30)
+    levels = schedule.ladder(300, 30, Uniform())
     assert [level.t for level in levels] == list(range(0, 301, 10))
     assert levels[0] == Level(0, 1.0, 0.0)
     assert levels[1:] == [schedule.at(t) for t in range(10, 301, 10)]
@@ -51,7 +51,7 @@ def test_strength_300_is_less_noise_under_scaled_linear_beta() -> None:
 
 
 def test_steps_that_do_not_divide_the_strength() -> None:
-    levels = DDPMSchedule.linear().ladder(250, 30)
+    levels = DDPMSchedule.linear().ladder(250, 30, Uniform())
     assert len(levels) == 31
     assert levels[-1].t == 250
     assert {j.t - i.t for i, j in ascending(levels)} == {8, 9}
@@ -61,7 +61,7 @@ def test_variance_exploding_levels() -> None:
     """a = 1, s = t = sigma; sigma_k = (low^(1/7) + k/N (high^(1/7) - low^(1/7)))^7, Karras et al. 2022, Eq. 5."""
     schedule = VESchedule(lowest=0.01, highest=50)
     assert schedule.at(3.0) == Level(3.0, 1.0, 3.0)
-    levels = schedule.ladder(10, 4)
+    levels = schedule.ladder(10, 4, Karras())
     roots = [0.01 ** (1 / 7) + k / 4 * (10 ** (1 / 7) - 0.01 ** (1 / 7)) for k in range(5)]
     assert levels[0] == Level(0.01, 1.0, 0.0)
     assert [level.sigma for level in levels[1:]] == pytest.approx([root**7 for root in roots[1:]])
@@ -72,7 +72,7 @@ def test_flow_levels() -> None:
     """a = 1 - t, s = t, evenly spaced."""
     schedule = FlowSchedule()
     assert schedule.at(0.25) == Level(0.25, 0.75, 0.25)
-    levels = schedule.ladder(0.6, 3)
+    levels = schedule.ladder(0.6, 3, Uniform())
     low = schedule.lowest
     assert [level.t for level in levels] == pytest.approx([low + (0.6 - low) * k / 3 for k in range(4)])
     assert levels[0] == Level(low, 1.0, 0.0)
@@ -88,13 +88,13 @@ def test_strength_as_noise_to_signal_ratio(schedule: Schedule, ratio: float) -> 
         assert off <= min(abs(schedule.at(t + step).ratio - ratio) for step in (-1, 1))
     else:
         assert off < 1e-9
-    assert schedule.ladder(f"nsr:{ratio}", 5)[-1] == schedule.at(t)
+    assert schedule.ladder(f"nsr:{ratio}", 5, Uniform())[-1] == schedule.at(t)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_ladders_climb(schedule: Schedule) -> None:
     for strength in ("nsr:0.3", "nsr:3"):
-        levels = schedule.ladder(strength, 12)
+        levels = schedule.ladder(strength, 12, Uniform())
         assert len(levels) == 13
         assert all(i.ratio < j.ratio and i.t < j.t and i.alpha >= j.alpha for i, j in ascending(levels))
         assert levels[0] == schedule.clean
@@ -105,28 +105,28 @@ def test_ladders_climb(schedule: Schedule) -> None:
 @pytest.mark.parametrize("strength", [0, -1, 1e9, math.inf, math.nan, "nsr:0", "nsr:-1", "nsr:1e9", "nsr:nan"])
 def test_strength_that_the_model_does_not_know(schedule: Schedule, strength: float | str) -> None:
     with pytest.raises(DreamCleanError, match=r"strength .* is outside what the prior knows") as caught:
-        schedule.ladder(strength, 5)
+        schedule.ladder(strength, 5, Uniform())
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_highest_strength(schedule: Schedule) -> None:
-    assert schedule.ladder(schedule.highest, 5)[-1] == schedule.at(schedule.highest)
+    assert schedule.ladder(schedule.highest, 5, Uniform())[-1] == schedule.at(schedule.highest)
     highest = f"nsr:{schedule.at(schedule.highest).ratio}"
     assert schedule.resolve(highest) == pytest.approx(schedule.highest)
 
 
 def test_more_steps_than_timesteps() -> None:
     with pytest.raises(DreamCleanError, match="30 steps do not fit between the timesteps 0 and 29"):
-        DDPMSchedule.linear().ladder(29, 30)
-    assert len(DDPMSchedule.linear().ladder(30, 30)) == 31
+        DDPMSchedule.linear().ladder(29, 30, Uniform())
+    assert len(DDPMSchedule.linear().ladder(30, 30, Uniform())) == 31
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES[1:])
 def test_strength_below_the_lowest_level(schedule: Schedule) -> None:
     """A ladder never leads downwards."""
     with pytest.raises(DreamCleanError, match="do not fit"):
-        schedule.ladder(f"nsr:{schedule.lowest / 10}", 5)
+        schedule.ladder(f"nsr:{schedule.lowest / 10}", 5, Uniform())
 
 
 def test_zero_terminal_snr() -> None:
@@ -136,7 +136,7 @@ def test_zero_terminal_snr() -> None:
     schedule = DDPMSchedule(rescaled**2)
     assert schedule.highest == 997
     assert math.isfinite(schedule.at(schedule.highest).ratio)
-    assert all(level.alpha > 0 for level in schedule.ladder(997, 20))
+    assert all(level.alpha > 0 for level in schedule.ladder(997, 20, Uniform()))
     with pytest.raises(DreamCleanError, match="at most 997"):
         schedule.resolve(999)
 
@@ -148,7 +148,8 @@ def test_level_without_signal() -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_network_is_asked_at_its_quietest_level_for_a_picture(schedule: Schedule) -> None:
-    assert schedule.noisy(schedule.clean) == schedule.at(schedule.lowest)
+    quietest = schedule.at(schedule.lowest)
+    assert schedule.noisy(schedule.clean) == Level(quietest.t, 1.0, quietest.sigma)
     other = schedule.at(schedule.resolve("nsr:1"))
     assert schedule.noisy(other) == other
 
@@ -178,4 +179,4 @@ def test_a_ladder_to_the_highest_flow_level_stays_below_it() -> None:
     """lowest + (top - lowest) may round to more than top."""
     for first in range(1, 400):
         schedule = FlowSchedule(first / 1000, 0.9)
-        assert schedule.ladder(0.9, 3)[-1].t <= 0.9
+        assert schedule.ladder(0.9, 3, Uniform())[-1].t <= 0.9

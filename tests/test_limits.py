@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Picture, Restorer, VESchedule
+from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Picture, Restorer, Uniform, VESchedule
 from dreamclean.contracts.levels import MOST_STEPS
 from dreamclean.method.device import pick_device
 from dreamclean.pictures import decoding, memory
@@ -66,8 +66,8 @@ def test_what_memory_carries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_steps_are_bounded_by_the_schedule(schedule: Any, strength: Any, fit: int) -> None:
     for steps in (fit + 1, 999_999_999_999_999_999_999):
         with pytest.raises(DreamCleanError, match=f"{steps} steps do not fit between the timesteps .* fewer steps"):
-            schedule.ladder(strength, steps)
-    assert len(schedule.ladder(strength, fit)) == fit + 1
+            schedule.ladder(strength, steps, Uniform())
+    assert len(schedule.ladder(strength, fit, Uniform())) == fit + 1
 
 
 @pytest.mark.filterwarnings("error")
@@ -89,12 +89,14 @@ def test_a_thin_picture_costs_nothing_blind_and_its_padding_where_a_strength_is_
         unet, device="cpu", dtype="float32", strength=2, steps=1, corrector="none", sampler="ddim", tile=256
     )
     seen: list[int] = []
-    forward = type(restorer.prior.unet).forward
+    from diffusers import UNet2DModel
+
+    forward = UNet2DModel.forward
 
     def counted(self: Any, x: torch.Tensor, *rest: Any, **options: Any) -> Any:
         seen.append(x[:, :1].numel())
         return forward(self, x, *rest, **options)
 
-    monkeypatch.setattr(type(restorer.prior.unet), "forward", counted)
+    monkeypatch.setattr(UNet2DModel, "forward", counted)
     result = restorer(thin)
-    assert sum(seen) / result.nfe < 1.6 * restorer.prior.multiple * thin[:, :1].numel()
+    assert sum(seen) / result.nfe < 1.6 * restorer.model.geometry.multiple * thin[:, :1].numel()

@@ -21,6 +21,7 @@ from dreamclean import (
     NoCorrector,
     Restorer,
     Sampler,
+    Uniform,
 )
 from dreamclean.builtin.initializers.local_level import LaterEntry, unevenness
 from dreamclean.builtin.planners.diagnosis.diagnose import UNEVEN, diagnose_image
@@ -28,6 +29,7 @@ from dreamclean.builtin.planners.diagnosis.treatment import STEPS, treatment
 from dreamclean.contracts.latent import Noise
 from dreamclean.method.loop import resample
 from dreamclean.recipe.recipe import make_recipe
+from dreamclean.testing import loaded
 
 SIDE, WIDTH = 96, 0.3
 QUIET, LOUD = 0.15, 0.6
@@ -69,10 +71,10 @@ class Told(Initializer):
 
 def landed(initializer: Initializer, sampler: Sampler) -> Tensor:
     model = prior()
-    levels = model.schedule.ladder(f"nsr:{LOUD}", 40)
+    levels = model.schedule.ladder(f"nsr:{LOUD}", 40, Uniform())
     noise: Noise = lambda x: gaussian(6)  # noqa: E731
     parts = initializer, NoCorrector(), sampler, noise
-    *_, last = resample(NOISY, levels, levels[-2::-1], Evaluator(model).denoise, *parts)
+    *_, last = resample(NOISY, levels, levels[-2::-1], Evaluator(loaded(model)).denoise, *parts)
     return last.x
 
 
@@ -123,8 +125,8 @@ def test_unevenness_is_the_local_width() -> None:
 
 @pytest.mark.parametrize("ratio", [0.2, None])
 def test_the_damage_is_as_loud_as_said(ratio: float | None) -> None:
-    levels = prior().schedule.ladder("nsr:0.6", 5)
-    latent = LocalLevel(ratio=ratio)(NOISY, levels, Evaluator(prior()).denoise, lambda x: gaussian(6))
+    levels = prior().schedule.ladder("nsr:0.6", 5, Uniform())
+    latent = LocalLevel(ratio=ratio)(NOISY, levels, Evaluator(loaded(prior())).denoise, lambda x: gaussian(6))
     assert isinstance(latent.entry, LaterEntry)
     assert float(latent.entry.damage.square().mean().sqrt()) == pytest.approx(ratio or levels[-1].ratio, rel=1e-3)
 
@@ -142,7 +144,7 @@ def test_it_costs_an_evaluation() -> None:
 def diagnosed(picture: Tensor) -> Any:
     """By a model that knows the picture, so that its noise estimate is the damage itself."""
     model = Mixture.around((MEAN + 1) / 2, std=0.02)
-    return diagnose_image(picture, model, model.predict), model.schedule
+    return diagnose_image(picture, model, Evaluator(loaded(model)).model), model.schedule
 
 
 def test_uneven_noise_is_found_and_treated_part_by_part() -> None:

@@ -14,12 +14,12 @@ def test_noise_may_be_a_fraction(noise: float | str) -> None:
     assert with_noise(Downsample(), noise).noise == 25 / 255
 
 
-def test_the_rate_of_photon_noise_may_be_a_fraction_and_above_one() -> None:
+def test_poisson_rate_may_be_a_fraction_and_above_one() -> None:
     assert with_noise(Downsample(), "poisson:1/4").poisson == 0.25
     assert with_noise(Downsample(), "poisson:25").poisson == 25
 
 
-def test_a_float_setting_may_be_a_fraction() -> None:
+def test_float_setting_may_be_a_fraction() -> None:
     assert host().make("operator", "downsample:noise=25/255").noise == 25 / 255
     assert host().make("corrector", {"name": "vps", "gamma": "1/8"}).gamma == 0.125
     assert host().make("operator", "blur:shape=gaussian,std=1/2").std == (1, 2)  # several numbers, as before
@@ -43,7 +43,7 @@ def test_noise_of_spectra_has_their_own_scale() -> None:
     assert FourierMagnitude(noise=25).noise == 25
 
 
-def test_on_the_command_line(cli, pictures) -> None:
+def test_fraction_on_the_command_line(cli, pictures) -> None:
     status, out, err = cli("degrade", "a.png", "--noise", "25")
     assert (status, out, err) == (2, "", "error: noise is on the [0, 1] scale; did you mean 25/255?\n")
     assert cli("degrade", "a.png", "-o", "x.png", "--noise", "25/255").status == 0

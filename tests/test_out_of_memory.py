@@ -70,7 +70,7 @@ def test_a_model_that_does_not_fit_is_not_called_damaged(
     monkeypatch.setattr("diffusers.UNet2DModel.from_pretrained", greedy)
     prior = Diffusers(path=str(tmp_path)) if kind == "unet" else Denoiser(path=str(tmp_path / "net.pt"))
     with pytest.raises((RuntimeError, MemoryError)) as caught:
-        prior.prepare(torch.device("cpu"), torch.float32)
+        prior.load(torch.device("cpu"), torch.float32)
     assert lacks_memory(caught.value)
 
 

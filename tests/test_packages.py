@@ -38,7 +38,7 @@ def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Wheel(names, metadata, file.read(f"{inside}/licenses/LICENSE"))
 
 
-def test_the_licence_is_in_the_wheel(wheel: Wheel) -> None:
+def test_wheel_has_the_licence(wheel: Wheel) -> None:
     assert wheel.licence == (ROOT / "LICENSE").read_bytes()
     assert wheel.metadata["License-Expression"] == "Apache-2.0"
 
@@ -48,7 +48,7 @@ def test_wheel_is_typed(wheel: Wheel) -> None:
     assert packages and {f"{package}/py.typed" for package in packages} <= set(wheel.names)
 
 
-def test_links_authors_and_classifiers(wheel: Wheel) -> None:
+def test_wheel_has_links_authors_and_classifiers(wheel: Wheel) -> None:
     links = dict(value.split(", ", 1) for value in wheel.metadata.get_all("Project-URL", []))
     assert set(links) == {"Homepage", "Documentation", "Issues"} and all(v.startswith(HOME) for v in links.values())
     assert wheel.metadata["Author"] or wheel.metadata["Author-email"]
@@ -58,7 +58,7 @@ def test_links_authors_and_classifiers(wheel: Wheel) -> None:
         assert (ROOT / place).exists()
 
 
-def test_the_readme_leads_somewhere_from_anywhere(wheel: Wheel) -> None:
+def test_readme_of_a_package_leads_somewhere_from_anywhere(wheel: Wheel) -> None:
     text = str(wheel.metadata.get_payload())
     assert wheel.metadata["Description-Content-Type"] == "text/markdown" and text.lstrip().startswith("# ")
     targets = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
@@ -68,12 +68,12 @@ def test_the_readme_leads_somewhere_from_anywhere(wheel: Wheel) -> None:
             assert (ROOT / place).exists(), f"{target} is not in the repository"
 
 
-def test_pictures_are_shown_and_not_their_pages(wheel: Wheel) -> None:
+def test_readme_of_a_package_shows_pictures_and_not_their_pages(wheel: Wheel) -> None:
     for target in re.findall(r"!\[[^]]*\]\(([^)\s]+)\)", str(wheel.metadata.get_payload())):
         assert target.startswith(PICTURES)
 
 
-def test_every_extra_that_is_a_package_of_this_repository_is_there() -> None:
+def test_extras_are_the_packages_of_this_repository() -> None:
     import tomllib
 
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

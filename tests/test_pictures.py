@@ -83,7 +83,7 @@ KINDS: dict[str, tuple[Callable[[Image.Image], Image.Image], str, dict[str, Any]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_comes_back(kind: str, restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_of_every_kind_comes_back(kind: str, restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
     make, ending, options, mode = KINDS[kind]
     path = tmp_path / f"in.{ending}"
     make(photo).save(path, **options)
@@ -97,7 +97,7 @@ def test_every_kind_comes_back(kind: str, restore: Restore, photo: Image.Image, 
 
 
 @pytest.mark.parametrize("top", [65535, 200], ids=["full range", "nearly black"])
-def test_16_bit_grey(top: int, restore: Restore, tmp_path: Path) -> None:
+def test_picture_of_16_bit_grey_keeps_its_depth(top: int, restore: Restore, tmp_path: Path) -> None:
     values = ramp((33, 21), top)
     Image.fromarray(values).save(tmp_path / "in.png")
     image = restore(tmp_path / "in.png")
@@ -108,12 +108,12 @@ def test_16_bit_grey(top: int, restore: Restore, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("white", "dtype"), [(1, "f4"), (255, "f4"), (65535, "f4"), (255, "i4"), (65535, "i4")])
-def test_32_bit_pictures_tell_their_white_by_their_brightest_pixel(white: int, dtype: str, tmp_path: Path) -> None:
+def test_picture_of_32_bits_tells_its_white_by_its_brightest_pixel(white: int, dtype: str, tmp_path: Path) -> None:
     Image.fromarray((ramp((8, 4), white, np.float64) * 0.9).astype(dtype)).save(tmp_path / "in.tif")
     assert float(Picture.open(tmp_path / "in.tif").pixels.max()) == pytest.approx(0.9, rel=0.01)
 
 
-def test_16_bit_grey_becomes_an_8_bit_jpeg(tmp_path: Path) -> None:
+def test_picture_of_16_bit_grey_becomes_an_8_bit_jpeg(tmp_path: Path) -> None:
     save(Image.fromarray(np.full((8, 8), 32896, np.uint16)), tmp_path / "out.jpg")
     assert opened(tmp_path / "out.jpg").getpixel((4, 4)) == 128
 
@@ -130,7 +130,7 @@ def cmyk_profile() -> bytes:
     return head.ljust(128, b"\0") + tags + table
 
 
-def test_cmyk_is_converted_by_its_own_profile(restore: Restore, tmp_path: Path) -> None:
+def test_picture_in_cmyk_is_converted_by_its_own_profile(restore: Restore, tmp_path: Path) -> None:
     cyan = Image.new("CMYK", (24, 16), (255, 0, 0, 0))
     cyan.save(tmp_path / "in.jpg", icc_profile=cmyk_profile(), quality=100)
     image = restore(tmp_path / "in.jpg")
@@ -161,7 +161,7 @@ def exif(orientation: int) -> bytes:
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
 @pytest.mark.parametrize("orientation", STORED)
-def test_turned_pictures_stand_upright(
+def test_picture_that_is_turned_stands_upright(
     orientation: int, ending: str, restore: Restore, photo: Image.Image, tmp_path: Path
 ) -> None:
     turn = STORED[orientation]
@@ -175,13 +175,13 @@ def test_turned_pictures_stand_upright(
     assert data.get_ifd(EXIF_IFD)[DATE] == "1969:07:20 20:17:40"
 
 
-def test_a_turned_alpha_stands_upright_too(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_with_a_turned_alpha_stands_upright_too(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
     upright = Image.merge("RGBA", [*photo.split(), photo.getchannel("R")])
     upright.transpose(Transpose.ROTATE_90).save(tmp_path / "in.png", exif=exif(6))
     assert restore(tmp_path / "in.png").getchannel("A").tobytes() == upright.getchannel("A").tobytes()
 
 
-def test_a_given_pil_image_is_left_as_it_is(photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_given_by_pil_is_left_as_it_is(photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / "in.jpg", exif=exif(6))
     image = opened(tmp_path / "in.jpg")
     Picture.from_pil(image)
@@ -189,12 +189,12 @@ def test_a_given_pil_image_is_left_as_it_is(photo: Image.Image, tmp_path: Path) 
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_damaged_exif_is_no_reason_to_complain(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_with_a_damaged_exif_opens(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / "in.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05")
     assert difference(restore(tmp_path / "in.jpg"), photo) < 4
 
 
-def test_exif_does_not_bring_a_tiffs_layout_along(photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_does_not_take_a_tiffs_layout_from_exif(photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / "in.tif", exif=exif(1))
     picture = Picture.open(tmp_path / "in.tif")
     save(picture.with_pixels(picture.pixels[:, :, :4, :5]), tmp_path / "out.tif")
@@ -206,13 +206,13 @@ def test_exif_does_not_bring_a_tiffs_layout_along(photo: Image.Image, tmp_path: 
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp"])
-def test_the_colour_profile_is_kept(ending: str, restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_keeps_the_colour_profile(ending: str, restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / f"in.{ending}", icc_profile=SRGB)
     assert restore(tmp_path / f"in.{ending}").info["icc_profile"] == SRGB
 
 
 @pytest.mark.parametrize("ending", ["jpg", "tif", "webp"])
-def test_profile_and_exif_are_written_to_other_formats(ending: str, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_writes_profile_and_exif_to_other_formats(ending: str, photo: Image.Image, tmp_path: Path) -> None:
     photo.save(tmp_path / "in.png", icc_profile=SRGB, exif=exif(1))
     picture = Picture.open(tmp_path / "in.png")
     save(picture.with_pixels(picture.pixels), tmp_path / f"out.{ending}", "{}")
@@ -221,7 +221,7 @@ def test_profile_and_exif_are_written_to_other_formats(ending: str, photo: Image
     assert image.getexif()[MAKE] == "Camera"
 
 
-def test_a_grey_profile_does_not_go_with_a_picture_in_colour(photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_in_colour_drops_a_grey_profile(photo: Image.Image, tmp_path: Path) -> None:
     grey_profile = bytes(16) + b"GRAY" + bytes(108)
     photo.convert("L").save(tmp_path / "in.png", icc_profile=grey_profile)
     picture = Picture.open(tmp_path / "in.png")
@@ -230,12 +230,12 @@ def test_a_grey_profile_does_not_go_with_a_picture_in_colour(photo: Image.Image,
 
 
 @pytest.mark.parametrize("size", [(253, 181), (17, 400), (1, 1), (2, 1), (1, 9)])
-def test_any_size(size: tuple[int, int], restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_of_any_size(size: tuple[int, int], restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
     photo.resize(size).save(tmp_path / "in.png")
     assert difference(restore(tmp_path / "in.png"), photo.resize(size)) < 2
 
 
-def test_the_first_frame_of_an_animation(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_of_an_animation_is_the_first_frame(restore: Restore, photo: Image.Image, tmp_path: Path) -> None:
     frames = [photo.transpose(Transpose.ROTATE_180), Image.new("RGB", photo.size)]
     photo.save(tmp_path / "in.gif", save_all=True, append_images=frames)
     image = restore(tmp_path / "in.gif")
@@ -281,7 +281,7 @@ BAD: dict[str, tuple[Callable[[Image.Image], bytes], str]] = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_picture_is_refused_in_one_line(
+def test_picture_refuses_what_is_no_picture_in_one_line(
     name: str, restore: Restore, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoding, "megapixels_carried", lambda: 50.0)
@@ -294,7 +294,7 @@ def test_what_is_no_picture_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_a_damaged_file_is_a_picture_or_an_error(kind: str, photo: Image.Image) -> None:
+def test_picture_of_a_damaged_file_opens_or_is_an_error(kind: str, photo: Image.Image) -> None:
     """No other exception, whichever bytes are wrong."""
     options: dict[str, Any] = {} if kind == "GIF" else {"exif": exif(6), "icc_profile": SRGB}
     whole, chance = encoded(photo, kind, **options), random.Random(0)
@@ -311,12 +311,12 @@ def test_a_damaged_file_is_a_picture_or_an_error(kind: str, photo: Image.Image) 
     assert outcomes == {True, False}
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_picture_of_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DreamCleanError, match="there is no file"):
         Picture.open(tmp_path / "nothing.png")
 
 
-def test_only_what_can_be_read_counts_as_a_picture(tmp_path: Path) -> None:
+def test_is_picture_counts_only_what_can_be_read(tmp_path: Path) -> None:
     for name in ("a.png", "b.JPG", "c.pdf", "d.eps", "e.txt", "f"):
         (tmp_path / name).touch()
     (tmp_path / "g.png").mkdir()
@@ -332,7 +332,7 @@ def broken_replace(error: BaseException) -> Callable[..., None]:
 
 @pytest.mark.parametrize("old", [None, b"the old file"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "stop"])
-def test_a_failing_move_leaves_everything_as_it_was(
+def test_write_atomically_leaves_everything_when_the_move_fails(
     old: bytes | None, error: BaseException, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "out.png"
@@ -358,7 +358,7 @@ def files_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_failing_write_leaves_everything_as_it_was(photo: Image.Image, tmp_path: Path) -> None:
+def test_write_atomically_leaves_everything_when_the_write_fails(photo: Image.Image, tmp_path: Path) -> None:
     target = tmp_path / "out.png"
     target.write_bytes(b"the old file")
     with files_at_most(50), pytest.raises(DreamCleanError, match="could not be written"):
@@ -367,7 +367,9 @@ def test_a_failing_write_leaves_everything_as_it_was(photo: Image.Image, tmp_pat
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
-def test_permissions_are_those_of_any_new_file(umask: int, mode: int, photo: Image.Image, tmp_path: Path) -> None:
+def test_write_atomically_gives_the_permissions_of_any_new_file(
+    umask: int, mode: int, photo: Image.Image, tmp_path: Path
+) -> None:
     before = os.umask(umask)
     try:
         save(photo, tmp_path / "out.png")
@@ -376,13 +378,13 @@ def test_permissions_are_those_of_any_new_file(umask: int, mode: int, photo: Ima
     assert stat.S_IMODE((tmp_path / "out.png").stat().st_mode) == mode
 
 
-def test_alpha_does_not_go_into_a_jpeg(photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_with_alpha_does_not_go_into_a_jpeg(photo: Image.Image, tmp_path: Path) -> None:
     with pytest.raises(DreamCleanError, match=r"RGBA as JPEG.*a PNG holds every kind of picture") as error:
         save(photo.convert("RGBA"), tmp_path / "out.jpg")
     assert "\n" not in str(error.value) and not os.listdir(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["out.xyz", "out", "out.psd"])
-def test_an_ending_that_cannot_be_written(name: str, tmp_path: Path) -> None:
+def test_picture_refuses_an_ending_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     with pytest.raises(DreamCleanError, match="give it an ending such as"):
         check_target(tmp_path / name, overwrite=False)

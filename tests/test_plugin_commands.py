@@ -41,7 +41,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return command
 
 
-def test_two_packages_with_one_command_are_both_named_and_either_can_be_chosen(run: Run) -> None:
+def test_commands_of_one_name_are_named_with_both_packages_and_either_can_be_chosen(run: Run) -> None:
     both = plugin("fake-a", "polish", "wax"), plugin("fake-b", "polish")
     several = "error: several packages have a command 'polish'; choose fake-a/polish or fake-b/polish\n"
     assert run("polish", *both) == (2, "", several)
@@ -54,20 +54,20 @@ def test_two_packages_with_one_command_are_both_named_and_either_can_be_chosen(r
     assert "polish" not in said.split()
 
 
-def test_a_built_in_command_is_not_shadowed_and_the_plugins_is_not_lost(run: Run) -> None:
+def test_commands_of_a_plugin_do_not_shadow_a_built_in_one_and_are_not_lost(run: Run) -> None:
     shadow = plugin("fake-a", "plugins")
     assert "KIND" in run("plugins", shadow)[1]
     assert run("fake-a/plugins", shadow) == (0, "fake-a: plugins\n", "")
     assert {"plugins", "fake-a/plugins"} <= set(run("--help", shadow)[1].split())
 
 
-def test_two_entry_points_of_one_package_with_one_command(run: Run) -> None:
+def test_commands_of_one_name_from_two_entry_points_of_one_package(run: Run) -> None:
     twice = plugin("fake-a", "polish", entry="a"), plugin("fake-a", "polish", entry="b")
     assert run("polish", *twice) == (0, "fake-a: polish\n", "")
     assert "failed: fake-a:b: ValueError: fake-a has two commands called 'polish'" in run("plugins", *twice)[1]
 
 
-def test_a_plugin_whose_commands_fail_is_listed_with_its_error(run: Run) -> None:
+def test_commands_that_fail_list_their_plugin_with_the_error(run: Run) -> None:
     broken = plugin("fake-a", register_commands=staticmethod(hookimpl(lambda app: 1 // 0)))
     assert "failed: fake-a:main: ZeroDivisionError" in run("plugins", broken, plugin("fake-b", "polish"))[1]
     assert run("polish", broken, plugin("fake-b", "polish")) == (0, "fake-b: polish\n", "")

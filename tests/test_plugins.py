@@ -53,7 +53,7 @@ def correctors(host: Host) -> dict[str, str]:
     return {e.name: e.package for e in host.collect() if e.kind == "corrector"}
 
 
-def test_installed_plugin_is_found(install: Install) -> None:
+def test_discovery_finds_an_installed_plugin(install: Install) -> None:
     install("Fake_One", version="2.3", fake_one=GOOD.format(name="calm"))
     entry = Host().find("corrector", "calm")
     assert (entry.package, entry.version, entry.component.name) == ("fake-one", "2.3", "calm")
@@ -66,7 +66,7 @@ def test_discovery_imports_nothing(install: Install) -> None:
     assert "fake_one" not in sys.modules
 
 
-def test_order_does_not_depend_on_the_path(install: Install) -> None:
+def test_host_order_does_not_depend_on_the_path(install: Install) -> None:
     for package in ("fake-b", "fake-c", "fake-a"):
         module = package.replace("-", "_")
         install(package, **{module: GOOD.format(name=package)})
@@ -122,7 +122,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("code", "error"), BROKEN.values(), ids=BROKEN)
-def test_broken_plugin_is_reported_and_the_rest_works(install: Install, code: str, error: str) -> None:
+def test_host_reports_a_broken_plugin_and_the_rest_works(install: Install, code: str, error: str) -> None:
     install("fake-broken", fake_broken=code)
     install("fake-a", fake_a=GOOD.format(name="before"))
     install("fake-z", fake_z=GOOD.format(name="after"))
@@ -136,7 +136,7 @@ def test_broken_plugin_is_reported_and_the_rest_works(install: Install, code: st
     assert "\n" not in host.failures["fake-broken:fake_broken"]
 
 
-def test_plugin_that_breaks_on_commands_adds_none_and_the_rest_works(install: Install) -> None:
+def test_host_adds_no_commands_of_a_plugin_that_breaks_on_them(install: Install) -> None:
     hook = "@hookimpl\ndef register_commands(app):\n    app.command({!r})(print)\n    {}"
     install("fake-broken", fake_broken=hook.format("half", "1 / 0"))
     install("fake-z", fake_z=hook.format("polish", "pass"))
@@ -147,14 +147,14 @@ def test_plugin_that_breaks_on_commands_adds_none_and_the_rest_works(install: In
 
 
 @pytest.mark.parametrize("entries", ["a = x\na = y", "no equals sign"])
-def test_unreadable_metadata_leaves_the_built_ins(install: Install, entries: str) -> None:
+def test_host_keeps_the_built_ins_where_metadata_is_unreadable(install: Install, entries: str) -> None:
     install("fake-broken", entries=entries)
     host = Host()
     assert host.make("corrector", "vps").name == "vps"
     assert "fake_broken" in host.failures["installed packages"]
 
 
-def test_clash_names_both_packages_and_either_can_be_chosen(install: Install) -> None:
+def test_host_names_both_packages_of_a_clash_and_either_can_be_chosen(install: Install) -> None:
     install("fake-a", fake_a=GOOD.format(name="calm"))
     install("fake-b", fake_b=GOOD.format(name="calm"))
     host = Host()
@@ -169,21 +169,21 @@ def test_clash_names_both_packages_and_either_can_be_chosen(install: Install) ->
     assert not host.failures
 
 
-def test_clash_with_a_built_in(install: Install) -> None:
+def test_host_names_a_clash_with_a_built_in(install: Install) -> None:
     install("fake-a", fake_a=GOOD.format(name="vps"))
     with pytest.raises(DreamCleanError, match="choose dreamclean/vps or fake-a/vps"):
         Host().find("corrector", "vps")
     assert Host().make("corrector", "dreamclean/vps:gamma=0.2").gamma == 0.2
 
 
-def test_one_name_for_different_kinds_is_no_clash(install: Install) -> None:
+def test_host_allows_one_name_for_different_kinds(install: Install) -> None:
     install("fake-a", fake_a=GOOD.format(name="blur"))
     host = Host()
     assert host.find("corrector", "blur").package == "fake-a"
     assert host.find("operator", "blur").package == "dreamclean"
 
 
-def test_one_entry_point_name_in_two_packages(install: Install) -> None:
+def test_host_keeps_one_entry_point_name_of_two_packages_apart(install: Install) -> None:
     install("fake-a", entries="plugin = fake_a", fake_a=GOOD.format(name="calm"))
     install("fake-b", entries="plugin = fake_b", fake_b=GOOD.format(name="wild"))
     host = Host()
@@ -192,7 +192,7 @@ def test_one_entry_point_name_in_two_packages(install: Install) -> None:
     assert not host.failures
 
 
-def test_two_entry_points_of_one_package_fail_apart(install: Install) -> None:
+def test_host_lets_two_entry_points_of_one_package_fail_apart(install: Install) -> None:
     install("fake-a", fake_good=GOOD.format(name="calm"), fake_bad="1 / 0")
     host = Host()
     assert correctors(host)["calm"] == "fake-a"
@@ -203,7 +203,7 @@ def test_two_entry_points_of_one_package_fail_apart(install: Install) -> None:
     ("chosen", "packages"),
     [("fake-a", {"fake-a"}), ("fake_a, Fake-B", {"fake-a", "fake-b"}), ("", set()), ("fake-none", set())],
 )
-def test_environment_variable_limits_what_is_loaded(
+def test_host_limits_what_is_loaded_by_the_environment_variable(
     install: Install, monkeypatch: pytest.MonkeyPatch, chosen: str, packages: set[str]
 ) -> None:
     for package in ("fake_a", "fake_b", "fake_c"):
@@ -213,18 +213,18 @@ def test_environment_variable_limits_what_is_loaded(
     assert {name for name in sys.modules if re.fullmatch("fake_[abc]", name)} == {p.replace("-", "_") for p in packages}
 
 
-def test_unknown_component_suggests_the_nearest_name(install: Install) -> None:
+def test_host_suggests_the_nearest_name_for_an_unknown_component(install: Install) -> None:
     install("fake-a", fake_a=GOOD.format(name="serenity"))
     with pytest.raises(DreamCleanError, match=r"did you mean 'serenity'\?$"):
         Host().find("corrector", "sernity")
 
 
-def test_unknown_component_far_from_all_lists_them() -> None:
+def test_host_lists_all_names_for_a_component_far_from_them() -> None:
     with pytest.raises(DreamCleanError, match=r"there is no sampler 'xyz'; there are .*ddim"):
         Host([]).find("sampler", "xyz")
 
 
-def test_unknown_component_shows_what_failed_to_load(install: Install) -> None:
+def test_host_shows_what_failed_to_load_for_an_unknown_component(install: Install) -> None:
     install("fake-broken", fake_broken="import no_such_module_anywhere")
     with pytest.raises(
         DreamCleanError, match=r"failed to load: fake-broken:fake_broken .*no_such_module_anywhere"
@@ -233,12 +233,12 @@ def test_unknown_component_shows_what_failed_to_load(install: Install) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_failure_is_not_mentioned_where_nothing_is_missing(install: Install) -> None:
+def test_host_does_not_mention_a_failure_where_nothing_is_missing(install: Install) -> None:
     install("fake-broken", fake_broken="1 / 0")
     assert Host().make("operator", "blur:size=5") == Blur(size=5)
 
 
-def test_hosts_are_apart(install: Install) -> None:
+def test_host_is_apart_from_another_host(install: Install) -> None:
     install("fake-a", fake_a=GOOD.format(name="calm"))
     assert "calm" in correctors(Host())
     assert "calm" not in correctors(Host([]))
@@ -281,7 +281,7 @@ def register_gadgets(register):
 """
 
 
-def test_a_plugin_declares_a_kind_and_another_registers_components_of_it(install: Install) -> None:
+def test_register_kinds_lets_another_plugin_register_components_of_the_kind(install: Install) -> None:
     install("a-user", auser=GADGET)  # found before the plugin that declares the kind
     install("z-kind", zkind=KIND.format(base="zkind:Gadget"))
     host = Host()
@@ -289,17 +289,17 @@ def test_a_plugin_declares_a_kind_and_another_registers_components_of_it(install
     assert (host.find("gadget", "own").package, host.make("gadget", "own").name) == ("a-user", "own")
 
 
-def test_a_kind_that_no_hook_can_be_named_for_is_reported(install: Install) -> None:
+def test_register_kinds_reports_a_kind_that_no_hook_can_be_named_for(install: Install) -> None:
     install("z-kind", zkind=KIND.format(base="zkind:Gadget").replace('declare("gadget"', 'declare("my gadget"'))
     assert "'my gadget' cannot name a kind" in Host().failures["z-kind:zkind"]
 
 
-def test_a_component_of_a_kind_that_nobody_declares_is_reported(install: Install) -> None:
+def test_host_reports_a_component_of_a_kind_that_nobody_declares(install: Install) -> None:
     install("a-user", auser=GADGET)
     assert "register_gadgets" in Host().failures["a-user:auser"]
 
 
-def test_a_kind_declared_twice_is_reported_and_the_first_stays(install: Install) -> None:
+def test_register_kinds_reports_a_kind_declared_twice_and_keeps_the_first(install: Install) -> None:
     install("y-kind", ykind=KIND.format(base="ykind:Gadget"))
     install("z-kind", zkind=KIND.format(base="zkind:Gadget"))
     host = Host()
@@ -307,7 +307,7 @@ def test_a_kind_declared_twice_is_reported_and_the_first_stays(install: Install)
     assert host.kinds["gadget"].plugin == "y-kind:ykind"
 
 
-def test_a_kind_whose_base_class_is_not_there_drops_its_plugin_alone(install: Install) -> None:
+def test_register_kinds_drops_only_the_plugin_whose_base_class_is_not_there(install: Install) -> None:
     install("fake-one", fake_one=GOOD.format(name="calm"))
     install("z-kind", zkind=KIND.format(base="zkind:Missing"))
     host = Host()
@@ -317,7 +317,7 @@ def test_a_kind_whose_base_class_is_not_there_drops_its_plugin_alone(install: In
         host.find("gadget", "own")
 
 
-def test_a_component_of_the_wrong_base_class_is_reported(install: Install) -> None:
+def test_host_reports_a_component_of_the_wrong_base_class(install: Install) -> None:
     install("a-user", auser=GOOD.format(name="calm").replace("correctors", "gadgets"))
     install("z-kind", zkind=KIND.format(base="zkind:Gadget"))
     host = Host()

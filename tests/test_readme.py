@@ -15,13 +15,13 @@ COMMANDS = [line.partition("  #")[0].strip() for block in BLOCKS for line in blo
 OURS = sorted({line for line in COMMANDS if line.startswith("dreamclean ")})
 
 
-def test_the_first_block_ends_with_a_picture_of_ones_own() -> None:
+def test_readme_s_first_block_ends_with_a_picture_of_ones_own() -> None:
     lines = [line.partition("  #")[0].strip() for line in BLOCKS[0].splitlines()]
     assert lines == ["make demo", "source .venv/bin/activate", "dreamclean restore PICTURE.jpg"]
 
 
 @pytest.mark.parametrize("line", OURS)
-def test_every_command_and_option_of_the_readme_is_there(line: str, cli) -> None:
+def test_readme_s_commands_and_options_are_there(line: str, cli) -> None:
     words = line.split()[1:]
     depth = 2 if words[0] == "bench" else 1
     if depth == 2:
@@ -32,7 +32,7 @@ def test_every_command_and_option_of_the_readme_is_there(line: str, cli) -> None
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), option
 
 
-def test_the_bench_commands_run_the_rivals_that_are_named() -> None:
+def test_readme_names_the_rivals_that_the_bench_commands_run() -> None:
     suites = pytest.importorskip("dreamclean_bench.suites").SUITES
     names = ("ddrm", "ddnm", "dps", "diffpir", "pigdm", "gdp", "red", "snips", "bm3d", "dreamclean")
     assert "dreamclean bench run quick --images photos/" in OURS
@@ -42,19 +42,19 @@ def test_the_bench_commands_run_the_rivals_that_are_named() -> None:
     assert suites["quick"].size == 128 and "128 x 128 in `quick`" in README
 
 
-def test_what_blind_leaves_alone_and_the_way_out_are_named() -> None:
+def test_readme_names_what_blind_leaves_alone_and_the_way_out() -> None:
     first = README.partition("![")[0]
-    assert "blur, low resolution" in first.partition("Where you know what happened")[2]
-    assert not re.search("blur|low resolution", first.partition("Where you know what happened")[0])
+    assert "blur, low resolution" in first.partition("If you know what happened")[2]
+    assert not re.search("blur|low resolution", first.partition("If you know what happened")[0])
     assert re.search(r"Low resolution and blur, without noise, come back as they were.*`--operator`", README)
 
 
-def test_the_starters_photographs_are_named_under_the_licence() -> None:
+def test_readme_names_the_starters_photographs_under_the_licence() -> None:
     licence = README.partition("## Licence")[2]
     assert all(word in licence for word in ("ImageNet", "BSDS500", "not openly licensed", "commercial"))
 
 
-def test_the_demo_says_what_to_type_next() -> None:
+def test_demo_says_what_to_type_next() -> None:
     spec = importlib.util.spec_from_file_location("demo", ROOT / "contrib/demo/demo.py")
     assert spec and spec.loader
     demo = importlib.util.module_from_spec(spec)

@@ -13,6 +13,7 @@ ELSEWHERE = set(
         "ClassVar",
         "Exception",
         "FileT",
+        "Unpack",
         "ArrayT",
         "ImageT_co",
         "Generator",

@@ -3,6 +3,7 @@
 import io
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,15 @@ from dreamclean import (
     Diffusers,
     Downsample,
     DreamCleanError,
-    Estimate,
     Identity,
     Level,
     LinearOperator,
     Mixture,
+    Model,
     Picture,
     Prior,
     Recipe,
     Restorer,
-    Schedule,
     Step,
     hookimpl,
 )
@@ -92,13 +92,14 @@ class Counting(Prior):
     _inner: Mixture = PrivateAttr(default_factory=lambda: Mixture.around(images(3), std=0.1))
     _calls: list[int] = PrivateAttr(default_factory=list)
 
-    @property
-    def schedule(self) -> Schedule:
-        return self._inner.schedule
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        model = self._inner.load(device, dtype)
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        self._calls.append(len(x))
-        return self._inner.predict(x, level)
+        def predict(x: Tensor, level: Level) -> Tensor:
+            self._calls.append(len(x))
+            return model.predict(x, level)
+
+        return replace(model, predict=predict)
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_trace(restorer: Restorer, path: Path) -> None:
         assert [step.level for step in result.trace] == restorer.levels[::-1]
         assert [step.nfe for step in result.trace] == [3, 5, 7, 9]
         assert all(step.x.shape == (1, 3, 21, 33) and step.x.device.type == "cpu" for step in result.trace)
-    last = (restorer.prior.decode(result.trace[-1].x)).clamp(0, 1)
+    last = (restorer.model.codec.decode(result.trace[-1].x)).clamp(0, 1)
     assert torch.equal(last, result.image)
     assert not torch.equal(result.trace[0].x, result.trace[1].x)
 

@@ -18,7 +18,7 @@ def files() -> list[str]:
     return sorted(str(path) for path in Path().rglob("*") if path.is_file())
 
 
-def test_several_pictures_and_a_folder(cli, pictures: Path) -> None:
+def test_restore_takes_several_pictures_and_a_folder(cli, pictures: Path) -> None:
     assert cli("degrade", "a.png", "b.png", "folder").status == 0
     made = ["a-degraded.png", "b-degraded.png", "folder-degraded/c.png"]
     assert set(files()) - set(made) == {"a.png", "b.png", "folder/c.png"} and set(made) < set(files())
@@ -28,7 +28,7 @@ def test_several_pictures_and_a_folder(cli, pictures: Path) -> None:
         assert Picture.open(f"out/{name}.png").pixels.equal(Picture.open(f"{name}.png").pixels)
 
 
-def test_what_is_done_is_skipped_and_said_in_json(cli, pictures: Path) -> None:
+def test_restore_skips_what_is_done_and_says_so_in_json(cli, pictures: Path) -> None:
     Path("out").mkdir()
     Path("out/a.png").write_bytes(b"kept")
     Path("bad.png").write_text("Dear diary,")
@@ -46,7 +46,7 @@ def test_what_is_done_is_skipped_and_said_in_json(cli, pictures: Path) -> None:
     assert Path("out/a.png").read_bytes() == b"kept"
 
 
-def test_two_endings_of_one_name_are_kept_apart(cli, pictures: Path) -> None:
+def test_restore_keeps_two_endings_of_one_name_apart(cli, pictures: Path) -> None:
     Image.open("b.png").save("a.bmp")
     for output in (["-o", "out"], []):
         assert cli("degrade", "a.png", "a.bmp", *output).status == 0
@@ -67,7 +67,9 @@ def test_two_endings_of_one_name_are_kept_apart(cli, pictures: Path) -> None:
         ("a.png -o - --json", "--json and the picture both want standard output; give -o a file"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_done(arguments: str, message: str, cli, pictures: Path) -> None:
+def test_restore_refuses_what_cannot_be_before_anything_is_done(
+    arguments: str, message: str, cli, pictures: Path
+) -> None:
     Path("c.txt").touch()
     Path("other").mkdir()
     shutil.copy("a.png", "other")
@@ -78,7 +80,7 @@ def test_what_cannot_be_is_refused_before_anything_is_done(arguments: str, messa
     assert files() == before
 
 
-def test_a_picture_is_not_written_to_a_terminal(cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restore_writes_no_picture_to_a_terminal(cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert "standard output is a terminal" in cli("degrade", "a.png", "-o", "-").err
 
@@ -89,7 +91,7 @@ def dreamclean(*arguments: str, given: bytes = b"") -> subprocess.CompletedProce
     return subprocess.run(command, input=given, capture_output=True, check=False, env=environment)
 
 
-def test_standard_input_to_standard_output(pictures: Path) -> None:
+def test_restore_reads_standard_input_and_writes_standard_output(pictures: Path) -> None:
     options = ["--prior", "mixture:path=folder,std=0.1", "--strength", "100", "--steps", "2", "--dtype", "float32"]
     done = dreamclean("restore", "-", *options, given=Path("a.png").read_bytes())
     assert done.returncode == 0 and done.stderr.startswith(b"- -> - (6 evaluations, ")
@@ -104,7 +106,7 @@ def test_standard_input_to_standard_output(pictures: Path) -> None:
 
 
 @pytest.mark.parametrize("made", ["restore", "degrade"])
-def test_a_folder_that_is_done_loads_no_torch(made: str, pictures: Path) -> None:
+def test_restore_of_a_folder_that_is_done_loads_no_torch(made: str, pictures: Path) -> None:
     target = Path("out/c.png")
     target.parent.mkdir()
     target.touch()

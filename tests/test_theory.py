@@ -5,6 +5,7 @@ Every check runs on the component itself and again on a deliberately broken one,
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,17 +32,21 @@ from dreamclean import (
     Level,
     LinearOperator,
     Mixture,
+    Model,
     NoCorrector,
+    PixelCodec,
     Prior,
     Projection,
     Restorer,
     Schedule,
+    Uniform,
 )
 from dreamclean.builtin.priors.diffusers import UNetPrior
 from dreamclean.builtin.samplers.ddim import ddim_step
 from dreamclean.contracts.levels import ascending, descending
 from dreamclean.host.host import Host
 from dreamclean.method.loop import resample
+from dreamclean.testing import loaded
 
 FAMILIES = ("ddpm", "ve", "flow")
 STRENGTH = "nsr:1.24"  # that of t = 300 under linear beta
@@ -59,6 +64,9 @@ def images(count: int, size: int = 16, seed: int = 0) -> Tensor:
     return torch.nn.functional.interpolate(coarse, size, mode="bicubic").clamp(0, 1)
 
 
+PIXELS = PixelCodec()
+
+
 def ignore(_: object) -> None:
     """A listener that does not listen."""
 
@@ -74,16 +82,15 @@ def check_score(kind: type[Mixture], family: str) -> None:
     variance = (level.alpha * 0.2) ** 2 + level.sigma**2
     distance = (x[:, None] - level.alpha * prior.means).square().flatten(2).sum(-1)
     (score,) = torch.autograd.grad(torch.logsumexp(-distance / (2 * variance), 1).sum(), x)
-    eps, x0 = prior.predict(x.detach(), level)
+    eps = prior.predict(x.detach(), level)
     assert (eps + level.sigma * score).abs().max() < 1e-10
-    assert (level.alpha * x0 + level.sigma * eps - x).abs().max() < 1e-10
 
 
 class NearestImage(Mixture):
     """Broken: forgets that there are several images."""
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        return Estimate.from_x0(x, level, self.means[:1].to(x).expand_as(x))
+    def predict(self, x: Tensor, level: Level) -> Tensor:
+        return Estimate.from_x0(x, level, self.means[:1].to(x).expand_as(x)).eps
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -93,13 +100,13 @@ def test_mixture_score(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_mixture_at_the_picture_itself(family: str) -> None:
-    """Where there is no noise x0 is x, as for a network; eps is that of the quietest level's latent a x."""
+    """Where there is no noise x0 is x, as for a network; eps is that of a picture with the quietest level's sigma."""
     prior = Mixture.around(images(3, 6), std=0.1, family=family)
-    x = prior.encode(images(1, 6, seed=1))
-    eps, x0 = prior.predict(x, prior.schedule.clean)
+    x = PIXELS.encode(images(1, 6, seed=1))
+    eps, x0 = Evaluator(loaded(prior)).prior(x, prior.schedule.clean)
     assert torch.equal(x0, x)
     quietest = prior.schedule.at(prior.schedule.lowest)
-    assert torch.equal(eps, prior.predict(quietest.alpha * x, quietest).eps)
+    assert torch.equal(eps, prior.predict(x, Level(quietest.t, 1.0, quietest.sigma)))
 
 
 def test_mixture_score_check_can_fail() -> None:
@@ -121,20 +128,20 @@ class ConstantNoise(Mixture):
 
     _asked: list[float] = PrivateAttr(default_factory=list)
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        self._asked.append(level.sigma)
-        return Estimate.from_eps(x, level, seeded(1)(x))
+    def predict(self, x: Tensor, level: Level) -> Tensor:
+        self._asked.append(level.t)
+        return seeded(1)(x)
 
 
 def check_round_trip(initializer: DDIMInversion, sampler: DDIM, family: str) -> None:
     """With a constant eps, up and down again is the identity; each step asks at the level where it starts."""
     prior = ConstantNoise(family=family)
-    levels = prior.schedule.ladder(STRENGTH, 10)
-    x, denoise = prior.encode(images(2)), Evaluator(prior).denoise
+    levels = prior.schedule.ladder(STRENGTH, 10, Uniform())
+    x, denoise = PIXELS.encode(images(2)), Evaluator(loaded(prior)).denoise
     back = restore(x, levels, denoise, initializer, NoCorrector(), sampler, seeded())
     assert (back - x).abs().max() < 1e-6
-    scales = [level.sigma for level in levels]
-    assert prior._asked == [*scales[:-1], *scales[:0:-1]]
+    times = [level.t for level in levels]
+    assert prior._asked == [*times[:-1], *times[:0:-1]]
 
 
 class AskingAtTheTarget(DDIMInversion):
@@ -179,8 +186,11 @@ class Guided(ConstantNoise):
 
     _unguided: list[float] = PrivateAttr(default_factory=list)
 
-    def invert(self, x: Tensor, level: Level) -> Estimate:
-        self._unguided.append(level.sigma)
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return replace(super().load(device, dtype), invert=self.invert)
+
+    def invert(self, x: Tensor, level: Level) -> Tensor:
+        self._unguided.append(level.t)
         return self.predict(x, level)
 
 
@@ -208,7 +218,7 @@ def check_stationary(corrector: Any) -> None:
     noise = seeded(2)
     signal = level.alpha * prior.means
     latent = Latent(signal + level.sigma * noise(signal), level)
-    moved = (corrector(latent, Evaluator(prior).denoise, noise).x - signal) / level.sigma
+    moved = (corrector(latent, Evaluator(loaded(prior)).denoise, noise).x - signal) / level.sigma
     assert abs(moved.mean()) < 4 / math.sqrt(moved.numel())
     assert abs(moved.var() - 1) < 4 * math.sqrt(2 / moved.numel())
 
@@ -265,9 +275,9 @@ def check_typical(corrector: Any) -> None:
     Over N dimensions |eps|^2 / N has the standard deviation sqrt(2 / N); the set is four of them wide.
     """
     prior = Mixture.around(images(5))
-    levels = prior.schedule.ladder(300, 30)
-    denoise = Evaluator(prior).denoise
-    latent = DDIMInversion()(prior.encode(degraded(images(5)[1:2])), levels, denoise, seeded())
+    levels = prior.schedule.ladder(300, 30, Uniform())
+    denoise = Evaluator(loaded(prior)).denoise
+    latent = DDIMInversion()(PIXELS.encode(degraded(images(5)[1:2])), levels, denoise, seeded())
     width = 4 * 0.5 * math.sqrt(2 / latent.x.numel())
     assert typicality(prior, latent.x, levels[-1]) > 10 * width
     assert typicality(prior, corrector(latent, denoise, seeded(4)).x, levels[-1]) < width
@@ -335,10 +345,10 @@ def check_posterior_mean(operator: LinearOperator) -> None:
     prior = Mixture.around(images(1, size), std=width)
     level = prior.schedule.at(200)
     clean = images(1, size) + width * seeded(5)(images(1, size))
-    x = level.alpha * prior.encode(clean) + level.sigma * seeded(6)(clean)
+    x = level.alpha * PIXELS.encode(clean) + level.sigma * seeded(6)(clean)
     y = operator.measure(clean, torch.Generator().manual_seed(7))
-    x0 = prior.decode(prior.predict(x, level).x0)
-    s = level.sigma * prior.pixel_scale
+    x0 = PIXELS.decode(Evaluator(loaded(prior)).prior(x, level).x0)
+    s = level.sigma * PIXELS.pixel_scale
     r = width * s / math.hypot(level.alpha * width, s)
 
     basis = torch.eye(clean.numel(), dtype=torch.float64).view(-1, *clean.shape[1:])
@@ -379,11 +389,11 @@ def test_guided_estimate_is_consistent() -> None:
     prior, operator = Mixture.around(images(3), std=0.1), Downsample()
     level = prior.schedule.at(200)
     clean = images(3)[:1]
-    x = level.alpha * prior.encode(clean) + level.sigma * seeded()(prior.means[:1])
+    x = level.alpha * PIXELS.encode(clean) + level.sigma * seeded()(prior.means[:1])
     y = operator.degrade(clean)
-    eps, x0 = Evaluator(prior, Projection(), operator, y).denoise(x, level)
+    eps, x0 = Evaluator(loaded(prior), Projection(), operator, y).denoise(x, level)
     assert (level.alpha * x0 + level.sigma * eps - x).abs().max() < 1e-10
-    assert (operator.degrade(prior.decode(x0)) - y).abs().max() < 1e-10
+    assert (operator.degrade(PIXELS.decode(x0)) - y).abs().max() < 1e-10
 
 
 # ------------------------------------------------------------------------ (e) evaluations (section 4.1)
@@ -394,7 +404,7 @@ class CountingMixture(Mixture):
 
     _calls: list[Level] = PrivateAttr(default_factory=list)
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
+    def predict(self, x: Tensor, level: Level) -> Tensor:
         self._calls.append(level)
         return super().predict(x, level)
 
@@ -411,9 +421,14 @@ class TinyUNet(UNetPrior):
         blocks = dict(down_block_types=["DownBlock2D"] * 2, up_block_types=["UpBlock2D"] * 2, layers_per_block=1)
         return UNet2DModel(block_out_channels=(8, 8), norm_num_groups=4, **blocks), DDPMScheduler()
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        self._calls.append(level)
-        return super().predict(x, level)
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        model = super().load(device, dtype)
+
+        def predict(x: Tensor, level: Level) -> Tensor:
+            self._calls.append(level)
+            return model.predict(x, level)
+
+        return replace(model, predict=predict)
 
 
 PRIORS: dict[str, tuple[Callable[[], Prior], float | str]] = {
@@ -479,7 +494,7 @@ def check_ancestral(sampler: DDIM) -> None:
     beta = 1 - alpha
     mean = (math.sqrt(abar_j) * beta * x0 + math.sqrt(alpha) * (1 - abar_j) * x) / (1 - abar_i)
     variance = (1 - abar_j) / (1 - abar_i) * beta
-    latent, denoise = Latent(x, level), Evaluator(prior).denoise
+    latent, denoise = Latent(x, level), Evaluator(loaded(prior)).denoise
     silent = sampler(latent, lower, denoise, torch.zeros_like).x
     assert (silent - mean).abs().max() < 1e-10
     drawn = sampler(latent, lower, denoise, seeded(2)).x - silent
@@ -507,10 +522,10 @@ def test_ancestral_check_can_fail(sampler: DDIM) -> None:
 
 def steps_down(sampler: DDIM, seed: int) -> Tensor:
     prior = Mixture.around(images(3), std=0.1)
-    levels, noise = prior.schedule.ladder(300, 10), seeded(seed)
+    levels, noise = prior.schedule.ladder(300, 10, Uniform()), seeded(seed)
     latent = Latent(prior.means, levels[-1])
     for lower in levels[-2::-1]:
-        latent = sampler(latent, lower, Evaluator(prior).denoise, noise)
+        latent = sampler(latent, lower, Evaluator(loaded(prior)).denoise, noise)
     return latent.x
 
 
@@ -524,10 +539,10 @@ def test_sampling_gives_the_prior(eta: float) -> None:
     """From x_T ~ N(0, I), many steps down a Gaussian prior end in its mean and standard deviation."""
     prior = Mixture.around(images(1, 64), std=0.25)
     noise = seeded(8)
-    levels = prior.schedule.ladder(999, 200)
+    levels = prior.schedule.ladder(999, 200, Uniform())
     latent = Latent(levels[-1].alpha * prior.means + levels[-1].sigma * noise(prior.means), levels[-1])
     for lower in levels[-2::-1]:
-        latent = DDIM(eta=eta)(latent, lower, Evaluator(prior).denoise, noise)
+        latent = DDIM(eta=eta)(latent, lower, Evaluator(loaded(prior)).denoise, noise)
     offset = latent.x - prior.means
     assert abs(offset.mean()) < 4 * 0.5 / math.sqrt(offset.numel())
     assert offset.std() == pytest.approx(0.5, rel=0.05)
@@ -536,11 +551,11 @@ def test_sampling_gives_the_prior(eta: float) -> None:
 def errors(initializer: DDIMInversion, family: str) -> list[float]:
     """What inversion and sampling lose of an image from a smooth mixture, with 10, 40 and 160 steps."""
     prior = Mixture.around(images(1), std=0.15, family=family)
-    x = prior.encode(images(1) + 0.15 * seeded(9)(images(1)))
+    x = PIXELS.encode(images(1) + 0.15 * seeded(9)(images(1)))
     lost = []
     for steps in (10, 40, 160):
-        levels = prior.schedule.ladder(STRENGTH, steps)
-        back = restore(x, levels, Evaluator(prior).denoise, initializer, NoCorrector(), DDIM(), seeded())
+        levels = prior.schedule.ladder(STRENGTH, steps, Uniform())
+        back = restore(x, levels, Evaluator(loaded(prior)).denoise, initializer, NoCorrector(), DDIM(), seeded())
         lost.append(float((back - x).square().mean().sqrt()))
     return lost
 
@@ -576,7 +591,7 @@ def test_convergence_check_can_fail() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_both_directions_use_the_same_levels(family: str) -> None:
     schedule: Schedule = Mixture(family=family).schedule
-    levels = schedule.ladder(STRENGTH, 30)
+    levels = schedule.ladder(STRENGTH, 30, Uniform())
     down = list(descending(levels))
     assert [(j, i) for i, j in reversed(down)] == list(ascending(levels))
     assert levels[0] == schedule.clean == (schedule.lowest, 1.0, 0.0)

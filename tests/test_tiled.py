@@ -1,6 +1,7 @@
 """Pictures of any size: tiles and their blending."""
 
 import logging
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,9 +10,12 @@ import torch
 from pydantic import PrivateAttr
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, DreamCleanError, Estimate, Level, Prior, Restorer, Schedule
+from dreamclean import DDPMSchedule, DreamCleanError, Geometry, Level, Model, Prior, Restorer
 from dreamclean.contracts.latent import Latent
 from dreamclean.method.tiling import Tiles, snug, spans
+from dreamclean.testing import loaded
+
+LEVEL = DDPMSchedule.linear().at(100)
 
 
 class Local(Prior):
@@ -21,26 +25,16 @@ class Local(Prior):
     size: int | None = None
     _seen: list[tuple[int, ...]] = PrivateAttr(default_factory=list)
 
-    @property
-    def schedule(self) -> Schedule:
-        return DDPMSchedule.linear()
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return Model(DDPMSchedule.linear(), self.predict, geometry=Geometry(8, self.size))
 
-    @property
-    def multiple(self) -> int:
-        return 8
-
-    @property
-    def native_size(self) -> int | None:
-        return self.size
-
-    def predict(self, x: Tensor, level: Level) -> Estimate:
+    def predict(self, x: Tensor, level: Level) -> Tensor:
         if len(x) * x.shape[-1] * x.shape[-2] > self.limit:
             raise torch.OutOfMemoryError("out of memory")
         assert x.shape[-1] % 8 == x.shape[-2] % 8 == 0
         self._seen.append(tuple(x.shape))
-        own = self.schedule.noisy(level)
         blurred = torch.nn.functional.avg_pool2d(x, 7, stride=1, padding=3, count_include_pad=False)
-        return Estimate.from_eps(x, level, (x - own.alpha * blurred) / own.sigma)
+        return (x - level.alpha * blurred) / level.sigma
 
 
 class Lost(Local):
@@ -49,20 +43,18 @@ class Lost(Local):
     below: float = 0
     how: float = float("nan")
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        if level.t < self.below:
-            return Estimate.from_eps(x, level, x * self.how)
-        return super().predict(x, level)
+    def predict(self, x: Tensor, level: Level) -> Tensor:
+        return x * self.how if level.t < self.below else super().predict(x, level)
 
 
 class Guided(Local):
     """Half the noise, on the way down alone."""
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        return Estimate.from_eps(x, level, super().predict(x, level).eps / 2)
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return replace(super().load(device, dtype), invert=super().predict)
 
-    def invert(self, x: Tensor, level: Level) -> Estimate:
-        return super().predict(x, level)
+    def predict(self, x: Tensor, level: Level) -> Tensor:
+        return super().predict(x, level) / 2
 
 
 def picture(*shape: int) -> Tensor:
@@ -105,10 +97,10 @@ def test_a_local_prior_sees_no_difference_inside_tiles(shape: tuple[int, ...], t
     x, level = picture(*shape), DDPMSchedule.linear().at(t)
     inner = Local()
     whole = inner.predict(torch.nn.functional.pad(x, (0, -shape[3] % 8, 0, -shape[2] % 8), mode="reflect"), level)
-    cut = Tiles(prior=inner, tile=64, overlap=32).predict(x, level)
+    cut = Tiles(loaded(inner), tile=64, overlap=32).predict(x, level)
     assert len(inner._seen) > 2
-    assert cut.eps.shape == x.shape
-    difference = (cut.eps - whole.eps[..., : shape[2], : shape[3]]).abs() * level.sigma
+    assert cut.shape == x.shape
+    difference = (cut - whole[..., : shape[2], : shape[3]]).abs() * level.sigma
     assert difference.max() < 0.02
     assert difference.mean() < 5e-4
 
@@ -116,17 +108,17 @@ def test_a_local_prior_sees_no_difference_inside_tiles(shape: tuple[int, ...], t
 def test_a_picture_that_fits_is_given_whole() -> None:
     inner = Local()
     x = picture(2, 3, 64, 48)
-    level = inner.schedule.at(100)
-    assert torch.equal(Tiles(prior=inner, tile=64).predict(x, level).eps, inner.predict(x, level).eps)
+    level = LEVEL
+    assert torch.equal(Tiles(loaded(inner), tile=64).predict(x, level), inner.predict(x, level))
     assert inner._seen == [(2, 3, 64, 48)] * 2
 
 
 @pytest.mark.parametrize("tile", [32, 128])
 def test_the_way_up_is_the_priors_own_in_every_tile(tile: int) -> None:
     x, level = picture(1, 3, 80, 72), DDPMSchedule.linear().at(100)
-    plain, guided = Tiles(prior=Local(), tile=tile), Tiles(prior=Guided(), tile=tile)
-    assert torch.equal(guided.invert(x, level).eps, plain.predict(x, level).eps)
-    assert torch.equal(guided.predict(x, level).eps, plain.predict(x, level).eps / 2)
+    plain, guided = Tiles(loaded(Local()), tile=tile), Tiles(loaded(Guided()), tile=tile)
+    assert torch.equal(guided.invert(x, level), plain.predict(x, level))
+    assert torch.equal(guided.predict(x, level), plain.predict(x, level) / 2)
 
 
 @pytest.mark.parametrize(("size", "tile", "seen"), [(None, None, 800), (64, None, 64), (64, 32, 32), (64, 0, 800)])
@@ -143,23 +135,23 @@ def test_the_tile_is_the_users_else_the_priors_else_768(size: int | None, tile: 
 
 def test_images_come_out_alike_alone_and_together() -> None:
     x, level = picture(3, 3, 80, 72), DDPMSchedule.linear().at(100)
-    together = Tiles(prior=Local(), tile=32, batch=4).predict(x, level).eps
+    together = Tiles(loaded(Local()), tile=32, batch=4).predict(x, level)
     for index in range(3):
-        alone = Tiles(prior=Local(), tile=32).predict(x[index : index + 1], level).eps
+        alone = Tiles(loaded(Local()), tile=32).predict(x[index : index + 1], level)
         torch.testing.assert_close(alone[0], together[index])
 
 
 def test_out_of_memory_halves_the_batch_then_the_tile_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     inner = Local(limit=64 * 64)
-    cut = Tiles(prior=inner, tile=128)
-    x, level = picture(2, 3, 128, 160), inner.schedule.at(100)
+    cut = Tiles(loaded(inner), tile=128)
+    x, level = picture(2, 3, 128, 160), LEVEL
     with caplog.at_level(logging.WARNING):
         found = cut.predict(x, level)
     assert [record.message.split(":")[1] for record in caplog.records] == [
         " going on with 1 tiles at once",
         " going on with tiles of 64 pixels",
     ]
-    torch.testing.assert_close(found.eps, Tiles(prior=Local(), tile=64, batch=1).predict(x, level).eps)
+    torch.testing.assert_close(found, Tiles(loaded(Local()), tile=64, batch=1).predict(x, level))
     assert cut.side == 64
     cut.predict(x, level)
     assert len(caplog.records) == 2
@@ -167,16 +159,16 @@ def test_out_of_memory_halves_the_batch_then_the_tile_and_says_so(caplog: pytest
 
 def test_out_of_memory_at_the_smallest_tile_is_an_error() -> None:
     with pytest.raises(DreamCleanError, match="out of memory even with a tile of 64 pixels"):
-        Tiles(prior=Local(limit=1), tile=128).predict(picture(1, 3, 128, 128), Local().schedule.at(100))
+        Tiles(loaded(Local(limit=1)), tile=128).predict(picture(1, 3, 128, 128), LEVEL)
 
 
 def test_other_errors_of_the_prior_are_not_taken_for_a_lack_of_memory() -> None:
     class Broken(Local):
-        def predict(self, x: Tensor, level: Level) -> Estimate:
+        def predict(self, x: Tensor, level: Level) -> Tensor:
             raise RuntimeError("shapes differ")
 
     with pytest.raises(RuntimeError, match="shapes differ"):
-        Tiles(prior=Broken()).predict(picture(1, 3, 16, 16), Local().schedule.at(100))
+        Tiles(loaded(Broken())).predict(picture(1, 3, 16, 16), LEVEL)
 
 
 @pytest.mark.parametrize("how", [float("nan"), float("inf")])

@@ -25,21 +25,35 @@ follow_imports = skip
 ignore_missing_imports = true
 """
 CLIENT = """
-from dreamclean import DDIM, JPEG, VPS, Blur, Downsample, Inpaint, Restorer
+from typing import Unpack
+
+from dreamclean import DDIM, JPEG, VPS, Blur, Downsample, Inpaint, Recipe, Restorer, Settings
 from dreamclean_example.interlaced import Interlaced
 
 Restorer(operator=Interlaced(), corrector=VPS(gamma=0.1), sampler=DDIM())
 Restorer(operator=Interlaced(first=1, noise=0.02))
 Restorer(operator=Downsample(factor=2), exact=True)
 Blur(), Inpaint(share=0.1), JPEG(quality=(10,))
+
+
+def wrapped(**settings: Unpack[Settings]) -> Recipe:
+    return Restorer("starter", **settings).recipe
+
+
+Restorer(recipe=Recipe(corrector="vps", steps=4))
+Restorer(prior="starter", noise="25/255", device="cpu", max_megapixels=2)
+wrapped(tile=None, seed=3)
 """
 MISTAKEN = """
-from dreamclean import VPS, Restorer
+from dreamclean import VPS, Recipe, Restorer
 from dreamclean_example.interlaced import Interlaced
 
 Interlaced(frist=1)
 VPS(gamma="much")
 Restorer(steps="many")
+Restorer(stepz=3)
+Recipe(stepz=3)
+Recipe(device="cpu")
 """
 
 RESULTS = """
@@ -90,6 +104,9 @@ def test_what_people_write_is_clean_and_what_they_mistype_is_red(tmp_path: Path)
         ("mistaken.py:5", "call-arg"),
         ("mistaken.py:6", "arg-type"),
         ("mistaken.py:7", "arg-type"),
+        ("mistaken.py:8", "call-arg"),
+        ("mistaken.py:9", "call-arg"),
+        ("mistaken.py:10", "call-arg"),
     ], said
 
 

@@ -43,9 +43,11 @@ def main() -> None:
         report(task, "input", damaged, clean)
         found = [diagnosis_of(restorer, image) for image in damaged]
         for detail in DETAILS:
-            recipes = [treatment(diagnosis, restorer.prior.schedule, detail) for diagnosis in found]
+            recipes = [treatment(diagnosis, restorer.model.schedule, detail) for diagnosis in found]
             results = [
-                eight_bit(Restorer(restorer.prior, **recipe)(image, seed=0).image) if recipe else image
+                eight_bit(Restorer(restorer.prior, model=restorer.model, **recipe)(image, seed=0).image)
+                if recipe
+                else image
                 for recipe, image in zip(recipes, damaged, strict=True)
             ]
             report(task, f"detail {detail}", results, clean)

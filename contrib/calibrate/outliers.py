@@ -20,6 +20,7 @@ from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
 from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
 from dreamclean.builtin.planners.diagnosis.outliers.find import find_outliers
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
+from dreamclean.contracts.codec import PixelCodec
 from dreamclean.pictures.picture import is_picture
 
 LOST = ("salt-and-pepper", "random-impulses", "dead-pixels", "scratches", "dust", "date", "rain", "snow")
@@ -97,7 +98,7 @@ def ask_of(restorer: Restorer) -> Ask:
     """The restorer's posterior mean in one step: its known recipe for noise, from the level of the noise, no corrector."""
 
     def ask(picture: Tensor, std: float) -> Tensor:
-        strength = f"nsr:{std / restorer.prior.pixel_scale:.4g}"
+        strength = f"nsr:{std / PixelCodec.pixel_scale:.4g}"
         one = Restorer(
             restorer.prior, initializer="matched-level", corrector="none", sampler="ddim", strength=strength, steps=1
         )

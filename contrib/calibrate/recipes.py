@@ -27,16 +27,18 @@ from dreamclean import (
     Downsample,
     DPMSolver,
     MatchedLevel,
+    Model,
     NoCorrector,
     Picture,
-    Prior,
     Sampler,
+    Uniform,
 )
 from dreamclean.builtin.guidance.projection import Projection
 from dreamclean.builtin.planners.diagnosis.damage import blurred
 from dreamclean.host.host import host
 from dreamclean.method.device import pick_dtype
 from dreamclean.method.evaluator import Evaluator
+from dreamclean.method.loaded import load
 from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise
 from dreamclean.pictures.picture import is_picture
@@ -61,11 +63,11 @@ def main() -> None:
     parser.add_argument("--drawn", action="store_true", help="compare ways to draw noise anew")
     parser.add_argument("--consistent", action="store_true", help="compare with and without low frequencies kept")
     options = parser.parse_args()
-    prior = host().default_prior()
-    prior.prepare(torch.device("cpu"), pick_dtype(None, torch.device("cpu")))
+    cpu = torch.device("cpu")
+    model = load(host().default_prior(), cpu, pick_dtype(None, cpu))
     clean = crops(options.photos)
     if options.drawn:
-        drawn(prior, clean)
+        drawn(model, clean)
         return
     for task, ratios in RATIOS.items():
         damaged = measured(task, clean)
@@ -73,16 +75,16 @@ def main() -> None:
         if not options.consistent:
             for ratio in ratios:
                 for steps, gamma, sampler in WAYS:
-                    result = run(prior, damaged, ratio, steps, gamma, sampler)
+                    result = run(model, damaged, ratio, steps, gamma, sampler)
                     report(task, f"nsr:{ratio} steps={steps} gamma={gamma} {sampler.name}", result, damaged, clean)
         elif task in KEPT:
             for factor, noise in ((0, 0.0), (8, 0.0), (8, 0.01), (4, 0.01), (4, 0.03)):
                 kept = Downsample(factor=factor, noise=noise) if factor else None
-                result = run(prior, damaged, KEPT[task], 8, 0.4, DPMSolver(), kept)
+                result = run(model, damaged, KEPT[task], 8, 0.4, DPMSolver(), kept)
                 report(task, f"means of {factor} x {factor} kept, noise {noise}", result, damaged, clean)
 
 
-def drawn(prior: Prior, clean: Tensor) -> None:
+def drawn(model: Model, clean: Tensor) -> None:
     """Each level's gamma and eta, for damage of the bench and for noise that was smoothed and compressed."""
     noise = blurred(torch.randn(clean.shape, generator=torch.Generator().manual_seed(3)), 0.7)
     noisy = JPEG(quality=(90,)).degrade((clean + 10 / 255 * noise / noise.std()).clamp(0, 1))
@@ -91,7 +93,7 @@ def drawn(prior: Prior, clean: Tensor) -> None:
         report(name, "input", damaged, damaged, clean)
         for gamma in (0.0, 0.25, 0.4, 0.6):
             for eta in (0.0, 0.5, 1.0):
-                result = run(prior, damaged, ratio, 8, gamma, DPMSolver(eta=eta))
+                result = run(model, damaged, ratio, 8, gamma, DPMSolver(eta=eta))
                 report(name, f"gamma {gamma}, eta {eta}", result, damaged, clean)
 
 
@@ -117,15 +119,15 @@ def measured(name: str, clean: Tensor) -> Tensor:
 
 @torch.no_grad()
 def run(
-    prior: Prior, y: Tensor, ratio: float, steps: int, gamma: float, sampler: Sampler, kept: Downsample | None = None
+    model: Model, y: Tensor, ratio: float, steps: int, gamma: float, sampler: Sampler, kept: Downsample | None = None
 ) -> Tensor:
     """A matched start at ``ratio``; ``kept``: the operator whose measurement of y is held on to."""
     corrector: Corrector = VPS(gamma=gamma, fused=True) if gamma else NoCorrector()
-    evaluator = Evaluator(prior, Projection(), kept, kept.degrade(y)) if kept else Evaluator(prior)
-    levels = prior.schedule.ladder(f"nsr:{ratio}", steps)
+    evaluator = Evaluator(model, Projection(), kept, kept.degrade(y)) if kept else Evaluator(model)
+    levels = model.schedule.ladder(f"nsr:{ratio}", steps, Uniform())
     parts: tuple[Any, ...] = (MatchedLevel(), corrector, sampler, seeded_noise(range(len(y))))
-    *_, last = resample(prior.encode(y), levels, levels[-2::-1], evaluator.denoise, *parts)
-    return (prior.decode(last.x).clamp(0, 1) * 255).round() / 255
+    *_, last = resample(model.codec.encode(y), levels, levels[-2::-1], evaluator.denoise, *parts)
+    return (model.codec.decode(last.x).clamp(0, 1) * 255).round() / 255
 
 
 def report(task: str, how: str, result: Tensor, damaged: Tensor, clean: Tensor) -> None:

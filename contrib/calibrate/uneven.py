@@ -22,6 +22,7 @@ from torch import Tensor
 from dreamclean import Picture, Restorer
 from dreamclean.builtin.initializers.local_level import ABOVE, unevenness
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
+from dreamclean.method.asking import fitted
 
 
 def main() -> None:
@@ -73,8 +74,12 @@ def treated(restorer: Restorer, image: Tensor) -> Iterator[tuple[Tensor, str]]:
     """The image (1, 3, H, W) restored from one level, and as auto does, in 8 bits."""
     found = diagnosis_of(restorer, image)
     for how, diagnosis in (("one level", replace(found, loudest=None)), ("auto", found)):
-        recipe = treatment(diagnosis, restorer.prior.schedule)
-        result = Restorer(restorer.prior, **recipe, device="cpu")(image, seed=0).image if recipe else image
+        recipe = treatment(diagnosis, restorer.model.schedule)
+        result = (
+            Restorer(restorer.prior, model=restorer.model, **recipe, device="cpu")(image, seed=0).image
+            if recipe
+            else image
+        )
         yield (result * 255).round() / 255, how
 
 
@@ -91,17 +96,17 @@ def compare(restorer: Restorer, name: str, clean: Tensor, damaged: Tensor) -> No
 @torch.no_grad()
 def fit(restorer: Restorer, clean: Tensor) -> None:
     """The power that makes the width of the estimate the true noise's; and how uneven each case looks."""
-    prior, features, targets = restorer.prior, [], []
+    model, features, targets = fitted(restorer.model), [], []
     for name, std in stds(clean):
-        y, ratio = noisy(clean, std), float(std.square().mean().sqrt()) / prior.pixel_scale
-        level = prior.schedule.at(prior.schedule.timestep(ABOVE * ratio))
-        eps = prior.predict(level.alpha * prior.encode(y), level).eps
+        y, ratio = noisy(clean, std), float(std.square().mean().sqrt()) / model.codec.pixel_scale
+        level = model.schedule.at(model.schedule.timestep(ABOVE * ratio))
+        eps = model.predict(level.alpha * model.codec.encode(y), level)
         quantiles = torch.quantile(unevenness(eps).flatten(1), torch.tensor([0.05, 0.95]), dim=1)
         spread = (quantiles[1] / quantiles[0]).sort().values
         print(f"{name:20} 95 % over 5 %: {spread[0]:.2f} to {spread[-1]:.2f}, median {spread[len(spread) // 2]:.2f}")
         width, true = (
             F.avg_pool2d(x.square().mean(1, keepdim=True), 17, stride=8).log().flatten() / 2
-            for x in (eps * level.ratio / ratio, std / prior.pixel_scale / ratio)
+            for x in (eps * level.ratio / ratio, std / model.codec.pixel_scale / ratio)
         )
         features.append(torch.stack([width, torch.ones_like(width)], 1))
         targets.append(true)

@@ -19,8 +19,10 @@ import with_azula
 import with_deepinv
 from shared import Case, Network, Pair, Run
 
-from dreamclean import Inpaint, Mixture, Picture, Prior
+from dreamclean import Inpaint, Mixture, Model, Picture
 from dreamclean.host.host import host
+from dreamclean.method.loaded import load
+from dreamclean.testing import loaded
 
 PAIRS = [*with_azula.PAIRS, *with_deepinv.PAIRS]
 PICTURE = Path(__file__).parent.parent / "demo" / "coffee.png"
@@ -63,16 +65,14 @@ def crop(size: int) -> torch.Tensor:
     return pixels[..., top : top + size, left : left + size]
 
 
-def starter(dtype: torch.dtype) -> Prior:
-    prior: Prior = host().make("prior", "starter")
-    prior.prepare(torch.device("cpu"), dtype)
-    return prior
+def starter(dtype: torch.dtype) -> Model:
+    return load(host().make("prior", "starter"), torch.device("cpu"), dtype)
 
 
-def priors(picture: torch.Tensor) -> Iterator[tuple[str, Prior]]:
+def models(picture: torch.Tensor) -> Iterator[tuple[str, Model]]:
     yield "starter", starter(torch.float64)
     views = torch.cat([picture, picture.flip(2), picture.flip(3), picture.mT])
-    yield "mixture", Mixture.around(views, std=0.1)
+    yield "mixture", loaded(Mixture.around(views, std=0.1))
 
 
 def write_steps(path: Path, results: list[Result]) -> None:
@@ -93,16 +93,16 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="runs that the least time is taken of")
     args = parser.parse_args()
 
-    def case(pair: Pair, prior: Prior, size: int) -> Case:
-        return Case(Network.of(prior, pair.clip), crop(size), Inpaint(share=0.5, noise=pair.noise), args.steps)
+    def case(pair: Pair, model: Model, size: int) -> Case:
+        return Case(Network.of(model, pair.clip), crop(size), Inpaint(share=0.5, noise=pair.noise), args.steps)
 
     results = []
-    for name, prior in priors(crop(args.size)):
+    for name, model in models(crop(args.size)):
         for pair in PAIRS:
-            results.append(compare(pair, case(pair, prior, args.size), name))
+            results.append(compare(pair, case(pair, model, args.size), name))
             print(pair.name, name, *(f"{value:.1e}" for value in results[-1].differences), flush=True)
-    prior = starter(torch.float32)
-    times = {p: outside(p, case(p, prior, args.timing_size), args.repeats) for p in PAIRS if p.timed}
+    model = starter(torch.float32)
+    times = {p: outside(p, case(p, model, args.timing_size), args.repeats) for p in PAIRS if p.timed}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "report.md").write_text(report.page(results, times, args))
     write_steps(args.out / "steps.csv", results)

@@ -12,7 +12,8 @@ from dreamclean_bench.method import Method, Problem
 from pydantic import PrivateAttr
 from torch import Tensor
 
-from dreamclean import Estimate, Inpaint, Level, Prior, Schedule
+from dreamclean import Estimate, Inpaint, Level, Model, PixelCodec, Prior, Schedule, Spacing
+from dreamclean.host.host import host
 
 MethodT = TypeVar("MethodT", bound=Method)
 
@@ -44,23 +45,27 @@ class Network(Prior):
     name = "network"
     clip: bool = False
     """Clip each posterior mean to [-1, 1]."""
-    _inner: Prior = PrivateAttr()
+    _inner: Model = PrivateAttr()
     _seen: list[Tensor] = PrivateAttr(default_factory=list)
     _seconds: float = PrivateAttr(0.0)
 
     @classmethod
-    def of(cls, inner: Prior, clip: bool = False) -> "Network":
+    def of(cls, inner: Model, clip: bool = False) -> "Network":
         network = cls(clip=clip)
         network._inner = inner
         return network
+
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        return Model(self._inner.schedule, lambda x, level: self.timed(self.look, x, level).eps)
 
     @property
     def schedule(self) -> Schedule:
         return self._inner.schedule
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        estimate: Estimate = self.timed(self.look, x, level)
-        return estimate
+    @property
+    def spacing(self) -> Spacing:
+        spacing: Spacing = host().make("spacing", self.schedule.usual)
+        return spacing
 
     def timed(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What ``function`` returns; its time, a conversion for the other library included, is the network's."""
@@ -70,9 +75,9 @@ class Network(Prior):
         return result
 
     def look(self, x: Tensor, level: Level) -> Estimate:
-        """``predict``, not timed."""
+        """The estimate, not timed."""
         self._seen.append(x.detach().clone())
-        estimate = self._inner.predict(x, level)
+        estimate = Estimate.from_eps(x, level, self._inner.predict(x, level).to(x))
         return Estimate.from_x0(x, level, estimate.x0.clamp(-1, 1)) if self.clip else estimate
 
     def moves(self, last: Tensor | None = None) -> list[Tensor]:
@@ -136,14 +141,14 @@ class Case:
     def ours(self, method: Method) -> Run:
         """A method of dreamclean-bench."""
         network, problem = self.network, self.problem
-        return network.watched(lambda: network.moves(network.encode(method.restore(problem))))
+        return network.watched(lambda: network.moves(PixelCodec().encode(method.restore(problem))))
 
 
 def on_levels(method: type[MethodT], levels: Sequence[Level]) -> type[MethodT]:
     """``method`` on the ladder of another library: ascending ``levels``, the first the picture's own."""
 
     class OnLevels(method):  # type: ignore[valid-type,misc]
-        def levels(self, prior: Prior) -> list[Level]:
+        def levels(self, schedule: Schedule) -> list[Level]:
             return list(levels)
 
     return OnLevels

@@ -14,9 +14,10 @@ from dreamclean_bench.methods.pigdm import PiGDM
 from shared import Case, Network, Pair, Run, Tape, played
 from torch import Tensor
 
-from dreamclean import DDIM, VPS, Evaluator, ForwardNoising, Level, NoCorrector
+from dreamclean import DDIM, VPS, Evaluator, ForwardNoising, Level, NoCorrector, PixelCodec
 from dreamclean.contracts.sampler import Sampler as OurSampler
 from dreamclean.method.loop import resample
+from dreamclean.testing import loaded
 
 GAMMA, ETA, ZETA, LAMBDA = 0.05, 0.5, 0.5, 8.0
 
@@ -62,9 +63,9 @@ def _azula(case: Case, levels: list[Level], start: Tensor, make: Callable[..., S
 
 def _loop(case: Case, corrector: Any, sampler: OurSampler, make: Callable[..., Sampler]) -> tuple[Run, Run]:
     """The kernel's loop, blind, from the measurement with the noise of t = 300, beside an azula sampler."""
-    levels = case.network.schedule.ladder(300, case.steps)
-    start = case.network.encode(case.y)
-    path, denoise = levels[-2::-1], Evaluator(case.network).denoise
+    levels = case.network.schedule.ladder(300, case.steps, case.network.spacing)
+    start = PixelCodec().encode(case.y)
+    path, denoise = levels[-2::-1], Evaluator(loaded(case.network)).denoise
     parts = (path, denoise, ForwardNoising(), corrector, sampler, Tape(case.seed))
     ours = case.network.watched(lambda: case.network.moves([*resample(start, levels, *parts)][-1].x))
     return ours, _azula(case, levels, start, make)
@@ -89,7 +90,7 @@ def dps(case: Case) -> tuple[Run, Run]:
         return DPSSampler(denoiser, case.problem.linear().y, lambda x: case.mask * x, zeta=ZETA, **options)
 
     method = DPS(steps=case.steps, zeta=ZETA, clip=case.network.clip)
-    levels = method.levels(case.network)
+    levels = method.levels(case.network.schedule)
     return case.ours(method), _azula(case, levels, torch.zeros_like(case.y), make)
 
 
@@ -102,7 +103,7 @@ def diffpir(case: Case) -> tuple[Run, Run]:
         return DDIMSampler(guided, eta=0.0, **options)
 
     method = DiffPIR(steps=case.steps, lam=LAMBDA, zeta=0, clip=False)
-    return case.ours(method), _azula(case, method.levels(case.network), torch.zeros_like(case.y), make)
+    return case.ours(method), _azula(case, method.levels(case.network.schedule), torch.zeros_like(case.y), make)
 
 
 def pigdm(case: Case) -> tuple[Run, Run]:
@@ -112,7 +113,7 @@ def pigdm(case: Case) -> tuple[Run, Run]:
         )
 
     method = PiGDM(steps=case.steps, eta=ETA)
-    return case.ours(method), _azula(case, method.levels(case.network), torch.zeros_like(case.y), make)
+    return case.ours(method), _azula(case, method.levels(case.network.schedule), torch.zeros_like(case.y), make)
 
 
 PAIRS = [

@@ -56,7 +56,7 @@ def physics(case: Case, sigma: float) -> Inpainting:
 def ddrm(case: Case, scale: float = math.sqrt(2), unit: bool = False) -> tuple[Run, Run]:
     """deepinv's noise multiplied by ``scale``; deepinv on the [0, 1] scale (``unit``) or on [-1, 1]."""
     method = our_ddrm.DDRM(steps=case.steps, eta=ETA)
-    levels, linear, network = method.levels(case.network), case.problem.linear(), case.network
+    levels, linear, network = method.levels(case.network.schedule), case.problem.linear(), case.network
     y, sigma = (case.y, case.operator.noise) if unit else (linear.y, linear.sigma)
     sigmas = [level.ratio / 2 if unit else level.ratio for level in reversed(levels[1:])]
     model = DDRM(Ours(network, levels, unit), sigmas, eta=ETA, etab=1.0, eps=0.0)

@@ -41,3 +41,8 @@ def register_planners(register: Register) -> None:
 @hookspec
 def register_paths(register: Register) -> None:
     """Register orders in which levels are visited: subclasses of ``dreamclean.Path``."""
+
+
+@hookspec
+def register_spacings(register: Register) -> None:
+    """Register ways to distribute noise levels: subclasses of ``dreamclean.Spacing``."""

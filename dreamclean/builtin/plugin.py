@@ -13,6 +13,7 @@ def register_kinds(declare: Declare) -> None:
     declare("operator", "dreamclean.contracts.operator:Operator", hooks.register_operators)
     declare("guidance", "dreamclean.contracts.guidance:Guidance", hooks.register_guidances)
     declare("path", "dreamclean.contracts.path:Path", hooks.register_paths)
+    declare("spacing", "dreamclean.contracts.spacing:Spacing", hooks.register_spacings)
     declare("planner", "dreamclean.contracts.planner:Planner", hooks.register_planners)
 
 
@@ -26,6 +27,16 @@ def register_paths(register: Register) -> None:
     from dreamclean.builtin.paths.descent import Descent
 
     register(Descent)
+
+
+@hookimpl
+def register_spacings(register: Register) -> None:
+    from dreamclean.builtin.spacings.karras import Karras
+    from dreamclean.builtin.spacings.log_snr import LogSNR
+    from dreamclean.builtin.spacings.uniform import Uniform
+
+    for cls in (Uniform, LogSNR, Karras):
+        register(cls)
 
 
 @hookimpl

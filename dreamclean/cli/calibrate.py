@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dreamclean.cli.options import option
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -35,7 +37,7 @@ def calibrate(
             min=16, help="Side of the crops in pixels; by default 160, or the prior's native size if that is less."
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
+    device: Annotated[str, option("device")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing calibration.")] = False,
 ) -> None:
     """Learn to diagnose pictures with a prior, from photographs.
@@ -54,8 +56,7 @@ def calibrate(
     files = pictures_in(photos)
     restorer = Restorer(prior, device=device, planner="auto")
     target = check_output(output, restorer.prior, overwrite)
-    restorer.prior.prepare(restorer.device, restorer.dtype)
-    sampler = Sampler(restorer.prior, treat_with(restorer), files, side, str(restorer.device))
+    sampler = Sampler(restorer.prior, restorer.model, treat_with(restorer), files, side, str(restorer.device))
     with progress_bar() as bar:
         task = bar.add_task("samples", total=samples)
         said = run(sampler, target, samples, minutes, lambda made: bar.update(task, completed=made))
@@ -63,12 +64,13 @@ def calibrate(
 
 
 def treat_with(restorer: "Restorer") -> "Treat":
-    """Restorations by a recipe with this restorer's prior."""
+    """Restorations by a recipe with this restorer's model."""
     from dreamclean.contracts.errors import DreamCleanWarning
     from dreamclean.restorer import Restorer
 
     def treat(image: "Tensor", recipe: Mapping[str, Any]) -> "Tensor":
-        treated = Restorer(restorer.prior, **recipe, device=str(restorer.device), dtype=restorer.recipe.dtype)
+        where: dict[str, Any] = {"device": str(restorer.device), "dtype": restorer.recipe.dtype}
+        treated = Restorer(restorer.prior, model=restorer.model, **where, **recipe)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DreamCleanWarning)  # the prior is on trial
             return treated(image, seed=0).image

@@ -13,6 +13,8 @@ from typer.core import TyperGroup
 
 from dreamclean.cli.calibrate import calibrate
 from dreamclean.cli.diagnose import diagnose
+from dreamclean.cli.explain import explain
+from dreamclean.cli.options import AsJson, Inputs, Overwrite, option, restorer_of, with_settings
 from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
 from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.warn import show
@@ -65,25 +67,10 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(cls=_Commands, **STYLE)
 
-Inputs = Annotated[list[Path], typer.Argument(metavar="IN", help="Pictures, folders of pictures; -: standard input.")]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Where the result goes; for several, a folder; -: a PNG to standard output."),
 ]
-OperatorOption = Annotated[
-    str | None, typer.Option("--operator", help="The known degradation, e.g. downsample:factor=4.")
-]
-NoiseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--noise", help="Measurement noise: standard deviation on [0, 1], e.g. 0.1 or 25/255, or poisson:RATE."
-    ),
-]
-MaxMegapixels = Annotated[
-    float | None, typer.Option(help="Refuse larger pictures, in millions of pixels; by default, what fits into memory.")
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -107,44 +94,14 @@ app.command()(calibrate)
 
 
 @app.command()
+@with_settings
 def restore(
     sources: Inputs,
     output: Output = None,
-    prior: Annotated[str | None, typer.Option(help="The model of clean images, name:key=value,...")] = None,
-    initializer: Annotated[str | None, typer.Option(help="The way to the top noise level.")] = None,
-    corrector: Annotated[str | None, typer.Option(help="The move within a level, e.g. vps:gamma=0.05.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="The step to the next level.")] = None,
-    path: Annotated[str | None, typer.Option(help="The order in which noise levels are visited, e.g. descent.")] = None,
-    operator: OperatorOption = None,
-    guidance: Annotated[
-        str | None, typer.Option(help="How estimates are brought into agreement with the measurement, e.g. projection.")
-    ] = None,
-    planner: Annotated[
-        str | None, typer.Option(help="How each picture's recipe is chosen, e.g. auto:detail=0, or fixed.")
-    ] = None,
-    noise: NoiseOption = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps from the top level to the picture.")] = None,
-    strength: Annotated[
-        str | None, typer.Option(help="Top noise level: a timestep, or nsr:R for sigma / alpha = R.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="Named settings: paper.")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="A .toml or .json recipe, or a PNG that carries one.")] = None,
-    detail: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="For the planner: 0 most faithful (highest PSNR), 1 crispest, the default."),
-    ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="For the planner: how many results to average.")] = None,
-    tile: Annotated[int | None, typer.Option(min=0, help="Side of a large picture's tiles; 0: never cut.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers; by default 0.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")] = "auto",
-    dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
-    max_megapixels: MaxMegapixels = None,
-    exact: Annotated[
-        bool | None,
-        typer.Option("--exact/--no-exact", help="The same bytes on any number of threads: float32, one thread."),
-    ] = None,
+    *,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    **settings: Any,
 ) -> None:
     """Restore pictures, or every picture of a folder.
 
@@ -160,43 +117,22 @@ def restore(
     jobs, done = plan(sources, output, "restored", overwrite)
     if not jobs:
         raise typer.Exit(0 if run(jobs, done, lambda job: {}, as_json, said) else 2)
-    from dreamclean.cli.planners import planner_with
-    from dreamclean.restorer import Restorer
-
-    restorer = Restorer(
-        prior,
-        operator=operator,
-        guidance=guidance,
-        planner=planner_with(planner, detail=detail, samples=samples),
-        initializer=initializer,
-        corrector=corrector,
-        sampler=sampler,
-        path=path,
-        noise=noise,
-        strength=strength,
-        steps=steps,
-        tile=tile,
-        seed=seed,
-        preset=preset,
-        recipe=recipe,
-        device=device,
-        dtype=dtype,
-        max_megapixels=max_megapixels,
-        exact=exact,
-    )
-
+    restorer = restorer_of(settings)
     done_well = run(jobs, done, lambda job: restored(restorer, job, jobs), as_json, said)
     raise typer.Exit(0 if done_well else 2)
+
+
+app.command()(explain)
 
 
 @app.command()
 def degrade(
     sources: Inputs,
     output: Output = None,
-    operator: OperatorOption = None,
-    noise: NoiseOption = None,
+    operator: Annotated[str | None, option("operator")] = None,
+    noise: Annotated[str | None, option("noise")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the measurement noise.")] = 0,
-    max_megapixels: MaxMegapixels = None,
+    max_megapixels: Annotated[float | None, option("max_megapixels")] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:

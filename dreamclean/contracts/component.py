@@ -15,13 +15,13 @@ from dreamclean.contracts.errors import DreamCleanError, InvalidSetting
 from dreamclean.contracts.fraction import number
 
 FROM_PYTHON = "python"
-"""The key in a config form that names the class of an object which no settings can make again."""
+"""The key in a config form that names the class of an object that settings cannot make again."""
 
 
 class Component(BaseModel):
     """Base of all components; the base class of each kind fixes ``kind``.
 
-    ``name`` is what users write. A component that is only ever used as an object needs none.
+    ``name`` is what users write. A component that is used only as an object needs no name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,11 +48,11 @@ class Component(BaseModel):
         )
 
     def reloadable(self) -> tuple[str, ...]:
-        """Private attributes that are loaded again when asked for: not pickled, not compared, and not in a changed copy."""
+        """Private attributes that are loaded again when needed: not pickled, not compared, and not in a changed copy."""
         return ()
 
     def from_python(self) -> bool:
-        """Whether it holds what no setting says, such as a function, so that its settings cannot make it again."""
+        """Whether it holds something besides its settings, such as a function, so that its settings cannot make it again."""
         return False
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -73,7 +73,7 @@ class Component(BaseModel):
         return made
 
     def __eq__(self, other: object) -> bool:
-        """Of one class, with the same settings and given the same from Python; what is loaded does not count."""
+        """The same class, the same settings, and the same objects given from Python; loaded data does not count."""
         if type(other) is not type(self):
             return NotImplemented
         given = type(self).__private_attributes__.keys() - {*self.reloadable(), *other.reloadable()}
@@ -101,19 +101,19 @@ class Component(BaseModel):
     def spec(self) -> dict[str, Any]:
         """The config form: the name and every setting, as JSON-ready values.
 
-        Of a component that is ``from_python`` it says so, and making one of it is refused.
+        The form of a component that is ``from_python`` says so, and no component can be made from it.
         """
         form = {"name": self.name, **self.model_dump(mode="json")}
         return form | marked(self) if self.from_python() else form
 
 
 def marked(component: Component) -> dict[str, str]:
-    """What the config form of an object says that no settings can make again."""
+    """The config form of an object that settings cannot make again."""
     return {FROM_PYTHON: f"{type(component).__module__}.{type(component).__qualname__}"}
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Equality; of arrays and tensors, which compare element by element, that of all."""
+    """Equality; arrays and tensors, which compare element by element, are equal if all elements are."""
     if type(one) is type(other) and getattr(one, "shape", None) != getattr(other, "shape", None):
         return False
     same = one == other
@@ -163,7 +163,7 @@ def validated(cls: type[C], label: str, settings: Mapping[str, Any]) -> C:
 
 
 def explain(error: ValidationError, known: Iterable[str] = ()) -> str:
-    """A validation error in one line; ``known``: the settings that there are."""
+    """A validation error in one line; ``known``: the existing settings."""
     parts = []
     for problem in error.errors():
         where = ".".join(map(str, problem["loc"]))

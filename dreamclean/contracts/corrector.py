@@ -9,7 +9,7 @@ from dreamclean.contracts.latent import Latent, Noise
 
 
 class Corrector(Component):
-    """A move of latents within their noise level."""
+    """A change of latents within their noise level."""
 
     kind: ClassVar[str] = "corrector"
 

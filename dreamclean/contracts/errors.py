@@ -10,7 +10,7 @@ class InvalidSetting(DreamCleanError, ValueError):
 
 
 class Refusal(DreamCleanError):
-    """A planner's: nothing can be done for this picture. The message says what the user can do about it."""
+    """From a planner: nothing can be done for this picture. The message says what the user can do about it."""
 
 
 class ComponentError(DreamCleanError):

@@ -33,13 +33,13 @@ Predict = Callable[[Tensor, Level], Estimate]
 
 @dataclass(frozen=True)
 class Denoise:
-    """``denoise(x, level)``: the estimate at x, in agreement with the measurement where there is one."""
+    """``denoise(x, level)``: the estimate at x, in agreement with the measurement if there is one."""
 
     guided: Predict
     prior: Predict
-    """The prior's own estimate, whatever was measured. One evaluation."""
+    """The prior's own estimate, without the measurement. One evaluation."""
     invert: Predict
-    """The prior's own on the way up, where a model that is guided by a text answers without. One evaluation."""
+    """The prior's own estimate on the way up, where a text-guided model is not guided. One evaluation."""
 
     def __call__(self, x: Tensor, level: Level) -> Estimate:
         return self.guided(x, level)

@@ -1,4 +1,4 @@
-"""Numbers as people write them: ``25/255`` is one."""
+"""Numbers as people write them, such as ``25/255``."""
 
 
 def number(text: str) -> float:

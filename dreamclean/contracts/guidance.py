@@ -28,5 +28,5 @@ class Guidance(Component):
         """The estimate at ``x`` (B, C, H, W), ``level.sigma > 0``, that agrees with the measurement ``y``.
 
         ``predict(x, level)`` is one evaluation of the prior; it can be differentiated under
-        ``torch.enable_grad``. ``codec`` leads from the estimate's space to pictures in [0, 1] and back.
+        ``torch.enable_grad``. ``codec`` converts between the estimate's space and pictures in [0, 1].
         """

@@ -19,7 +19,7 @@ class Initializer(Component):
 
     @abstractmethod
     def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
-        """``start``: the picture in model space, or what the operator makes of the measurement (B, C, H, W).
+        """``start``: the picture in model space, or the operator's first image for the measurement (B, C, H, W).
 
         ``levels`` ascend from the picture's own; the result is a latent at ``levels[-1]``.
         """

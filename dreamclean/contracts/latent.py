@@ -30,14 +30,14 @@ class Latent:
     x: Tensor
     level: Level
     estimate: Estimate | None = None
-    """The estimate at this ``x``, where it is known without an evaluation."""
+    """The estimate at this ``x``, if it is known without an evaluation."""
     history: tuple[Past, ...] = ()
-    """For multistep samplers: what they keep of the steps before, the latest first."""
+    """For multistep samplers: the steps before, the latest first."""
     entry: Entry | None = None
     """For starts with a level for each region: applied to every latent that a sampler makes."""
 
     def estimated(self, denoise: Predict) -> Estimate:
-        """The estimate here: the known one, else ``denoise`` is asked."""
+        """The estimate here: the known one, else that of ``denoise``."""
         return denoise(self.x, self.level) if self.estimate is None else self.estimate
 
     def corrected(self, x: Tensor, estimate: Estimate | None = None) -> "Latent":
@@ -45,6 +45,6 @@ class Latent:
         return replace(self, x=x, estimate=estimate)
 
     def moved(self, x: Tensor, level: Level, history: tuple[Past, ...] = ()) -> "Latent":
-        """``x`` at another level, and what the sampler wants to know at its next step."""
+        """``x`` at another level, with the ``history`` that the sampler needs at its next step."""
         x = self.entry(x, level) if self.entry else x
         return replace(self, x=x, level=level, estimate=None, history=history)

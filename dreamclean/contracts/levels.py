@@ -1,15 +1,15 @@
 """Noise levels: every diffusion or flow model seen as a family ``x_t = a x_0 + s eps``, eps ~ N(0, I).
 
 In formulas a and s, as in the paper; in code ``alpha`` and ``sigma``. The first level of every
-ladder is the picture itself (a = 1, s = 0), in both directions, so that an inversion and the sampling that follows
-meet at the same end.
+ladder is the picture itself (a = 1, s = 0), in both directions, so that an inversion and the sampling after it have
+the same end.
 """
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 
@@ -17,7 +17,7 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.strength import as_nsr
 
 MOST_STEPS = 10_000
-"""Upper bound of the steps of schedules that have a level for every real number."""
+"""The most steps of a schedule that has a level for every real number."""
 
 
 class Level(NamedTuple):
@@ -29,7 +29,7 @@ class Level(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Noise-to-signal ratio sigma / alpha (infinite where nothing of the signal is left)."""
+        """Noise-to-signal ratio sigma / alpha (infinite if no signal is left)."""
         return self.sigma / self.alpha if self.alpha > 0 else float("inf")
 
     def latent(self, x0: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
@@ -42,21 +42,23 @@ class Schedule(ABC):
 
     lowest: float
     highest: float
+    usual: ClassVar[str] = "dreamclean/uniform"
+    """The spacing of its levels where nobody names one, a component's name."""
 
     @abstractmethod
     def at(self, t: float) -> Level:
-        """The level of timestep ``t``, ``lowest <= t <= highest``; DreamCleanError for one that the model has not."""
+        """The level of timestep ``t``, ``lowest <= t <= highest``; DreamCleanError if the model does not have it."""
 
     @abstractmethod
     def timestep(self, ratio: float) -> float:
         """The timestep, of those that the model has, whose noise-to-signal ratio is nearest to ``ratio``."""
 
-    @abstractmethod
-    def spaced(self, top: float, steps: int) -> Sequence[float]:
-        """``steps + 1`` ascending timesteps from the lowest to ``top``."""
+    def nearest(self, timesteps: Sequence[float]) -> Sequence[float]:
+        """The timesteps, of those that the model has, nearest to ascending ``timesteps``, none of them twice."""
+        return timesteps
 
     def most_steps(self, top: float) -> int:
-        """No more steps than these can fit between the lowest timestep and ``top``."""
+        """The most steps that fit between the lowest timestep and ``top``."""
         return MOST_STEPS
 
     @property
@@ -71,8 +73,11 @@ class Schedule(ABC):
         return t
 
     def noisy(self, level: Level) -> Level:
-        """``level``, or the quietest level with noise where ``level`` has none (there eps = (x - a x0) / s)."""
-        return level if level.sigma > 0 else self.at(self.lowest)
+        """``level``; where it has no noise, its alpha with the timestep and the sigma of the quietest that has some."""
+        if level.sigma > 0:
+            return level
+        quietest = self.at(self.lowest)
+        return Level(quietest.t, level.alpha, quietest.sigma)
 
     def resolve(self, strength: float | str) -> float:
         """The timestep of a strength: a timestep, or ``"nsr:R"`` with the noise-to-signal ratio R = sigma / alpha.
@@ -93,10 +98,10 @@ class Schedule(ABC):
             )
         return self.at(strength).t
 
-    def ladder(self, strength: float | str, steps: int) -> list[Level]:
-        """``steps + 1`` ascending levels, from the picture's own to ``strength``."""
+    def ladder(self, strength: float | str, steps: int, spacing: "Space") -> list[Level]:
+        """``steps + 1`` ascending levels, from the picture's own to ``strength``, distributed by ``spacing``."""
         top = self.resolve(strength)
-        timesteps = self.spaced(top, steps) if steps <= self.most_steps(top) else []
+        timesteps = self.nearest(spacing(self, top, steps)) if steps <= self.most_steps(top) else []
         if len(set(timesteps)) <= steps:
             raise DreamCleanError(
                 f"{steps} steps do not fit between the timesteps {self.lowest:g} and {top:g}; "
@@ -133,25 +138,28 @@ class DDPMSchedule(Schedule):
     def most_steps(self, top: float) -> int:
         return math.ceil(top - self.lowest)
 
-    def spaced(self, top: float, steps: int) -> Sequence[float]:
-        return [round(top * k / steps) for k in range(steps + 1)]
+    def nearest(self, timesteps: Sequence[float]) -> Sequence[float]:
+        found = [round(t) for t in timesteps]
+        for k in range(1, len(found)):  # where they are dense, one after the other
+            found[k] = max(found[k], found[k - 1] + 1)
+        for k in range(len(found)):
+            found[k] = min(found[k], round(timesteps[-1]) - (len(found) - 1 - k))
+        return found
 
 
 class VESchedule(Schedule):
-    """Variance-exploding levels, a = 1, s = sigma = t, spaced as in Karras et al. 2022 (eq. 5)."""
+    """Variance-exploding levels, a = 1, s = sigma = t (Karras et al. 2022)."""
 
-    def __init__(self, lowest: float = 0.002, highest: float = 80.0, rho: float = 7.0) -> None:
-        self.lowest, self.highest, self.rho = lowest, highest, rho
+    usual = "dreamclean/karras"
+
+    def __init__(self, lowest: float = 0.002, highest: float = 80.0) -> None:
+        self.lowest, self.highest = lowest, highest
 
     def at(self, t: float) -> Level:
         return Level(self.inside(t), 1.0, t)
 
     def timestep(self, ratio: float) -> float:
         return min(max(ratio, self.lowest), self.highest)
-
-    def spaced(self, top: float, steps: int) -> Sequence[float]:
-        low, high = self.lowest ** (1 / self.rho), top ** (1 / self.rho)
-        return [*((low + (high - low) * k / steps) ** self.rho for k in range(steps)), top]
 
 
 class FlowSchedule(Schedule):
@@ -166,10 +174,9 @@ class FlowSchedule(Schedule):
     def timestep(self, ratio: float) -> float:
         return min(max(ratio / (1 + ratio), self.lowest), self.highest)
 
-    def spaced(self, top: float, steps: int) -> Sequence[float]:
-        return [
-            min(self.lowest + (top - self.lowest) * k / steps, top) for k in range(steps + 1)
-        ]  # rounding stays below
+
+Space = Callable[[Schedule, float, int], Sequence[float]]
+"""A spacing: ``steps + 1`` ascending timesteps of a schedule, from its lowest to a top."""
 
 
 def ascending(levels: Sequence[Level]) -> Iterator[tuple[Level, Level]]:

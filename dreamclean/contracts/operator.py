@@ -19,7 +19,7 @@ from dreamclean.contracts.least_squares import least_squares
 
 
 def check_noise(noise: float) -> float:
-    """The standard deviation of a picture's noise as it is; ValueError for one that is not on the [0, 1] scale."""
+    """``noise`` itself, the standard deviation of a picture's noise; ValueError if it is not on the [0, 1] scale."""
     if noise > 1:
         raise ValueError(f"noise is on the [0, 1] scale; did you mean {noise:g}/255?")
     return noise
@@ -28,8 +28,8 @@ def check_noise(noise: float) -> float:
 class Operator(Component):
     """A known degradation: images (B, 3, H, W) in [0, 1] to measurements y.
 
-    ``degrade`` alone is enough where it is differentiable; the rest follows by automatic differentiation
-    and conjugate gradients. Override what has a closed form.
+    ``degrade`` alone is enough if it is differentiable; the rest follows by automatic differentiation and conjugate
+    gradients. Override methods that have a closed form.
     """
 
     kind: ClassVar[str] = "operator"
@@ -55,7 +55,7 @@ class Operator(Component):
     def image_shape(self, y: Tensor) -> torch.Size:
         """Shape (B, 3, H, W) of the images whose measurement is shaped as ``y``.
 
-        By default read off a trial measurement of a 96 x 96 image; override it where that does not fit.
+        By default found from a trial measurement of a 96 x 96 image; override it if that is wrong.
         """
         trial = self.degrade(torch.full((1, 3, 96, 96), 0.5, device=y.device)).shape
         if len(trial) == y.ndim == 4:
@@ -109,7 +109,7 @@ class Operator(Component):
     def from_picture(self, pixels: Tensor) -> Tensor:
         """The measurement that a picture file (B, 3, h, w) in [0, 1] shows.
 
-        Override it where a measurement has one channel: ``pixels.mean(1, keepdim=True)``.
+        Override it if a measurement has one channel: ``pixels.mean(1, keepdim=True)``.
         """
         return pixels
 
@@ -126,7 +126,7 @@ class LinearOperator(Operator):
         return self.linearize(torch.zeros(self.image_shape(y), dtype=y.dtype, device=y.device))[2](y)
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        """A^T (gain A A^T + variance)^-1 v, in the least-squares sense where that is singular: an image."""
+        """A^T (gain A A^T + variance)^-1 v, in the least-squares sense if that is singular: an image."""
         zero = torch.zeros(self.image_shape(v), dtype=v.dtype, device=v.device)
         return least_squares(self.degrade, self.linearize(zero)[2], v, gain, variance)
 
@@ -139,7 +139,7 @@ class LinearOperator(Operator):
 
 
 def channel_advice(made: torch.Size, y: Tensor) -> str:
-    """What to do where an operator makes one channel and a measurement ``y`` has three; else nothing."""
+    """What to do if an operator makes one channel and a measurement ``y`` has three; otherwise empty."""
     if len(made) == y.ndim == 4 and (made[1], y.shape[1]) == (1, 3):
         return (
             "a measurement has 1 channel here: give (B, 1, H, W), and for picture files let the operator override "

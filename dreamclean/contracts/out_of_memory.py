@@ -1,9 +1,9 @@
 """Out-of-memory errors, distinguished from others: a smaller tile may help."""
 
 _TYPES = {"MemoryError", "OutOfMemoryError"}
-"""Python's and torch's, by name: torch need not be there."""
+"""Python's and torch's, by name, because torch may not be loaded."""
 _WORDS = "allocate memory", "out of memory"
-"""Of errors without a type of their own, such as torch's on the CPU."""
+"""Words in errors that have no type of their own, such as torch's on the CPU."""
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -17,6 +17,6 @@ class Path(Component):
     def __call__(self, levels: Sequence[Level]) -> Sequence[Level]:
         """The levels after the top, the last being the picture's own.
 
-        ``levels`` ascend from the picture's own to the top. A level higher than the one before is climbed to with fresh
-        noise, without an evaluation.
+        ``levels`` ascend from the picture's own to the top. A step to a higher level adds fresh noise and needs no
+        evaluation.
         """

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 from torch import Tensor
 
 from dreamclean.contracts.component import Component
-from dreamclean.contracts.estimate import Predict
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.prior import Prior
 
 
@@ -30,7 +30,7 @@ class Plan:
     """What to do with one picture."""
 
     recipe: Mapping[str, Any] | None = field(default_factory=dict)
-    """Fields of a recipe, an operator among them if need be; the user's settings take precedence. None: leave the picture as it is."""
+    """Fields of a recipe, possibly with an operator; the user's settings go first. None: leave the picture as it is."""
     report: Report | None = None
     refusal: str = ""
     """Why nothing can be done, and what the user can do about it: the error of a restoration."""
@@ -54,9 +54,10 @@ class Planner(Component):
         return None
 
     @abstractmethod
-    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, predict: Predict) -> Plan:
-        """The plan of one ``image`` (1, 3, H, W) in [0, 1], on its prior's device.
+    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
+        """The plan of one ``image`` (1, 3, H, W) in [0, 1], on its model's device.
 
-        ``info`` is what its file says (``transparent``: it is so all over); ``predict(x, level)`` is one evaluation of
-        the prior, and counted. DreamCleanError where nothing can be said.
+        ``info`` is information from its file (``transparent``: whether all of it is). ``model`` is what ``prior``
+        loaded: ``model.predict(x, level)`` is one evaluation, counted, for latents of any size. DreamCleanError if
+        nothing can be said.
         """

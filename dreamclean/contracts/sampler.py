@@ -18,6 +18,6 @@ class Sampler(Component):
     def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
         """A latent at ``lower``: ``latent.moved(x, lower)``, with the history that the next step needs.
 
-        The first estimate is ``latent.estimated(denoise)``, which may be known; ``denoise`` may be asked again
-        elsewhere.
+        The first estimate is ``latent.estimated(denoise)``, which may already be known; ``denoise`` may be called
+        again at other points.
         """

@@ -17,6 +17,6 @@ class Step:
     x: Tensor
     nfe: int
     x0: Tensor
-    """The latest posterior mean, in model space as ``x``; ``prior.decode(x0)`` is a preview, (B, 3, H, W) near [0, 1]."""
+    """The latest posterior mean, in model space as ``x``; ``restorer.model.codec.decode(x0)`` is a preview, (B, 3, H, W) near [0, 1]."""
     image: int = 0
     """``x[k]`` belongs to the image number ``image + k`` of the batch or of the list of pictures."""

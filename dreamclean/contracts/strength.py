@@ -4,7 +4,7 @@ from dreamclean.contracts.warn import warn
 
 
 def as_nsr(strength: str) -> str:
-    """``nsr:R`` for ``snr:R``, with a DreamCleanWarning: earlier versions called the ratio by its inverse's name."""
+    """``nsr:R`` for ``snr:R``, with a DreamCleanWarning: earlier versions used the inverse's name for this ratio."""
     if not strength.startswith("snr:"):
         return strength
     today = "nsr:" + strength.removeprefix("snr:")

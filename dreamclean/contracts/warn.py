@@ -11,7 +11,7 @@ PASSED = ("dreamclean", "torch", "pydantic", "contextlib")
 
 
 def warn(message: str) -> None:
-    """Warn of ``message``, one line, at the first line on the way here that is not in ``PASSED``."""
+    """Warn of ``message``, one line, at the innermost caller that is not in ``PASSED``."""
     frame, depth = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in PASSED:
         frame, depth = frame.f_back, depth + 1
@@ -32,7 +32,7 @@ def show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """``warnings.showwarning`` of the command line: this library's are ``warning: ...``, others as Python has them."""
+    """``warnings.showwarning`` of the command line: this library's warnings as ``warning: ...``, others as in Python."""
     ours = issubclass(category, DreamCleanWarning)
     text = f"warning: {message}\n" if ours else warnings.formatwarning(message, category, filename, lineno, line)
     print(text, end="", file=file or sys.stderr)

@@ -8,7 +8,7 @@ from dreamclean.contracts.errors import DreamCleanError
 
 
 def config_file() -> Path:
-    """``$DREAMCLEAN_CONFIG``, else ``dreamclean/config.toml`` where the system keeps a user's settings."""
+    """``$DREAMCLEAN_CONFIG``, else ``dreamclean/config.toml`` in the system's folder for user settings."""
     own = os.environ.get("DREAMCLEAN_CONFIG")
     return (
         Path(own)
@@ -18,7 +18,7 @@ def config_file() -> Path:
 
 
 def configured() -> dict[str, str]:
-    """What the file says; empty where there is none. DreamCleanError for one that cannot be read."""
+    """The file's settings; empty if there is no file. DreamCleanError if it cannot be read."""
     file = config_file()
     if not file.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""``dreamclean --debug``: the traceback of what otherwise ends in a line."""
+"""``dreamclean --debug``: tracebacks of errors that are otherwise one line."""
 
 import traceback
 
@@ -15,13 +15,13 @@ def debug(wanted: bool) -> None:
 
 
 def show(error: BaseException) -> None:
-    """The error's traceback on standard error, where it is wanted."""
+    """Print the error's traceback on standard error if ``--debug`` is on."""
     if _wanted:
         traceback.print_exception(error)
 
 
 def told(error: BaseException) -> str:
-    """The error in a line, after its traceback where that is wanted; of a fault in code, how to see it."""
+    """The error in one line, after its traceback with ``--debug``; for a fault in code, also how to see the traceback."""
     show(error)
     line = (str(error) or type(error).__name__).splitlines()[0]
     expected = isinstance(error, DreamCleanError | OSError) and not isinstance(error, ComponentError)

@@ -14,7 +14,7 @@ hookspec = pluggy.HookspecMarker("dreamclean")
 hookimpl = pluggy.HookimplMarker("dreamclean")
 
 Register = Callable[[type[Any]], None]
-"""What a hook is handed: call it with a component's class to register it."""
+"""The argument of a hook: call it with a component's class to register it."""
 
 
 class Declare(Protocol):
@@ -39,26 +39,26 @@ def register_kinds(declare: Declare) -> None:
 
     The second argument is the kind's base class, a subclass of ``dreamclean.Component``, as
     ``module:Class``. Every plugin can then register components of it by a hook ``register_methods``, which is
-    the kind's name with an s. A kind is called by a word of small letters, digits and underscores.
+    the kind's name with an s. A kind's name consists of small letters, digits and underscores.
     """
 
 
 @hookspec
 def defaults() -> dict[str, str]:  # type: ignore[empty-body]
-    """Offer what runs when nobody names a component: a dict of kinds and names, ``{"prior": "my-package/model"}``."""
+    """Offer the components that run by default: a dict of kinds and names, ``{"prior": "my-package/model"}``."""
 
 
 @hookspec
 def register_commands(app: "typer.Typer") -> None:
     """Add commands to the ``dreamclean`` command line: decorate functions with ``@app.command()``.
 
-    One whose name is a built-in command's, or another package's, is called by ``package/name``.
+    A command with the name of a built-in command, or of another package's command, is called as ``package/name``.
     """
 
 
 @hookspec
 def on_step(step: "Step") -> None:
-    """Be told of every step of a run: its number, level, latents, posterior mean and evaluations so far.
+    """Receive every step of a run: its number, level, latents, posterior mean and evaluations so far.
 
-    If it raises, it is not called again, with a warning on standard error, and the run goes on.
+    If the hook raises an error, a warning is printed, the hook is not called again, and the run continues.
     """

@@ -1,7 +1,7 @@
 """The plugin host: loads the installed plugins and keeps what they register.
 
-Each plugin is loaded, checked and collected inside one ``try`` that rolls it back, so a broken one is
-reported and left out while everything else works.
+Each plugin is loaded, checked and collected inside one ``try`` that rolls it back, so a broken plugin is reported
+and left out, and everything else works.
 """
 
 import configparser
@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
 
 class Host:
-    """Loads plugins and answers which components there are. Make one for a test; ``host()`` is shared."""
+    """Loads plugins and knows their components. Make one for a test; ``host()`` is shared."""
 
     def __init__(self, plugins: Iterable[Plugin] | None = None) -> None:
         self.manager = pluggy.PluginManager("dreamclean")
@@ -70,6 +70,10 @@ class Host:
             for key, module in modules.items():
                 self._attempt(key, step, key, module)
 
+    def __reduce__(self) -> Any:
+        """In another process it is the one that is shared there."""
+        return host, ()
+
     def _found(self) -> list[Plugin]:
         """The installed plugins; none if a package's metadata cannot be read, which is reported."""
         try:
@@ -79,7 +83,7 @@ class Host:
             return []
 
     def _attempt(self, key: str, action: Callable[..., Any], *arguments: Any) -> Any:
-        """What ``action`` returns; if it raises, the plugin ``key`` is dropped and the result is None."""
+        """The result of ``action``; if it raises an error, the plugin ``key`` is dropped and the result is None."""
         if key in self.failures:
             return None
         try:
@@ -128,7 +132,7 @@ class Host:
         self.manager.subset_hook_caller(hook, others)(**arguments)
 
     def collect(self) -> list[Entry]:
-        """Every component of every plugin; those of a plugin that fails on the way are left out."""
+        """Every component of every plugin; a plugin that fails meanwhile is left out."""
         if self._entries is None:
             self._entries = []
             for name, kind in self.kinds.items():
@@ -181,7 +185,7 @@ class Host:
         return commands
 
     def tell(self, step: "Step") -> None:
-        """Call every plugin's on_step; one that raises is not called again, which is logged, and the run goes on."""
+        """Call every plugin's on_step; one that raises an error is logged and not called again, and the run continues."""
         for listener in self.manager.hook.on_step.get_hookimpls():
             key = listener.plugin_name
             self._attempt(key, lambda key=key: self._call_one(key, "on_step", step=step))
@@ -215,7 +219,7 @@ class Host:
         return hint + self._failed()
 
     def _failed(self) -> str:
-        """What to add to a message when something is not there: the plugins that might have had it."""
+        """What to add to the message if something is not found: the plugins that failed and might have had it."""
         failed = "; ".join(f"{key} ({error})" for key, error in self.failures.items())
         return f" These plugins failed to load: {failed}" if failed else ""
 
@@ -237,9 +241,9 @@ class Host:
         return validated(self.find(kind, name).component, f"{kind} {name}", settings)
 
     def default(self, kind: str) -> str:
-        """The name of the component of ``kind`` that runs when nobody names one: the user's choice, or a plugin's.
+        """The name of the component of ``kind`` that runs by default: the user's choice, or a plugin's.
 
-        DreamCleanError where no package offers one, or several do.
+        DreamCleanError if no package offers one, or several do.
         """
         if chosen := configured().get(kind):
             return chosen
@@ -264,13 +268,13 @@ class Host:
         return offers
 
     def default_prior(self) -> Any:
-        """The prior that runs when nobody names one."""
+        """The prior that runs by default."""
         return self.make("prior", self.default("prior"))
 
     def spec(self, component: "Component") -> dict[str, Any]:
-        """The config form of ``component``, with the package in its name where the name alone is not enough.
+        """The config form of ``component``, with the package in its name if the name alone is not enough.
 
-        Of an object whose class nobody registers it says that it was given from Python.
+        If no plugin registers the object's class, the form says that it was given from Python.
         """
         from dreamclean.contracts.component import marked
 

@@ -18,9 +18,9 @@ from dreamclean.method.restoration import Restoration
 def restore_array(
     array: np.ndarray, operator: Operator | None, restore: Callable[[Image.Image | Tensor], Restoration[Any]]
 ) -> Restoration[np.ndarray]:
-    """``restore`` an array (H, W, 3) or (H, W), uint8 or floating-point in [0, 1]; one like it comes out.
+    """``restore`` an array (H, W, 3) or (H, W), uint8 or floating-point in [0, 1]; so is the result.
 
-    uint8 is taken as a picture file's pixels, rounded to 8 bits; floating-point values are taken as they are.
+    uint8 is treated as a picture file's pixels, rounded to 8 bits; floating-point values are used as they are.
     DreamCleanError for any other array.
     """
     check_array(array)

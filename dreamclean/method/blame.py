@@ -1,10 +1,10 @@
 """Errors inside a component are reported with the component's name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from dreamclean.contracts.errors import ComponentError, DreamCleanError
 from dreamclean.contracts.out_of_memory import lacks_memory
@@ -12,13 +12,21 @@ from dreamclean.contracts.out_of_memory import lacks_memory
 if TYPE_CHECKING:
     from dreamclean.contracts.component import Component
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def within(self: "Component", call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """``call(...)`` as if it were a method of the component ``self``, by whose name ``blame`` tells its errors."""
+    return call(*args, **kwargs)
+
 
 @contextmanager
 def blame() -> Iterator[None]:
-    """Turn what a component raises into a ``ComponentError`` that names it, with the error as its cause.
+    """Turn an error of a component into a ``ComponentError`` that names the component, with the error as its cause.
 
-    Left as they are: errors in nobody's component, DreamCleanErrors, which say what to do, and a lack of memory,
-    which may be met by asking for less.
+    These errors are not changed: errors outside components, DreamCleanErrors, which say what to do, and a lack of
+    memory, which a smaller request may avoid.
     """
     try:
         yield
@@ -33,7 +41,10 @@ def blame() -> Iterator[None]:
 
 
 def _components(trace: TracebackType | None) -> "list[Component]":
-    """Whose methods were running, the outermost first; of several of one kind (a prior in a prior) the innermost."""
+    """The components whose methods were running, the outermost first.
+
+    Of several of one kind (a prior in a prior) only the innermost.
+    """
     from dreamclean.contracts.component import Component
 
     callers = [frame.f_locals.get("self") for frame, _ in walk_tb(trace)]

@@ -25,7 +25,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_dtype(name: str | None, device: torch.device) -> torch.dtype:
-    """The precision called ``name``; None or ``"auto"``: bfloat16 where the processor computes in it, else float32."""
+    """The precision called ``name``; None or ``"auto"``: bfloat16 if the processor has bfloat16 arithmetic, else float32."""
     if name in (None, "auto"):
         return torch.bfloat16 if computes_bf16(device) else torch.float32
     dtype = getattr(torch, str(name), None)
@@ -35,7 +35,7 @@ def pick_dtype(name: str | None, device: torch.device) -> torch.dtype:
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Whether the processor has bfloat16 arithmetic; where it is emulated, float32 is several times faster."""
+    """Whether the processor has bfloat16 arithmetic; if it is emulated, float32 is several times faster."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

@@ -7,7 +7,7 @@ from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.prior import Prior
 
 OUTSIDE = 0.05
-"""Root mean square by which values leave [0, 1]: below 0.001 where the operator is right, above 0.4 where it is not."""
+"""Root mean square by which values leave [0, 1]: below 0.001 if the operator is right, above 0.4 if it is wrong."""
 DISAGREEMENT = 0.05
 """Root mean square of y - A x beyond three times the noise."""
 FAR = 1.5

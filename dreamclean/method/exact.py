@@ -9,9 +9,9 @@ import torch
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Compute on one thread, in full float32 and by deterministic algorithms; as it was before afterwards.
+    """Compute on one thread, in full float32 and by deterministic algorithms; afterwards all is as before.
 
-    One thread, because how a sum is split among threads decides its last bits.
+    One thread, because the last bits of a sum depend on how it is split among threads.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for; read at its first use
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()

@@ -10,7 +10,7 @@ class NotFinite(DreamCleanError):
 
 
 def finite(x: Tensor, who: str, cure: str) -> Tensor:
-    """``x``; ``NotFinite`` with who made it and what may help, unless every value is finite."""
+    """``x``; unless every value is finite, ``NotFinite``, which says who made it and what may help."""
     if x.numel() == 0 or all(bool(end.isfinite()) for end in x.aminmax()):
         return x
     raise NotFinite(f"{who} gave values that are not finite; {cure}")

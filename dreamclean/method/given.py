@@ -35,7 +35,7 @@ Seeds = Seed | Sequence[Seed]
 """Of a list of pictures: one seed for all, or one for each."""
 
 _LONGEST = 4096
-"""Characters of a path, more than most systems take; what is longer is a file's content."""
+"""Characters of a path, more than most systems allow; longer text is a file's content."""
 
 
 def opened(image: Path | str | Image.Image, max_megapixels: float | None = None) -> Picture:
@@ -69,7 +69,7 @@ def _path(path: Path | str) -> Path:
 
 
 def check_values(image: Tensor, operator: Operator | None = None) -> None:
-    """DreamCleanError unless the values are numbers, and of a picture (or a measurement that is one) near [0, 1]."""
+    """DreamCleanError unless the values are numbers and, for a picture (or a measurement that is one), near [0, 1]."""
     picture = operator is None or operator.viewable
     if not image.is_floating_point():
         raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
@@ -80,7 +80,7 @@ def check_values(image: Tensor, operator: Operator | None = None) -> None:
 
 
 def _signed(image: Tensor, noise: float) -> bool:
-    """Whether the values fill [-1, 1]: some means of 4 x 4 pixels are as dark as no noise makes them."""
+    """Whether the values fill [-1, 1]: some means of 4 x 4 pixels are darker than noise could make them."""
     if image.ndim != 4 or not image.numel() or image.abs().max() > 1.01:
         return False
     means = F.avg_pool2d(image.float(), min(4, *image.shape[2:]))
@@ -88,7 +88,7 @@ def _signed(image: Tensor, noise: float) -> bool:
 
 
 def check_shape(y: Tensor, operator: Operator | None) -> None:
-    """DreamCleanError unless ``y`` is a batch of colour pictures, or what ``operator`` makes of one."""
+    """DreamCleanError unless ``y`` is a batch of colour pictures, or a measurement of ``operator``."""
     channels = "3" if operator is None else "C"
     if y.numel() == 0 or ((operator is None or operator.viewable) and y.ndim != 4):
         raise DreamCleanError(f"the tensor is {tuple(y.shape)}; give (B, {channels}, H, W), one image or more")

@@ -1,4 +1,4 @@
-"""The loop: embed the picture, then resample it while a corrector keeps it where clean images live."""
+"""The loop: embed the picture, then resample it while a corrector keeps the latents near those of clean images."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -9,11 +9,11 @@ from dreamclean.contracts.operator import Operator
 from dreamclean.pictures.picture import Picture
 
 EIGHT_BIT = 1 / 255 / 12**0.5
-"""Standard deviation of the rounding to 8 bits: no picture file is known better than this."""
+"""Standard deviation of the rounding to 8 bits: no picture file is more exact than this."""
 
 
 def measured(pixels: Tensor, operator: Operator | None) -> tuple[Tensor, Operator | None]:
-    """What ``operator`` is to have made, from the pixels (B, 3, H, W) of a picture file, and the operator with its noise."""
+    """The measurement of ``operator`` in the pixels (B, 3, H, W) of a picture file, and the operator with its noise."""
     if operator is None:
         return pixels, None
     if not operator.viewable:

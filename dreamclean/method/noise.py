@@ -1,4 +1,4 @@
-"""Random numbers: each image has its own, so that it comes out alike alone and in a batch."""
+"""Random numbers: each image has its own, so that its result is the same alone and in a batch."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -9,7 +9,7 @@ from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
 
 _STREAM = 0x447265616D436C65
-"""Sets a restoration's random numbers apart from the measurement noise that the same seed made."""
+"""Makes a restoration's random numbers differ from the measurement noise of the same seed."""
 
 
 def seeds_of(seed: int | Sequence[int], batch: int) -> list[int]:

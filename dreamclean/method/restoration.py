@@ -24,7 +24,7 @@ class Restoration(Generic[ImageT_co]):
     """A restored image and how it came about. A notebook shows the picture."""
 
     image: ImageT_co
-    """As given: a PIL image for a path or a PIL image, else an array or a tensor like the one given."""
+    """The same kind as the input: a PIL image for a path or a PIL image, otherwise an array or a tensor."""
     nfe: int
     """Evaluations of the prior's network, per image."""
     seconds: float
@@ -32,16 +32,16 @@ class Restoration(Generic[ImageT_co]):
     prior_seconds: float
     """The share of ``seconds`` inside the prior."""
     recipe: Recipe
-    """Everything that was set; ``Restorer(recipe=...)`` runs it again."""
+    """All settings; ``Restorer(recipe=...)`` runs them again."""
     trace: list[Step] = field(default_factory=list)
     """If asked for: the latents and posterior means after each step, on the CPU."""
     reports: list[Report] = field(default_factory=list)
-    """What the planner found, image by image, if it looked."""
+    """The planner's reports, one for each image, if it looked at them."""
 
     def save(self, path: Path | str) -> None:
-        """Write the picture, whatever it is held in; a PNG carries the recipe. A file that is there is replaced.
+        """Write the picture; a PNG carries the recipe. An existing file is replaced.
 
-        DreamCleanError for a tensor of several images, and where the file cannot be written.
+        DreamCleanError for a tensor of several images, and if the file cannot be written.
         """
         path = Path(path)
         check_target(path, overwrite=True)
@@ -88,7 +88,7 @@ def carrying(image: Image.Image, recipe: Recipe) -> Image.Image:
 
 
 def joined(parts: Sequence[Restoration[Tensor]], recipe: Recipe) -> Restoration[Tensor]:
-    """Restorations of single images (1, 3, H, W) as one of their batch; ``nfe`` is that of the one that took most."""
+    """Restorations of single images (1, 3, H, W) as one of their batch; ``nfe`` is the largest of them."""
     return Restoration(
         torch.cat([part.image for part in parts]),
         max(part.nfe for part in parts),
@@ -101,7 +101,7 @@ def joined(parts: Sequence[Restoration[Tensor]], recipe: Recipe) -> Restoration[
 
 
 def averaged(results: Sequence[Restoration[Tensor]], looked: Restoration[Tensor]) -> Restoration[Tensor]:
-    """The mean of ``results`` of one image, with what the look at it before them found and cost."""
+    """The mean of ``results`` of one image, with the report and the cost of the planner's look before them."""
     parts, one = [looked, *results], len(results) == 1
     return replace(
         results[0],

@@ -9,39 +9,40 @@ import torch
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.estimate import Estimate, Predict
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.model import Ask, Model
 from dreamclean.contracts.out_of_memory import lacks_memory
-from dreamclean.contracts.prior import Prior, pad_to_multiple
+from dreamclean.contracts.padding import pad_to_multiple
+from dreamclean.method.asking import fitted
 
 SIZE_FREE_TILE = 768
-"""Side in pixels of the tiles for a prior that has no size of its own."""
+"""Side in pixels of the tiles for a prior without a native size."""
 _SMALLEST = 64
 _LEAST = 16
 _log = logging.getLogger(__name__)
 
 
 class Tiles:
-    """A prior, asked tile by tile; a picture that fits into one tile is given to it whole.
+    """A model that is evaluated tile by tile; a picture that fits into one tile is not cut.
 
-    Where tiles overlap their noise estimates are averaged with weights that fall smoothly to the tile's edge,
-    at every evaluation, so that neighbours agree step by step and no seam can grow (cf. MultiDiffusion,
-    Bar-Tal et al. 2023). Memory inside the prior is that of one tile. Where even that is too much, the batch
-    is halved, then the tile, and one line is logged.
+    At every evaluation the noise estimates of overlapping tiles are averaged, with weights that fall smoothly towards
+    the tile's edge, so neighbours agree step by step and no seam appears (cf. MultiDiffusion, Bar-Tal et al. 2023).
+    Memory inside the model is that of one tile. If even that is too much, the batch is halved, then the tile, and one
+    line is logged.
 
     Args:
-        tile: side in pixels; None: the prior's native size, or 768 where it has none.
+        tile: side in pixels; None: the model's native size, or 768 where it has none.
         overlap: of neighbours, in pixels; None: a quarter of the tile, at most 96.
         batch: tiles evaluated at once; None: as many as there are images.
     """
 
     def __init__(
-        self, prior: Prior, tile: int | None = None, overlap: int | None = None, batch: int | None = None
+        self, model: Model, tile: int | None = None, overlap: int | None = None, batch: int | None = None
     ) -> None:
         if tile is not None and tile < _LEAST:
             raise DreamCleanError(f"a tile has at least {_LEAST} pixels a side, not {tile}; 0: never cut")
-        self.prior, self.overlap = prior, overlap
-        self._tile = tile or prior.native_size or SIZE_FREE_TILE
+        self.model, self.overlap = fitted(model), overlap
+        self._tile = tile or model.geometry.native_size or SIZE_FREE_TILE
         self._batch = batch
 
     @property
@@ -49,13 +50,15 @@ class Tiles:
         """Side of a tile in pixels, as it is now."""
         return self._tile
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        return self._fitting(self.prior.predict, x, level)
+    def predict(self, x: Tensor, level: Level) -> Tensor:
+        """eps of the whole of ``x`` (B, C, H, W)."""
+        return self._fitting(self.model.predict, x, level)
 
-    def invert(self, x: Tensor, level: Level) -> Estimate:
-        return self._fitting(self.prior.invert, x, level)
+    def invert(self, x: Tensor, level: Level) -> Tensor:
+        """The same on the way up."""
+        return self._fitting(self.model.invert or self.model.predict, x, level)
 
-    def _fitting(self, ask: Predict, x: Tensor, level: Level) -> Estimate:
+    def _fitting(self, ask: Ask, x: Tensor, level: Level) -> Tensor:
         """``ask`` about all of x, in pieces that fit into memory."""
         while True:
             try:
@@ -65,31 +68,34 @@ class Tiles:
                     raise
                 self._shrink(x)
 
-    def _blended(self, ask: Predict, x: Tensor, level: Level) -> Estimate:
+    def _blended(self, ask: Ask, x: Tensor, level: Level) -> Tensor:
         batch, (height, width) = self._batch or len(x), x.shape[-2:]
         side = self._elements
         if max(height, width) <= side and batch >= len(x):
             return ask(x, level)
-        grid = max(1, self.prior.multiple // self.prior.scale_factor)
+        grid = self.model.grid
         padded = pad_to_multiple(x, grid)
         eps = torch.zeros_like(padded)
         for places in _chunks(self._places(padded, side, grid), batch):
             crops = torch.cat([padded[place] for place, _ in places])
-            found = ask(crops, level).eps
+            found = ask(crops, level)
             for (place, weight), part in zip(places, found, strict=True):
                 eps[place] += weight.to(part) * part
-        return Estimate.from_eps(x, level, eps[..., :height, :width])
+        return eps[..., :height, :width]
 
     @property
     def _elements(self) -> int:
-        """Side of a tile in elements of x, a multiple of what the prior needs."""
-        return max(self._tile // self.prior.multiple, 1) * self.prior.multiple // self.prior.scale_factor
+        """Side of a tile in elements of x, a multiple of what the model needs."""
+        multiple = self.model.geometry.multiple
+        return max(self._tile // multiple, 1) * multiple // self.model.codec.scale_factor
 
     def _places(self, x: Tensor, side: int, grid: int) -> Iterator[tuple[tuple[slice, ...], Tensor]]:
-        """Where the tiles lie, and the weight (h, w) of each; the weights at any element sum to 1."""
+        """The positions of the tiles, and the weight (h, w) of each; the weights at any element sum to 1."""
         overlap = min(self._tile // 4, 96) if self.overlap is None else min(self.overlap, self._tile // 2)
-        shared = overlap // self.prior.scale_factor
-        sides = [side if self.prior.native_size else snug(length, side, shared, grid) for length in x.shape[-2:]]
+        shared = overlap // self.model.codec.scale_factor
+        sides = [
+            side if self.model.geometry.native_size else snug(length, side, shared, grid) for length in x.shape[-2:]
+        ]
         rows, columns = (spans(*axis, shared, grid) for axis in zip(x.shape[-2:], sides, strict=True))
         for image in range(len(x)):
             for top, down in rows:
@@ -98,14 +104,14 @@ class Tiles:
                     yield (slice(image, image + 1), slice(None), lines, dots), down[:, None] * across
 
     def _shrink(self, x: Tensor) -> None:
-        """Half the batch, else half the tile; DreamCleanError where both are at their smallest."""
+        """Half the batch, else half the tile; DreamCleanError if both are at their smallest."""
         batch = self._batch or len(x)
         if batch > 1:
             self._batch = batch // 2
             _log.warning("out of memory: going on with %d tiles at once", self._batch)
             return
-        side = min(self._tile, max(x.shape[-2:]) * self.prior.scale_factor)
-        if side // 2 < max(_SMALLEST, self.prior.multiple):
+        side = min(self._tile, max(x.shape[-2:]) * self.model.codec.scale_factor)
+        if side // 2 < max(_SMALLEST, self.model.geometry.multiple):
             raise DreamCleanError(f"out of memory even with a tile of {side} pixels; free some, or choose --device cpu")
         self._tile = side // 2
         _log.warning("out of memory: going on with tiles of %d pixels", self._tile)

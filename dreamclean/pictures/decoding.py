@@ -22,7 +22,7 @@ from dreamclean.pictures.memory import megapixels_carried
 _LOCK = threading.RLock()
 """Pillow's limits, Python's warnings and the process's standard error are the same for all threads."""
 _SEQUENCES = ("AVIF", "FLI", "GIF", "PNG", "TIFF", "WEBP")
-"""Formats whose further frames are pictures of their own, not layers or previews of the first."""
+"""Formats whose other frames are separate pictures, not layers or previews of the first."""
 _PHOTOMETRIC, _YCBCR = 262, 6
 _log = logging.getLogger(__name__)
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what Pillow logs of a damaged file is printed
@@ -30,7 +30,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what Pillow l
 
 @cache
 def formats() -> list[str]:
-    """The formats that are read: not EPS, which runs Ghostscript, nor those that Pillow cannot decode by itself."""
+    """The formats that are read: without EPS, which runs Ghostscript, and formats that Pillow cannot decode alone."""
     Image.init()
     return [kind for kind in Image.OPEN if kind not in ("EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5")]
 
@@ -40,7 +40,7 @@ def decoded(path: Path | str, max_megapixels: float | None = None) -> Iterator[I
     """The picture of a file, the first if it holds several, which is logged.
 
     DreamCleanError if it is none, is damaged, or has more than ``max_megapixels`` millions of pixels (None: what
-    memory carries).
+    fits into memory).
     """
     limit = check_limit(max_megapixels)
     try:
@@ -65,7 +65,7 @@ def decoded(path: Path | str, max_megapixels: float | None = None) -> Iterator[I
 
 
 def check_limit(max_megapixels: float | None) -> float:
-    """``max_megapixels``, or what memory carries; DreamCleanError unless it is more than 0."""
+    """``max_megapixels``, or what fits into memory; DreamCleanError unless it is more than 0."""
     limit = megapixels_carried() if max_megapixels is None else max_megapixels
     if not limit > 0:
         raise DreamCleanError(f"max_megapixels {limit:g} lets no picture through; give more than 0")
@@ -73,7 +73,7 @@ def check_limit(max_megapixels: float | None) -> float:
 
 
 def _too_much(error: Exception, limit: float, said: float | None) -> str:
-    """How many megapixels are too many, and what to do."""
+    """The message for too many megapixels, with what to do."""
     found = re.search(r"\d+", str(error))
     size = f"{int(found[0]) / 1e6:.4g} megapixels, " if found else ""
     whose = "that this machine's memory carries" if said is None else "of --max-megapixels"
@@ -82,7 +82,7 @@ def _too_much(error: Exception, limit: float, said: float | None) -> str:
 
 @contextmanager
 def _at_most(megapixels: float) -> Iterator[None]:
-    """Pillow's own limit, which it checks in every part of a file."""
+    """Pillow's own limit, which Pillow checks in every part of a file."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, megapixels * 1e6  # type: ignore[assignment]
     try:
         yield
@@ -117,7 +117,7 @@ def _named(path: object) -> Path:
 
 
 def _load(image: Image.Image) -> None:
-    """Decode it; what libtiff prints about it becomes a part of the error."""
+    """Decode it; lines that libtiff prints about it become part of the error."""
     if image.format != "TIFF":
         image.load()
         return
@@ -131,7 +131,7 @@ def _load(image: Image.Image) -> None:
 
 @contextmanager
 def _standard_error_into(said: list[str]) -> Iterator[None]:
-    """The lines that C code prints on standard error, into ``said`` instead: libtiff has no other way of Pillow's."""
+    """Collect in ``said`` the lines that C code prints on standard error: libtiff gives Pillow no other way."""
     try:
         if sys.stderr:
             sys.stderr.flush()

@@ -6,7 +6,7 @@ RAW = {
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef"),
     *(".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 }
-"""A camera's own files. Many are TIFFs in form, with a small preview where the picture is expected."""
+"""A camera's own files. Many are TIFF files with a small preview in the place of the picture."""
 _KINDS = {
     **dict.fromkeys(RAW, "a camera's RAW file"),
     ".heic": "HEIC",
@@ -17,5 +17,5 @@ _KINDS = {
 
 
 def foreign(path: Path) -> str | None:
-    """What kind of picture the file's name says that it is, if of one that is not read; else None."""
+    """The kind of picture by the file's name, if that kind cannot be read; else None."""
     return _KINDS.get(path.suffix.lower())

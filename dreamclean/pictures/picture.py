@@ -1,6 +1,6 @@
 """Pictures in and out: any mode in, the same size, alpha, orientation and colour profile out.
 
-torch is imported when a picture is read: a command that finds nothing left to do needs none.
+torch is imported only when a picture is read: a command with nothing left to do does not need it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BAND = 256
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: its ``pixels`` (1, 3, H, W) in [0, 1], and what is carried around the restoration."""
+    """A picture: its ``pixels`` (1, 3, H, W) in [0, 1], and the data that the restoration does not change."""
 
     pixels: Tensor
     grey: bool = False
@@ -49,8 +49,8 @@ class Picture:
     def open(cls, path: Path | str, max_megapixels: float | None = None) -> Picture:
         """Read a picture file, upright; of several pictures the first.
 
-        DreamCleanError if it is none, is truncated, or unpacks to more than ``max_megapixels`` (None: what this
-        machine's memory carries).
+        DreamCleanError if it is none, is truncated, or unpacks to more than ``max_megapixels`` (None: what fits
+        into this machine's memory).
         """
         with decoded(path, max_megapixels) as image:
             return cls.from_pil(image)
@@ -80,7 +80,7 @@ class Picture:
 
     @property
     def hidden(self) -> bool:
-        """Whether nothing of it can be seen: all of it is transparent."""
+        """Whether all of it is transparent, so that nothing can be seen."""
         return self.alpha is not None and self.alpha.getextrema() == (0, 0)
 
     def with_pixels(self, pixels: Tensor, keep_grey: bool = True) -> Image.Image:
@@ -125,7 +125,7 @@ def _pixels(image: Image.Image) -> Tensor:
 
 
 def _white(mode: str, brightest: float) -> int:
-    """The value of white: 65535 in 16-bit modes; of 32-bit ones the brightest pixel tells."""
+    """The value of white: 65535 in 16-bit modes; in 32-bit modes it depends on the brightest pixel."""
     return 65535 if mode.startswith("I;16") or brightest > 255 else 255 if brightest > 1 else 1
 
 
@@ -138,11 +138,11 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by its EXIF orientation."""
+"""The operation that makes a picture upright, by its EXIF orientation."""
 
 
 def _read_exif(image: Image.Image) -> Image.Exif:
-    """The EXIF data; none where they are damaged."""
+    """The EXIF data; empty if they are damaged."""
     try:
         return image.getexif()
     except Exception:  # Pillow has no error of its own for that
@@ -150,7 +150,7 @@ def _read_exif(image: Image.Image) -> Image.Exif:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """By its EXIF orientation; one that is no whole number from 2 to 8 is none."""
+    """Turned upright by its EXIF orientation; a value that is not a whole number from 2 to 8 is ignored."""
     orientation = _read_exif(image).get(ExifTags.Base.Orientation)
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
@@ -161,9 +161,9 @@ _TABLES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """The EXIF data without the orientation; of a TIFF's tags those that say what is on it, by whom and when.
+    """The EXIF data without the orientation; for a TIFF, only the tags about content, author and date.
 
-    A tag whose value is not of its type, so that Pillow cannot write it, is left out.
+    A tag whose value has the wrong type, so that Pillow cannot write it, is left out.
     """
     given, kept = _read_exif(image), Image.Exif()
     for tag in given:
@@ -196,7 +196,7 @@ def _can_be_written(tag: int, value: object) -> bool:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """An RGB or CMYK picture through its own profile where it has one; the result is sRGB, with its profile."""
+    """An RGB or CMYK picture converted by its own profile, if it has one; the result is sRGB, with that profile."""
     if not profile:
         return image.convert("RGB"), None
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -251,7 +251,7 @@ def save(image: Image.Image, path: Path, recipe: str | None = None) -> None:
 
 
 def _encoded(image: Image.Image, kind: str, options: dict[str, object], path: Path) -> bytes:
-    """The file's bytes; in sRGB or without EXIF, which is logged, where Pillow cannot write or open again what it has."""
+    """The file's bytes. If Pillow cannot write its profile or EXIF or open them again, in sRGB or without EXIF, which is logged."""
     first: Exception | None = None
     for plain, bare in ((False, False), (True, False), (False, True), (True, True)):
         if (plain and "icc_profile" not in options) or (bare and "exif" not in options):
@@ -275,7 +275,7 @@ def _encoded(image: Image.Image, kind: str, options: dict[str, object], path: Pa
 
 
 def _in_srgb(image: Image.Image) -> tuple[Image.Image, bytes | None]:
-    """A picture in sRGB, with its profile; as it is and without one, where its own cannot be applied."""
+    """A picture in sRGB, with its profile; if its own profile cannot be applied, unchanged and without a profile."""
     if not image.mode.startswith("RGB"):
         return image, None
     converted, profile = _to_srgb(image.convert("RGB"), image.info.get("icc_profile"))

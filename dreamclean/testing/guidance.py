@@ -13,6 +13,7 @@ from dreamclean.contracts.operator import Operator
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.testing.check import distance
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
+from dreamclean.testing.loaded import loaded
 
 
 class GuidanceSuite(ComponentSuite):
@@ -30,9 +31,10 @@ class GuidanceSuite(ComponentSuite):
     ) -> tuple[Tensor, Tensor, Estimate, Level]:
         """Latents of ``clean`` pictures, what the prior alone answers, the guided answer, and the level."""
         prior = Mixture.around(pictures(self.size, clean.dtype).flip(3), std=0.2)
-        level, y = prior.schedule.at(self.t), self.operator.degrade(clean)
-        x = level.alpha * prior.encode(clean) + level.sigma * Noise(*seeds)(clean)
-        evaluator = Evaluator(prior, subject, self.operator, y)
+        model = loaded(prior)
+        level, y = model.schedule.at(self.t), self.operator.degrade(clean)
+        x = level.alpha * model.codec.encode(clean) + level.sigma * Noise(*seeds)(clean)
+        evaluator = Evaluator(model, subject, self.operator, y)
         return x, evaluator.prior(x, level).x0, evaluator.denoise(x, level), level
 
     def test_operator_is_served(self, subject: Any) -> None:

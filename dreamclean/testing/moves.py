@@ -13,12 +13,14 @@ from torch import Tensor
 from dreamclean.builtin.guidance.projection import Projection
 from dreamclean.builtin.operators.identity import Identity
 from dreamclean.builtin.priors.mixture import Mixture
+from dreamclean.builtin.spacings.uniform import Uniform
 from dreamclean.contracts.estimate import Denoise
 from dreamclean.contracts.latent import Latent, Past
 from dreamclean.contracts.levels import Level
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.testing.check import check, check_close, check_equal, distance
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
+from dreamclean.testing.loaded import loaded
 
 Family = Literal["ddpm", "ve", "flow"]
 FAMILIES = pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])
@@ -35,7 +37,8 @@ class Scene:
 
     def __init__(self, images: Tensor, std: float = 0.0, family: Family = "ddpm") -> None:
         self.prior = Mixture.around(images, std, family)
-        self.levels = self.prior.schedule.ladder("nsr:1", 8)
+        self.model = loaded(self.prior)
+        self.levels = self.model.schedule.ladder("nsr:1", 8, Uniform())
         self.mean = self.prior.means[:1]
 
     def latents(self, level: Level) -> Tensor:
@@ -62,7 +65,7 @@ class MoveSuite(ComponentSuite):
         raise NotImplementedError
 
     def run(self, component: Any, x: Tensor, scene: Scene, seeds: tuple[int, ...] = (0, 1)) -> Tensor:
-        return self.move(component, x, scene, Evaluator(scene.prior).denoise, Noise(*seeds))
+        return self.move(component, x, scene, Evaluator(scene.model).denoise, Noise(*seeds))
 
     @pytest.fixture
     def scene(self) -> Scene:
@@ -105,7 +108,7 @@ class MoveSuite(ComponentSuite):
 
     def test_known_operator(self, subject: Any, scene: Scene) -> None:
         x, y = self.given(scene), pictures(self.size)
-        denoise = Evaluator(scene.prior, Projection(), Identity(noise=0.1), y).denoise
+        denoise = Evaluator(scene.model, Projection(), Identity(noise=0.1), y).denoise
         check(self.move(subject, x, scene, denoise, Noise(0, 1)).isfinite().all(), f"known operator: {NOT_FINITE}")
 
 
@@ -160,7 +163,7 @@ class CorrectorSuite(MoveSuite):
     def test_history_and_later_entry_are_kept(self, subject: Any, scene: Scene) -> None:
         x, level = self.given(scene), scene.levels[-1]
         latent = Latent(x, level, history=(Past(level, x),), entry=lambda x, level: x)
-        corrected = subject(latent, Evaluator(scene.prior).denoise, Noise(0, 1))
+        corrected = subject(latent, Evaluator(scene.model).denoise, Noise(0, 1))
         assert corrected.entry is latent.entry, "return latent.corrected(x), not a Latent of your own"
         assert corrected.history is latent.history, "return latent.corrected(x), not a Latent of your own"
 
@@ -179,7 +182,7 @@ class SamplerSuite(MoveSuite):
         scene = Scene(pictures(self.size)[:1], family=family)
         x, (lower, level) = self.given(scene), scene.levels[-2:]
         noise = Noise(0, 1)
-        eps = scene.noise_of(self.move(subject, x, scene, Evaluator(scene.prior).denoise, noise), lower)
+        eps = scene.noise_of(self.move(subject, x, scene, Evaluator(scene.model).denoise, noise), lower)
         wide = float(eps.std())
         check(abs(wide - 1) < 0.05, f"the noise is {wide:.3g} times the lower level's s; return a_j x0 + s_j eps")
         known = noise.calls or distance(eps, scene.noise_of(x, level)) < 1e-3
@@ -188,7 +191,7 @@ class SamplerSuite(MoveSuite):
     def test_last_step_is_the_picture(self, subject: Any, point: Scene) -> None:
         clean, level = point.levels[:2]
         latent = Latent(point.latents(level), level)
-        picture = subject(latent, clean, Evaluator(point.prior).denoise, Noise(0, 1)).x
+        picture = subject(latent, clean, Evaluator(point.model).denoise, Noise(0, 1)).x
         otherwise = "the last step does not end at the clean picture; where lower.sigma is 0 return x0"
         check_close(picture, point.mean.expand_as(picture), 1e-4, otherwise)
 
@@ -196,7 +199,7 @@ class SamplerSuite(MoveSuite):
         lower, level = scene.levels[-2:]
         x = self.given(scene)
         latent = Latent(x, level, entry=lambda x, level: torch.full_like(x, level.sigma))
-        moved = subject(latent, lower, Evaluator(scene.prior).denoise, Noise(0, 1))
+        moved = subject(latent, lower, Evaluator(scene.model).denoise, Noise(0, 1))
         check(moved.entry is latent.entry, "what a start put into the latent is lost; return latent.moved(x, lower)")
         check_equal(
             moved.x, torch.full_like(x, lower.sigma), "the rule of later parts is not applied; use latent.moved"

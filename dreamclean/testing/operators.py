@@ -11,6 +11,7 @@ from dreamclean.builtin.priors.mixture import Mixture
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.testing.check import check, check_close, check_equal, distance
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
+from dreamclean.testing.loaded import loaded
 
 NO_INVERSE = "A A+ A is not A: pseudo_inverse is not that of degrade; correct it, or leave it to conjugate gradients"
 NO_SOLVE = "solve is not A^T (g A A^T + variance)^-1 v; correct it, or leave it to conjugate gradients"
@@ -111,10 +112,10 @@ class OperatorSuite(ComponentSuite):
         check_close(noisy.project(other, exact.degrade(x), 0.0002), other, 1e-3, otherwise)
 
     def test_guided_estimate_is_consistent(self, exact: Any, x: Tensor) -> None:
-        prior = Mixture.around(x, std=0.1)
-        level = prior.schedule.at(300)
-        latent = level.alpha * prior.encode(x) + level.sigma * Noise(0, 1)(x)
-        eps, x0 = Evaluator(prior, Projection(), exact, exact.degrade(x)).denoise(latent, level)
+        model = loaded(Mixture.around(x, std=0.1))
+        level = model.schedule.at(300)
+        latent = level.alpha * model.codec.encode(x) + level.sigma * Noise(0, 1)(x)
+        eps, x0 = Evaluator(model, Projection(), exact, exact.degrade(x)).denoise(latent, level)
         otherwise = "the guided eps and x0 are not of the latent; project must return an image"
         check_close(level.alpha * x0 + level.sigma * eps, latent, 1e-4, otherwise)
 

@@ -3,11 +3,13 @@
 from typing import Any, ClassVar
 
 from dreamclean.builtin.priors.mixture import Mixture
+from dreamclean.builtin.spacings.uniform import Uniform
 from dreamclean.contracts.levels import DDPMSchedule
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.recipe.recipe import make_recipe
 from dreamclean.testing.check import check, check_equal
 from dreamclean.testing.component import ComponentSuite, Size, pictures
+from dreamclean.testing.loaded import loaded
 
 
 class PlannerSuite(ComponentSuite):
@@ -19,8 +21,8 @@ class PlannerSuite(ComponentSuite):
         """Its plan for a picture, the picture afterwards, and the evaluations it took."""
         image = pictures(self.size)[:1]
         prior = Mixture.around(pictures(self.size), std=0.2)
-        evaluator = Evaluator(prior)
-        return subject(image, {}, prior, evaluator.prior), image, evaluator.nfe
+        evaluator = Evaluator(loaded(prior))
+        return subject(image, {}, prior, evaluator.model), image, evaluator.nfe
 
     def test_plan_is_a_recipe(self, subject: Any) -> None:
         plan, _, _ = self.plan(subject)
@@ -50,7 +52,7 @@ class PathSuite(ComponentSuite):
     """A path visits levels and ends at the picture."""
 
     def test_it_ends_at_the_picture(self, subject: Any) -> None:
-        levels = DDPMSchedule.linear().ladder(300, 12)
+        levels = DDPMSchedule.linear().ladder(300, 12, Uniform())
         order = list(subject(levels))
         check(order and order[-1] == levels[0], "the last level is not the picture's own, levels[0]")
         check(set(order) <= set(levels), "a level is none of those given; return elements of levels")

@@ -7,14 +7,23 @@ import pytest
 import torch
 from torch import Tensor
 
+from dreamclean.builtin.spacings.uniform import Uniform
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.model import Model
+from dreamclean.host.host import host
+from dreamclean.method.asking import fitted
+from dreamclean.method.evaluator import Evaluator
+from dreamclean.method.loaded import sized
 from dreamclean.restorer import Restorer
 from dreamclean.testing.check import check, check_close, check_equal
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
+from dreamclean.testing.loaded import loaded
 
-NOT_OF_X = "a x0 + s eps is not x; return Estimate.from_eps(x, level, eps) or Estimate.from_x0(x, level, x0)"
 CHANGED = "the argument was changed; work on a copy (x = x + ..., not x += ...)"
 KNOWN = pytest.mark.parametrize("operator", [None, "identity"], ids=["blind", "known"])
+
+_LOADED: dict[str, Any] = {}
+"""The latest prior and its model."""
 
 
 class PriorSuite(ComponentSuite):
@@ -24,45 +33,55 @@ class PriorSuite(ComponentSuite):
     odd_size: ClassVar[Size] = (21, 27)
 
     @pytest.fixture
-    def prior(self, subject: Any) -> Any:
-        """The prior, ready to run."""
-        subject.prepare(torch.device("cpu"), torch.float32)
-        return subject
+    def whole(self, subject: Any) -> Model:
+        """What the prior loads, on the CPU in float32; kept for the next test of the same prior."""
+        if _LOADED.get("prior") is not subject:
+            _LOADED.update(prior=subject, model=loaded(subject))
+        model: Model = _LOADED["model"]
+        return model
 
-    def latents(self, prior: Any, level: Level, size: Size, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Two pictures at ``level``, in the prior's space."""
-        x: Tensor = prior.encode(pictures(size, dtype))
+    @pytest.fixture
+    def model(self, whole: Model) -> Model:
+        """The same for pictures of ``size``, whatever its network takes."""
+        return fitted(sized(whole, *self.size))
+
+    def latents(self, model: Model, level: Level, size: Size, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Two pictures at ``level``, in the model's space."""
+        x: Tensor = model.codec.encode(pictures(size, dtype))
         return level.alpha * x + level.sigma * Noise(0, 1)(x)
 
-    def levels(self, prior: Any) -> list[Level]:
+    def levels(self, model: Model) -> list[Level]:
         """A quiet level, one with half as much noise as signal, and one with as much."""
-        schedule = prior.schedule
+        schedule = model.schedule
         return [schedule.at(schedule.lowest), *(schedule.at(schedule.resolve(f"nsr:{r}")) for r in (0.5, 1.0))]
 
-    def test_noise_rises_with_the_timestep(self, prior: Any) -> None:
-        schedule = prior.schedule
+    def test_noise_rises_with_the_timestep(self, model: Model) -> None:
+        schedule = model.schedule
         top = schedule.highest
-        higher = schedule.spaced(top, min(20, schedule.most_steps(top)))[1:]
+        higher = schedule.nearest(Uniform()(schedule, top, min(20, schedule.most_steps(top))))[1:]
         ratios = [schedule.at(t).ratio for t in (schedule.lowest, *higher)]
         rises = all(low < high for low, high in pairwise(ratios))
         check(rises, "sigma / alpha does not rise with the timestep; let schedule.at(t) do so, from lowest to highest")
         check(ratios[-1] < float("inf"), "sigma / alpha is infinite at schedule.highest; end at a level with alpha > 0")
 
-    def test_strength_as_noise_to_signal_ratio(self, prior: Any) -> None:
+    def test_usual_spacing_is_there(self, model: Model) -> None:
+        host().make("spacing", model.schedule.usual)  # DreamCleanError names those that there are
+
+    def test_strength_as_noise_to_signal_ratio(self, model: Model) -> None:
         for ratio in (0.25, 0.5, 1.0):
-            found = prior.schedule.at(prior.schedule.resolve(f"nsr:{ratio}")).ratio
+            found = model.schedule.at(model.schedule.resolve(f"nsr:{ratio}")).ratio
             right = abs(found - ratio) < 0.05 * ratio
             check(
                 right, f"nsr:{ratio} resolves to a level of sigma / alpha = {found:.3g}; correct the schedule's resolve"
             )
 
     @KNOWN
-    def test_recommended_recipe_has_a_ladder(self, prior: Any, operator: str | None) -> None:
+    def test_recommended_recipe_has_a_ladder(self, subject: Any, operator: str | None) -> None:
         """What is recommended parses, its components exist, and its levels rise from the picture.
 
         Where a planner is recommended there are no levels yet, and it can be asked about a picture.
         """
-        restorer = Restorer(prior, operator=operator, device="cpu")
+        restorer = Restorer(subject, operator=operator, device="cpu")
         levels = restorer.levels
         if restorer.planner.looks:
             check(restorer.plan(pictures(self.size)[:1]), "the planner recommended has no plan for a picture")
@@ -76,56 +95,55 @@ class PriorSuite(ComponentSuite):
         check(rises, "the levels of the recommended recipe do not rise; recommend fewer steps or more strength")
 
     @DTYPES
-    def test_estimate_is_consistent(self, prior: Any, dtype: torch.dtype) -> None:
-        """x = a x0 + s eps."""
-        for level in self.levels(prior):
-            x = self.latents(prior, level, self.size, dtype)
-            eps, x0 = prior.predict(x, level)
-            made = (
-                f"predict returns {eps.dtype} and {x0.dtype} for {dtype}; return eps and x0 in the dtype of x: .to(x)"
-            )
-            check(eps.dtype == x0.dtype == dtype, made)
-            check_close(level.alpha * x0 + level.sigma * eps, x, 1e-4, f"t = {level.t:g}: {NOT_OF_X}")
+    def test_noise_is_shaped_as_the_latent(self, model: Model, dtype: torch.dtype) -> None:
+        for level in self.levels(model):
+            x = self.latents(model, level, self.size, dtype)
+            eps = model.predict(x, level)  # DreamCleanError says of which shape it is, if of another
+            check(eps.isfinite().all(), f"t = {level.t:g}: eps is not finite; level.sigma is greater than 0")
 
-    def test_picture_itself_can_be_asked_about(self, prior: Any) -> None:
-        clean = prior.schedule.clean
-        estimate = prior.predict(self.latents(prior, clean, self.size), clean)
-        for name, value in estimate._asdict().items():
-            check(
-                value.isfinite().all(),
-                f"{name} of the picture itself is not finite; ask at schedule.noisy(level), s > 0",
-            )
+    def test_picture_itself_can_be_asked_about(self, model: Model) -> None:
+        clean = model.schedule.clean
+        eps, x0 = Evaluator(model).prior(x := self.latents(model, clean, self.size), clean)
+        check(eps.isfinite().all(), "eps of the picture itself is not finite; it is asked about with alpha = 1")
+        check_equal(x0, x, "the picture itself is not its own estimate")
 
-    def test_odd_size(self, prior: Any) -> None:
-        level = self.levels(prior)[1]
-        x = self.latents(prior, level, self.odd_size)
-        eps, x0 = prior.predict(x, level)
-        check_close(level.alpha * x0 + level.sigma * eps, x, 1e-4, f"{self.odd_size}: {NOT_OF_X}")
-        size = tuple(prior.decode(x0).shape)
+    def test_odd_size(self, whole: Model) -> None:
+        model = sized(whole, *self.odd_size)
+        level = self.levels(model)[1]
+        x = self.latents(model, level, self.odd_size)
+        size = tuple(model.codec.decode(Evaluator(model).prior(x, level).x0).shape)
+        right = size == (2, 3, *self.odd_size)
         check(
-            size == (2, 3, *self.odd_size),
-            f"decode makes {size} of a picture of {self.odd_size}; cut off what was padded",
+            right, f"of a picture of {self.odd_size} comes {size}; say geometry.multiple, and scale_factor of a codec"
         )
 
-    def test_prediction_is_repeatable_and_leaves_its_input_alone(self, prior: Any) -> None:
-        level = self.levels(prior)[1]
-        x = self.latents(prior, level, self.size)
-        copy, first = x.clone(), prior.predict(x, level)
-        check_equal(
-            first.eps, prior.predict(x, level).eps, "predict differs from call to call; call .eval(), draw nothing"
-        )
+    def test_prediction_is_repeatable_and_leaves_its_input_alone(self, model: Model) -> None:
+        level = self.levels(model)[1]
+        x = self.latents(model, level, self.size)
+        copy, first = x.clone(), model.predict(x, level).clone()
+        check_equal(first, model.predict(x, level), "predict differs from call to call; call .eval(), draw nothing")
         check_equal(x, copy, CHANGED)
 
-    def test_rest_of_the_batch_does_not_matter(self, prior: Any) -> None:
-        level = self.levels(prior)[1]
-        x = self.latents(prior, level, self.size)
+    def test_rest_of_the_batch_does_not_matter(self, model: Model) -> None:
+        level = self.levels(model)[1]
+        x = self.latents(model, level, self.size)
         otherwise = "predict depends on the rest of the batch; call .eval(), with no mean or norm over the batch"
-        check_close(prior.predict(x[1:], level).eps, prior.predict(x, level).eps[1:], 1e-4, otherwise)
+        check_close(model.predict(x[1:], level), model.predict(x, level)[1:], 1e-4, otherwise)
 
-    def test_decode_inverts_encode(self, prior: Any) -> None:
-        for image in (pictures(self.size), pictures(self.odd_size)):
+    def test_two_models_of_one_prior_do_not_touch_each_other(self, subject: Any, model: Model) -> None:
+        level = self.levels(model)[1]
+        x = self.latents(model, level, self.size)
+        before = model.predict(x, level).clone()
+        subject.load(torch.device("cpu"), torch.float64)
+        check_equal(
+            model.predict(x, level), before, "loading again changes the model that was loaded before; make a new one"
+        )
+
+    def test_decode_inverts_encode(self, subject: Any, whole: Model) -> None:
+        for size in (self.size, self.odd_size):
+            image, codec = pictures(size), sized(whole, *size).codec
             copy = image.clone()
-            decoded = prior.decode(prior.encode(image))
+            decoded = codec.decode(codec.encode(image))
             check_equal(image, copy, CHANGED)
-            allowed = 1e-5 if prior.space == "pixel" else 0.2
+            allowed = 1e-5 if subject.space == "pixel" else 0.2
             check_close(decoded, image, allowed, "decode does not give back what encode was given")

@@ -34,13 +34,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_there_are_many_and_they_are_the_same_each_time(folder: Path) -> None:
+def test_hostile_files_are_many_and_the_same_each_time(folder: Path) -> None:
     assert len(os.listdir(folder)) >= 300
     assert {name for name, data in files() if (folder / name).read_bytes() != data} == set()
 
 
 @pytest.mark.filterwarnings("error")
-def test_each_is_a_picture_or_one_line(
+def test_restore_of_a_hostile_file_gives_a_picture_or_one_line(
     folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     read, refused = set(), set()
@@ -70,7 +70,7 @@ def test_each_is_a_picture_or_one_line(
     assert len(refused) > 100
 
 
-def test_what_is_read_is_written_so_that_pillow_reads_it(folder: Path, tmp_path: Path) -> None:
+def test_picture_that_is_read_is_written_so_that_pillow_reads_it(folder: Path, tmp_path: Path) -> None:
     """Through the whole command: nothing but pictures that Pillow opens, and a line for each of the others."""
     chosen = tmp_path / "in"
     chosen.mkdir()

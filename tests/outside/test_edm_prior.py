@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 import torch
-from pydantic import PrivateAttr
 
-from dreamclean import Estimate, Prior, Restorer, VESchedule
+from dreamclean import Karras, Model, Prior, Restorer, VESchedule
 from dreamclean.host.host import Host
 from dreamclean.testing import PriorSuite
 
@@ -17,18 +16,14 @@ class EDM(Prior):
     """A preconditioned network F: D(x) = c_skip x + c_out F(c_in x, c_noise) (Karras et al. 2022, Eq. 7)."""
 
     name = "edm"
-    _network: object = PrivateAttr(None)
 
-    @property
-    def schedule(self):
-        return VESchedule(0.002, 80.0)
+    def load(self, device, dtype):
+        return Model(VESchedule(0.002, 80.0), self._eps)
 
-    def predict(self, x, level):
-        own = self.schedule.noisy(level)
-        total = own.sigma**2 + DATA**2
-        skip, out, scale = DATA**2 / total, own.sigma * DATA / total**0.5, total**-0.5
-        x0 = skip * x + out * self._f(scale * x, own.sigma)
-        return Estimate.from_eps(x, level, (x - x0) / own.sigma)
+    def _eps(self, x, level):
+        total = level.sigma**2 + DATA**2
+        skip, out, scale = DATA**2 / total, level.sigma * DATA / total**0.5, total**-0.5
+        return (x - skip * x - out * self._f(scale * x, level.sigma)) / level.sigma
 
     def _f(self, x, sigma):
         """The exact network for pixels N(MEAN, DATA^2): D(x) = (DATA^2 x + sigma^2 MEAN) / (DATA^2 + sigma^2)."""
@@ -41,11 +36,12 @@ class TestEDM(PriorSuite):
 
 
 def test_levels_are_spaced_as_karras_do():
-    levels = EDM().schedule.ladder(80.0, 18)
+    levels = Restorer(EDM(), strength=80.0, steps=18, plugins=Host([])).levels
     assert len(levels) == 19 and levels[-1].sigma == 80
     roots = [level.sigma ** (1 / 7) for level in levels[1:]]
     gaps = [b - a for a, b in itertools.pairwise(roots)]
     assert max(gaps) == pytest.approx(min(gaps), rel=1e-6)
+    assert levels == VESchedule(0.002, 80.0).ladder(80.0, 18, Karras(rho=7))
 
 
 def test_it_restores():

@@ -31,7 +31,7 @@ class TestGradientSteps(GuidanceSuite):
     registered = False
 
 
-def test_it_is_used_and_said():
+def test_guidance_from_outside_is_used_and_in_the_recipe():
     clean = 0.25 + 0.5 * torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     operator = Downsample(factor=2)
     restorer = Restorer(

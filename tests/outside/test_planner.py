@@ -23,7 +23,7 @@ class AlwaysJPEG(Planner):
 
     name = "always-jpeg"
 
-    def __call__(self, image, info, prior, predict):
+    def __call__(self, image, info, prior, model):
         return Plan({"operator": {"name": "jpeg", "quality": [30]}, "strength": 100, "steps": 4}, Old())
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dreamclean import DDIM, DPMSolver, Evaluator, Latent, Level, Mixture, Past, Sampler
+from dreamclean.testing import loaded
 
 STD = 0.1
 
@@ -48,7 +49,7 @@ def flow_error(sampler, steps):
     offset = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     latent = Latent(prior.means + width[-1] * offset, levels[-1])
     for lower in levels[-2::-1]:
-        latent = sampler(latent, lower, Evaluator(prior).denoise, torch.randn_like)
+        latent = sampler(latent, lower, Evaluator(loaded(prior)).denoise, torch.randn_like)
     exact = prior.means + width[0] * offset
     return float((latent.x - exact).norm() / exact.norm())
 

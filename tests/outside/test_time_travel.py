@@ -39,7 +39,7 @@ def run(**settings):
     return restorer(y, on_step=heard.append), [step.level.t for step in heard], heard
 
 
-def test_the_path_climbs_and_comes_down():
+def test_time_travel_climbs_and_comes_down():
     result, visited, heard = run(path=TimeTravel(length=2, repeats=1))
     assert visited[:6] == [400, 350, 300, 400, 350, 300]
     assert visited[-1] == 0 and max(visited) == 400
@@ -49,7 +49,7 @@ def test_the_path_climbs_and_comes_down():
     assert heard[-1].index == heard[-1].total == len(visited) - 1
 
 
-def test_after_a_climb_the_latent_has_the_noise_of_its_level():
+def test_time_travel_leaves_the_noise_of_the_level():
     _, visited, heard = run(path=TimeTravel(length=4, repeats=1))
     climbed = next(k for k in range(1, len(visited)) if visited[k] > visited[k - 1])
     before, after = heard[climbed - 1], heard[climbed]
@@ -58,6 +58,6 @@ def test_after_a_climb_the_latent_has_the_noise_of_its_level():
     assert abs(float(drawn.std()) / wanted - 1) < 0.25
 
 
-def test_without_it_the_path_is_straight():
+def test_path_without_time_travel_is_straight():
     _, visited, _ = run()
     assert visited == sorted(visited, reverse=True)

@@ -14,13 +14,13 @@ class TestStrongVignette(LinearOperatorSuite):
     component = Vignette(stops=5)
 
 
-def test_corners_lose_their_stops():
+def test_vignette_darkens_corners_by_its_stops():
     picture = Vignette(stops=3).degrade(torch.ones(1, 3, 41, 61))
     assert torch.allclose(picture[..., 20, 30], torch.tensor(1.0))
     for corner in (picture[..., 0, 0], picture[..., -1, -1]):
         assert torch.allclose(corner, torch.tensor(1 / 8))
 
 
-def test_pictures_of_other_shapes_darken_alike():
+def test_vignette_darkens_pictures_of_other_shapes_alike():
     square, wide = (Vignette().degrade(torch.ones(1, 3, 31, width)) for width in (31, 61))
     assert torch.allclose(square, wide[..., ::2])

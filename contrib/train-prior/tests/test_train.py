@@ -38,7 +38,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_an_interrupted_run_ends_with_the_same_weights(photos, tmp_path, optimizer):
+def test_train_interrupted_ends_with_the_same_weights(photos, tmp_path, optimizer):
     recipe = ("--optimizer", optimizer, "--levels", "snr", "--large-share", 0.5, "--large-size", 32)
     whole = go(photos, tmp_path / "whole", *recipe, "--crops", 32)
     half = go(photos, tmp_path / "halves", *recipe, "--crops", 16)
@@ -49,7 +49,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(photos, tmp_path, optimiz
         assert same(whole["averages"][decay], halves["averages"][decay])
 
 
-def test_a_lost_checkpoint_goes_on_from_the_weights_given(photos, tmp_path):
+def test_train_without_its_checkpoint_goes_on_from_the_weights_given(photos, tmp_path):
     go(photos, tmp_path / "lost", "--crops", 8)
     model = UNet2DModel.from_pretrained(tmp_path / "lost/model/unet")
     new = go(photos, tmp_path / "new", "--crops", 0, "--init", tmp_path / "lost/model/unet")
@@ -83,7 +83,7 @@ def test_muon_makes_a_convolution_s_update_orthogonal():
     assert singular.max() < 2.5 * singular.min()  # Newton and Schulz come near to 1, not to it
 
 
-def test_a_cool_down_is_a_copy(photos, tmp_path):
+def test_cool_from_is_a_copy(photos, tmp_path):
     run = tmp_path / "run"
     go(photos, run, "--crops", 16)
     was = (run / "last.pt").read_bytes()

@@ -10,7 +10,7 @@ from dreamclean.contracts.latent import Latent, Noise
 
 
 class ScoreCorrector(Corrector):
-    """x <- x - gamma s eps + c(gamma) s z, applied M = ``repeats`` times; c is what the subclasses differ in."""
+    """x <- x - gamma s eps + c(gamma) s z, applied M = ``repeats`` times; c depends on the subclass."""
 
     gamma: float = Field(default=0.05, gt=0, le=1, description="Step size gamma")
     repeats: int = Field(default=1, ge=1, description="Repetitions M at each level")

@@ -12,19 +12,19 @@ from dreamclean.contracts.latent import Latent, Noise
 class VPS(ScoreCorrector):
     """Variance Preservation Sampling: x <- x - g s eps + sqrt(g (2 - g)) s z (paper, Eq. 8, 9, A2).
 
-    The variance of the noise component is kept: (1 - g)^2 + g (2 - g) = 1. At gamma = 1, the limit,
-    all noise is drawn anew.
+    The variance of the noise component is kept: (1 - g)^2 + g (2 - g) = 1. At gamma = 1, the limit, all noise is
+    fresh.
     """
 
     name = "vps"
     fused: bool = Field(
-        default=False, description="Hand the corrected noise on to the sampler: no evaluation of its own there"
+        default=False, description="Pass the corrected noise to the sampler, which then needs no evaluation of its own"
     )
 
     @model_validator(mode="after")
     def _fused_needs_projection(self) -> "VPS":
         if self.fused and not self.projected:
-            raise ValueError("fused=true hands the projected estimate on, so it needs projected=true")
+            raise ValueError("fused=true passes the projected estimate on, so it needs projected=true")
         return self
 
     def noise_scale(self) -> float:

@@ -16,7 +16,7 @@ class DPS(Guidance):
 
     g = -zeta grad_x |y - A(x0(x))| stands for the score of the measurement, and x0 <- x0 + s^2 / a g (Tweedie's
     formula), for any sampler; the paper's own step, which does not scale with the level, is the bench's ``dps``.
-    Distances are those of pictures on [-1, 1]. Costs the prior's backward pass besides.
+    Distances are those of pictures on [-1, 1]. Also needs the prior's backward pass.
     """
 
     name = "dps"

@@ -15,7 +15,7 @@ class PiGDM(Guidance):
 
     With p(x0 | x_t) = N(x0(x_t), r^2 I), r^2 = s^2 / (a^2 + s^2), the score of the measurement is
     g = (dx0/dx_t)^T A^T (r^2 A A^T + S)^-1 (y - A x0), and x0 <- x0 + s^2 / a g (Tweedie's formula). A non-linear A
-    is linearised at x0. Costs the prior's backward pass besides.
+    is linearised at x0. Also needs the prior's backward pass.
     """
 
     name = "pigdm"
@@ -23,12 +23,25 @@ class PiGDM(Guidance):
     def __call__(
         self, predict: Predict, x: Tensor, level: Level, operator: Operator, y: Tensor, codec: Codec
     ) -> Estimate:
-        spread = codec.pixel_scale * level.sigma / (level.alpha**2 + level.sigma**2) ** 0.5
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            x0 = predict(x, level).x0
-            image = codec.decode(x0)
-            with torch.no_grad():
-                residual = (operator.project(image, y, spread) - image) / spread**2
-            (score,) = torch.autograd.grad(image, x, residual)
-        return Estimate.from_x0(x.detach(), level, x0.detach() + level.sigma**2 / level.alpha * score)
+        own, g = score(predict, x, level, operator, y, codec)
+        return Estimate.from_x0(x, level, own.x0 + level.sigma**2 / level.alpha * g)
+
+
+def score(
+    predict: Predict, x: Tensor, level: Level, operator: Operator, y: Tensor, codec: Codec
+) -> tuple[Estimate, Tensor]:
+    """The prior's own estimate, and g with respect to ``x``, (B, C, H, W)."""
+    std = codec.pixel_scale * spread(level) ** 0.5
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        eps, x0 = predict(x, level)
+        image = codec.decode(x0)
+        with torch.no_grad():
+            residual = (operator.project(image, y, std) - image) / std**2
+        (g,) = torch.autograd.grad(image, x, residual)
+    return Estimate(eps.detach(), x0.detach()), g
+
+
+def spread(level: Level) -> float:
+    """r^2 = s^2 / (a^2 + s^2), the variance of x0 given x_t for data of unit variance."""
+    return level.sigma**2 / (level.alpha**2 + level.sigma**2)

@@ -12,8 +12,8 @@ from dreamclean.contracts.operator import Operator
 class Projection(Guidance):
     """Project the posterior mean onto agreement with y, as far as y's noise allows (paper, section 3.5, A.6).
 
-    x0 <- x0 + r^2 A^T (r^2 A A^T + S)^-1 (y - A x0), with r = s / a the standard deviation that x0 is taken to
-    have and S the covariance of the measurement's noise; eps is derived anew from the new x0.
+    x0 <- x0 + r^2 A^T (r^2 A A^T + S)^-1 (y - A x0), with r = s / a the assumed standard deviation of x0 and S
+    the covariance of the measurement's noise; eps is computed again from the new x0.
     """
 
     name = "projection"

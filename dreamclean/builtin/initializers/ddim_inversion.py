@@ -14,7 +14,7 @@ from dreamclean.contracts.levels import Level, ascending
 class DDIMInversion(Initializer):
     """Embed the picture by deterministic DDIM steps taken upwards (paper, Eq. 7, Algorithm A1).
 
-    The network is asked at the source level of each step, once a step.
+    Each step evaluates the network once, at its source level.
     """
 
     name = "ddim-inversion"

@@ -15,19 +15,19 @@ from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
 
 ABOVE = 1.25
-"""The picture is asked at this multiple of its mean level: there the estimate's width tells most of the damage's."""
+"""The prior is evaluated at this multiple of the mean level: there the estimate's width shows most about the damage."""
 CONTRAST = 1.3
-"""Power of the local width: an estimate is drawn towards the level asked (contrib/calibrate/uneven.py)."""
+"""Power of the local width: an estimate tends towards the level of the evaluation (contrib/calibrate/uneven.py)."""
 
 
 class LocalLevel(Initializer):
     """Start each element at its own level: x = a (y + sqrt(r^2 - d^2) z), with d the noise-to-signal ratio there.
 
-    Where the damage d equals the level's ratio r = s / a this is ``matched-level``. Where it is less, what
-    is missing is added, so that the latent is of one level everywhere; and such elements follow the sampler only
-    from their own level down, above it they are the picture with less and less of the same noise z (the update
-    of DDRM with eta_b = 1, Kawar et al. 2022, Eq. 8, element by element). d comes from the local width of one
-    noise estimate. Costs one evaluation. The strength is the level of the loudest parts.
+    Where the damage d equals the level's ratio r = s / a this is ``matched-level``. Where d is less, the missing
+    noise is added, so the latent has one level everywhere. The sampler updates such elements only from their own
+    level down; above it they are the picture with less and less of the same noise z (the update of DDRM with eta_b
+    = 1, Kawar et al. 2022, Eq. 8, element by element). d comes from the local width of one
+    noise estimate. Costs one evaluation. The strength is the level of the noisiest parts.
     """
 
     name = "local-level"
@@ -62,12 +62,12 @@ class LaterEntry:
 
 
 def telling(ratios: Sequence[float], ratio: float) -> int:
-    """Where in ``ratios`` the level lies whose noise estimate shows best how damage of ``ratio`` is spread."""
+    """The index in ``ratios`` of the level whose noise estimate shows best how damage of ``ratio`` is spread."""
     return min(range(len(ratios)), key=lambda k: abs(math.log(ratios[k] / (ABOVE * ratio))))
 
 
 def unevenness(eps: Tensor, side: int = 17) -> Tensor:
-    """How loud the damage is (B, 1, H, W), of root mean square 1, from a noise estimate (B, C, H, W).
+    """How strong the damage is at each element (B, 1, H, W), with root mean square 1, from a noise estimate (B, C, H, W).
 
     The width within ``side`` x ``side`` elements.
     """

@@ -13,7 +13,7 @@ from dreamclean.contracts.levels import Level
 class MatchedLevel(Initializer):
     """Take the picture, scaled by the level's signal, as the latent of the top level: x = a y.
 
-    Right when the strength matches the damage: white noise of standard deviation d (in [-1, 1]) is
+    Correct if the strength matches the damage: white noise of standard deviation d (in [-1, 1]) is
     exactly the level with s / a = d, since a y = a x0 + a d eps. Costs no evaluation.
     """
 

@@ -15,7 +15,7 @@ from dreamclean.contracts.component import FloatList
 from dreamclean.contracts.operator import LinearOperator
 
 Boundary = Literal["reflect", "zero", "circular"]
-"""What lies beyond the edge: the picture mirrored, black, or the picture again from its other side."""
+"""The pixels beyond the edge: the picture mirrored, black, or the picture repeated."""
 
 
 class Blur(SeparableOperator):
@@ -100,7 +100,7 @@ def _kernel(blur: Blur) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
 
 
 def _neighbours(size: int, reach: int, boundary: Boundary) -> tuple[Tensor, Tensor]:
-    """For positions -reach ... size + reach - 1 the pixel that stands there, and whether it is black."""
+    """For positions -reach ... size + reach - 1: the index of the pixel there, and whether it is black."""
     position = torch.arange(-reach, size + reach)
     if boundary == "circular":
         return position % size, torch.zeros_like(position, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""No degradation but noise: denoising with a known noise level."""
+"""No degradation except noise: denoising with a known noise level."""
 
 import torch
 from torch import Tensor

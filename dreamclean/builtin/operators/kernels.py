@@ -45,7 +45,7 @@ def from_file(path: Path) -> Tensor:
 
     kernel = Picture.open(path).pixels[0].mean(0).double()
     if not kernel.sum() > 0:
-        raise DreamCleanError(f"{path} is black, so no blur kernel; give a picture with bright pixels")
+        raise DreamCleanError(f"{path} is black, which is no blur kernel; give a picture with bright pixels")
     return F.pad(kernel / kernel.sum(), (0, 1 - kernel.shape[1] % 2, 0, 1 - kernel.shape[0] % 2))
 
 

@@ -1,4 +1,4 @@
-"""Linear operators that act on rows and columns apart, inverted by two small singular value decompositions."""
+"""Linear operators that act on rows and columns separately, inverted by two small singular value decompositions."""
 
 from abc import abstractmethod
 from functools import lru_cache
@@ -35,7 +35,7 @@ class SeparableOperator(LinearOperator):
         return rows.mT @ y @ columns
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        """By the decomposition; of a variance that differs from pixel to pixel the mean is taken."""
+        """By the decomposition; if the variance differs from pixel to pixel, with its mean."""
         h, w = (_cached(self, self.full_size(v.shape[2 + axis]), axis) for axis in (0, 1))
         singular = h.singular[:, None] * w.singular[None, :]
         noise = float(torch.as_tensor(variance).float().mean())

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from dreamclean.contracts.estimate import Predict
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.planner import Plan, Planner
 from dreamclean.contracts.prior import Prior
 
@@ -16,5 +16,5 @@ class Fixed(Planner):
     name = "fixed"
     looks: ClassVar[bool] = False
 
-    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, predict: Predict) -> Plan:
+    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
         return Plan()

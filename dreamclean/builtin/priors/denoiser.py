@@ -8,11 +8,12 @@ import torch
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
+from dreamclean.contracts.codec import PixelCodec
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.estimate import Estimate
-from dreamclean.contracts.levels import Level, Schedule, VESchedule
+from dreamclean.contracts.levels import Level, VESchedule
+from dreamclean.contracts.model import Geometry, Model
 from dreamclean.contracts.out_of_memory import lacks_memory
-from dreamclean.contracts.prior import Prior, pad_to_multiple
+from dreamclean.contracts.prior import Prior
 
 Denoise = Callable[[Tensor, float], Tensor]
 """D(y, sigma): noisy images (B, 3, H, W) and the noise's standard deviation, both for pixels in [0, 1], to clean ones."""
@@ -59,36 +60,22 @@ class Denoiser(Prior):
         prior._denoise = denoise
         return prior
 
-    def reloadable(self) -> tuple[str, ...]:
-        return ("_denoise",) if self.path else ()
-
     def from_python(self) -> bool:
         return not self.path and self._denoise is not None
-
-    @property
-    def schedule(self) -> Schedule:
-        return VESchedule(2 * self.lowest, 2 * self.highest)
-
-    @property
-    def multiple(self) -> int:
-        return self.divisor
 
     @property
     def source(self) -> Path | None:
         return Path(self.path) if self.path and Path(self.path).exists() else None
 
-    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        if self._denoise is None:
-            self._denoise = self._told(_load(self.path, device))
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        given = None if self.path else self._denoise
+        denoise, codec = given or self._told(_load(self.path, device)), PixelCodec()
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        self.prepare(x.device, torch.float32)
-        assert self._denoise is not None
-        own = self.schedule.noisy(level)
-        height, width = x.shape[-2:]
-        y = pad_to_multiple(self.decode(x), self.divisor)
-        x0 = self.encode(self._denoise(y, own.sigma / 2)[..., :height, :width].to(x))
-        return Estimate.from_eps(x, level, (x - x0) / own.sigma)
+        def predict(x: Tensor, level: Level) -> Tensor:
+            x0 = codec.encode(denoise(codec.decode(x), level.sigma / 2).to(x))
+            return (x - x0) / level.sigma
+
+        return Model(VESchedule(2 * self.lowest, 2 * self.highest), predict, geometry=Geometry(self.divisor))
 
     def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         limit = self.highest * 2

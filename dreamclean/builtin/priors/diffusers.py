@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 from torch import Tensor
 
 from dreamclean.builtin.priors.hub import hub_options
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.estimate import Estimate
-from dreamclean.contracts.levels import DDPMSchedule, Level, Schedule
+from dreamclean.contracts.levels import DDPMSchedule, Level
+from dreamclean.contracts.model import Geometry, Model
 from dreamclean.contracts.out_of_memory import lacks_memory
-from dreamclean.contracts.prior import Prior, pad_to_multiple
+from dreamclean.contracts.prior import Prior
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
 
@@ -27,62 +27,40 @@ class UNetPrior(Prior):
     its variance (twice the channels out) the first half is used.
     """
 
-    _unet: Any = PrivateAttr(None)
-    _kind: str = PrivateAttr("")
-    _schedule: Schedule | None = PrivateAttr(None)
-
-    def reloadable(self) -> tuple[str, ...]:
-        return "_unet", "_kind", "_schedule"
-
     @abstractmethod
     def parts(self) -> tuple[Any, Any]:
         """The network (``diffusers.UNet2DModel``) and the scheduler (``diffusers.DDPMScheduler``), loaded."""
 
-    @property
-    def unet(self) -> Any:
-        """The network, a ``diffusers.UNet2DModel``, loaded when first asked for."""
-        if self._unet is None:
-            unet, scheduler = self.parts()
-            self._kind = scheduler.config.prediction_type
-            if self._kind not in ("epsilon", "v_prediction", "sample"):
-                raise DreamCleanError(
-                    f"the prior predicts '{self._kind}'; supported are epsilon, v_prediction and sample"
-                )
-            self._unet = unet.eval().requires_grad_(False)
-            self._schedule = DDPMSchedule(scheduler.alphas_cumprod)
-        return self._unet
-
-    @property
-    def schedule(self) -> Schedule:
-        assert self.unet is not None and self._schedule is not None
-        return self._schedule
-
-    @property
-    def multiple(self) -> int:
-        return int(2 ** (len(self.unet.config.block_out_channels) - 1))
-
-    @property
-    def native_size(self) -> int | None:
-        size = self.unet.config.sample_size
-        return int(np.max(size)) if size else None
-
-    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        unet, scheduler = self.parts()
+        network = UNet(unet, scheduler)
         options: dict[str, Any] = dict(device=device, dtype=dtype, memory_format=torch.channels_last)
-        torch.nn.Module.to(self.unet, **options)
+        torch.nn.Module.to(unet.eval().requires_grad_(False), **options)
+        size = unet.config.sample_size
+        geometry = Geometry(2 ** (len(unet.config.block_out_channels) - 1), int(np.max(size)) if size else None)
+        return Model(network.schedule, network.predict, geometry=geometry)
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        network_input = pad_to_multiple(x, self.multiple).to(self.unet.dtype, memory_format=torch.channels_last)
-        output = self.unet(network_input, round(level.t)).sample
-        output = output[:, : x.shape[1], : x.shape[2], : x.shape[3]].to(x.dtype)
-        return Estimate.from_eps(x, level, self._noise(output, x, self.schedule.noisy(level)))
+
+class UNet:
+    """A network and the scheduler that says what it predicts; DreamCleanError for what nobody can turn into noise."""
+
+    def __init__(self, unet: Any, scheduler: Any) -> None:
+        self.unet, self.kind = unet, scheduler.config.prediction_type
+        if self.kind not in ("epsilon", "v_prediction", "sample"):
+            raise DreamCleanError(f"the prior predicts '{self.kind}'; supported are epsilon, v_prediction and sample")
+        self.schedule = DDPMSchedule(scheduler.alphas_cumprod)
+
+    def predict(self, x: Tensor, level: Level) -> Tensor:
+        """eps at ``x`` (B, C, H, W), sides as the network takes them."""
+        t = round(level.t)
+        output = self.unet(x.to(self.unet.dtype, memory_format=torch.channels_last), t).sample[:, : x.shape[1]]
+        return output if self.kind == "epsilon" else self._noise(output.to(x.dtype), x, self.schedule.at(t))
 
     def _noise(self, output: Tensor, x: Tensor, own: Level) -> Tensor:
         """The network's output as noise, at the network's own level of this timestep (s > 0)."""
-        if self._kind == "v_prediction":
+        if self.kind == "v_prediction":
             return own.alpha * output + own.sigma * x
-        if self._kind == "sample":
-            return (x - own.alpha * output) / own.sigma
-        return output
+        return (x - own.alpha * output) / own.sigma
 
 
 class Diffusers(UNetPrior):

@@ -7,9 +7,11 @@ import torch
 from pydantic import Field, PrivateAttr
 from torch import Tensor
 
+from dreamclean.contracts.codec import PixelCodec
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.prior import Prior
 
 _SCHEDULES: dict[str, Schedule] = {"ddpm": DDPMSchedule.linear(), "ve": VESchedule(), "flow": FlowSchedule()}
@@ -35,17 +37,15 @@ class Mixture(Prior):
     def around(cls, images: Tensor, std: float = 0.0, family: Literal["ddpm", "ve", "flow"] = "ddpm") -> "Mixture":
         """A mixture around ``images`` (K, 3, H, W) in [0, 1]."""
         prior = cls(std=std, family=family)
-        prior._means = prior.encode(images)
+        prior._means = PixelCodec().encode(images)
         return prior
-
-    def reloadable(self) -> tuple[str, ...]:
-        return ("_means",) if self.path else ()
 
     def from_python(self) -> bool:
         return not self.path and self._means is not None
 
     @property
     def schedule(self) -> Schedule:
+        """The noise levels of its family."""
         return _SCHEDULES[self.family]
 
     @property
@@ -55,25 +55,26 @@ class Mixture(Prior):
     @property
     def means(self) -> Tensor:
         """The mixture's centres, shape (K, 3, H, W), in [-1, 1]."""
-        if self._means is None:
-            self._means = self.encode(_read_folder(self.path))
-        return self._means
+        return PixelCodec().encode(_read_folder(self.path)) if self._means is None else self._means
 
-    def predict(self, x: Tensor, level: Level) -> Estimate:
-        own = self.schedule.noisy(level)
-        latent = x if level.sigma > 0 else own.alpha * x  # the picture itself, as a latent of the quietest level
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        if self.path:
+            return self.around(_read_folder(self.path), self.std, self.family).load(device, dtype)
+        return Model(self.schedule, self.predict)
+
+    def predict(self, x: Tensor, level: Level) -> Tensor:
+        """eps of latents ``x`` (B, 3, H, W) at ``level``, sigma > 0."""
         means = self.means.to(x)
         if means.shape[1:] != x.shape[1:]:
             raise DreamCleanError(
                 f"the mixture's images are {tuple(means.shape[1:])}, this one is {tuple(x.shape[1:])}; give images of one size"
             )
         w2 = (2 * self.std) ** 2
-        v = own.alpha**2 * w2 + own.sigma**2
-        offset = latent[:, None] - own.alpha * means[None]
+        v = level.alpha**2 * w2 + level.sigma**2
+        offset = x[:, None] - level.alpha * means[None]
         weights = torch.softmax(-offset.square().flatten(2).sum(-1) / (2 * v), dim=1)
-        x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + own.alpha * w2 / v * offset)
-        eps = Estimate.from_x0(latent, own, x0).eps
-        return Estimate(eps, x0 if level.sigma > 0 else x)
+        x0 = torch.einsum("bk,bkchw->bchw", weights, means[None] + level.alpha * w2 / v * offset)
+        return Estimate.from_x0(x, level, x0).eps
 
 
 def _read_folder(path: str) -> Tensor:

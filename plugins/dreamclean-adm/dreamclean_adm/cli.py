@@ -28,7 +28,7 @@ def convert(
 
     check_free(folder)
     prior = validated(ADM, "prior adm", {**parse_spec(f"adm:{settings}")[1], "path": str(source)})
-    config = prior.config
-    write(folder, prior.network.state_dict(), config)
-    count = sum(tensor.numel() for tensor in prior.network.parameters())
+    config, network = prior.parts()
+    write(folder, network.state_dict(), config)
+    count = sum(tensor.numel() for tensor in network.parameters())
     print(f"{folder}: {count / 1e6:.1f} million parameters; use it with --prior adm:path={folder}")

@@ -16,12 +16,13 @@ from typer.testing import CliRunner
 
 from dreamclean import DreamCleanError
 from dreamclean.cli.main import app
+from dreamclean.testing import loaded
 
 
 def refusal(path: Path, **settings: object) -> str:
     """The one line that is said of a file."""
     with pytest.raises(DreamCleanError) as caught:
-        ADM(path=str(path), **settings).schedule  # noqa: B018
+        loaded(ADM(path=str(path), **settings))
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     return str(caught.value)
@@ -132,13 +133,13 @@ def same(eps: Tensor, expected: Tensor) -> None:
 def test_old_files_and_half_precision(models, saved, name):
     """Files of PyTorch before 1.6 are no zip archives; weights stored in float16 are computed with in float32."""
     x, settings = torch.randn(1, 3, 16, 16), models.settings(name)
-    expected = ADM(path=str(models.path(name)), **settings)
+    expected = loaded(ADM(path=str(models.path(name)), **settings))
     level = expected.schedule.at(300)
-    old = ADM(path=str(saved(models.state(name), _use_new_zipfile_serialization=False)), **settings)
-    same(old.predict(x, level).eps, expected.predict(x, level).eps)
+    old = loaded(ADM(path=str(saved(models.state(name), _use_new_zipfile_serialization=False)), **settings))
+    same(old.predict(x, level), expected.predict(x, level))
     half = ADM(path=str(saved({key: tensor.half() for key, tensor in models.state(name).items()})), **settings)
-    assert {parameter.dtype for parameter in half.network.parameters()} == {torch.float32}
-    torch.testing.assert_close(half.predict(x, level).eps, expected.predict(x, level).eps, rtol=0, atol=0.02)
+    assert {parameter.dtype for parameter in half.parts()[1].parameters()} == {torch.float32}
+    torch.testing.assert_close(loaded(half).predict(x, level), expected.predict(x, level), rtol=0, atol=0.02)
 
 
 def convert(*arguments: object):
@@ -158,21 +159,22 @@ def test_a_converted_folder_is_the_same_prior(models, tmp_path, name):
     assert written.keys() == state.keys()
     assert all(torch.equal(tensor, state[key]) for key, tensor in written.items())
     one, two = ADM(path=str(models.path(name)), **settings), ADM(path=str(folder))
-    assert one.config == two.config
-    assert all(map(torch.equal, one.network.state_dict().values(), two.network.state_dict().values()))
-    x, level = torch.randn(1, 3, 16, 16), one.schedule.at(900)
-    same(two.predict(x, level).eps, one.predict(x, level).eps)
+    (config, network), (other, same_network) = one.parts(), two.parts()
+    assert config == other
+    assert all(map(torch.equal, network.state_dict().values(), same_network.state_dict().values()))
+    x, level = torch.randn(1, 3, 16, 16), loaded(one).schedule.at(900)
+    same(loaded(two).predict(x, level), loaded(one).predict(x, level))
 
 
 def test_settings_go_before_a_folders_config(models, tmp_path):
     assert convert(models.path("guided"), tmp_path / "out", "--with", "head_width=16").exception is None
-    config = ADM(path=str(tmp_path / "out"), heads=2, betas="cosine").config
+    config = ADM(path=str(tmp_path / "out"), heads=2, betas="cosine").parts()[0]
     assert (config.heads, config.head_width, config.betas) == (2, None, "cosine")
 
 
 def test_safetensors_alone(models, tmp_path):
     save_file(models.state("ddpm"), tmp_path / "model.safetensors")
-    assert ADM(path=str(tmp_path / "model.safetensors")).config == ADM(path=str(models.path("ddpm"))).config
+    assert ADM(path=str(tmp_path / "model.safetensors")).parts()[0] == ADM(path=str(models.path("ddpm"))).parts()[0]
 
 
 def test_what_is_there_is_not_overwritten(models, tmp_path):

@@ -56,25 +56,25 @@ def shapes(layouts, name):
 
 
 @NAMES
-def test_names_and_shapes_are_those_of_the_published_files(shapes, name):
+def test_presets_have_the_names_and_shapes_of_the_published_files(shapes, name):
     state = build(PRESETS[name].config).state_dict()
     assert {key: tuple(tensor.shape) for key, tensor in state.items()} == shapes
 
 
 @NAMES
-def test_the_architecture_is_recovered_from_the_shapes(shapes, name):
+def test_presets_are_recovered_from_the_shapes(shapes, name):
     with torch.device("meta"):
         state = {key: torch.empty(shape) for key, shape in shapes.items()}
     assert recover(state) == PRESETS[name].config.model_dump(include=set(SHAPED))
 
 
-def test_no_two_presets_have_the_same_shapes():
+def test_presets_have_no_two_with_the_same_shapes():
     shaped = [preset.config.model_dump(include=set(SHAPED)) for preset in PRESETS.values()]
     assert all(one != other for index, one in enumerate(shaped) for other in shaped[:index])
 
 
 @pytest.mark.parametrize("name", [*MILLIONS, *EXACT])
-def test_number_of_parameters(name):
+def test_presets_have_the_published_number_of_parameters(name):
     count = sum(tensor.numel() for tensor in build(PRESETS[name].config).parameters())
     if name in EXACT:
         assert count == EXACT[name]
@@ -100,7 +100,7 @@ def test_number_of_parameters(name):
         "ddpm-256": (1, None, "legacy", "linear", 1000, False, 256),
     }.items(),
 )
-def test_what_the_shapes_do_not_tell(name, expected):
+def test_presets_know_what_the_shapes_do_not_tell(name, expected):
     """num_heads, num_head_channels, use_new_attention_order, noise_schedule, diffusion_steps, rescale_timesteps."""
     config = PRESETS[name].config
     heads = config.heads, config.head_width
@@ -108,7 +108,7 @@ def test_what_the_shapes_do_not_tell(name, expected):
     assert config.size == expected[6]
 
 
-def test_the_table_of_the_readme():
+def test_presets_are_the_table_of_the_readme():
     """Preset, files, project, size and parameters."""
     table = (Path(__file__).parents[1] / "README.md").read_text()
     rows = re.findall(r"^\| `([\w-]+)` \| (.+) \| (.+) \| (\d+) \| ([\d.]+) \|", table, re.MULTILINE)

@@ -10,7 +10,8 @@ from dreamclean_adm.prior import ADM
 from torch import nn
 
 from dreamclean import DDPMSchedule, Restorer
-from dreamclean.testing import PriorSuite
+from dreamclean.method.asking import fitted
+from dreamclean.testing import PriorSuite, loaded
 
 FAMILIES = ("guided", "improved", "ddpm")
 ALL = pytest.mark.parametrize("name", FAMILIES)
@@ -63,7 +64,8 @@ def test_cosine_noise(timesteps):
 
 def test_what_is_recommended(models):
     """Blind nothing, so that a diagnosis decides; with an operator the paper's noise-to-signal ratio."""
-    assert make(models, "guided").recipe_for(True) == make(models, "improved").recipe_for(False) == {}
+    assert make(models, "guided").recipe_for(False) == make(models, "improved").recipe_for(False) == {}
+    assert Restorer(make(models, "guided"), operator="identity", device="cpu").levels[-1].t == 300
     top = Restorer(make(models, "improved"), operator="identity", device="cpu").levels[-1]
     assert top.t > 2000
     assert top.ratio == pytest.approx(DDPMSchedule.linear().at(300).ratio, rel=1e-3)
@@ -71,8 +73,9 @@ def test_what_is_recommended(models):
 
 def test_native_size_and_multiple(models):
     prior = make(models, "guided")
-    assert (prior.multiple, prior.native_size, prior.space) == (4, None, "pixel")
-    assert ADM(path=prior.path, head_width=16, size=96).native_size == 96
+    assert prior.space == "pixel"
+    assert loaded(prior).geometry == (4, None)
+    assert loaded(ADM(path=prior.path, head_width=16, size=96)).geometry == (4, 96)
 
 
 @ALL
@@ -109,54 +112,53 @@ def test_inversion_and_sampling_meet(models, name):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_low_precision(models, name, dtype):
     """The torso's convolutions are cast and nothing else; the noise stays near that of float32."""
-    full, low = make(models, name), make(models, name)
-    low.prepare(torch.device("cpu"), dtype)
-    torso = tuple(low.network.torso)
-    for key, module in low.network.named_modules():
+    full, low = (make(models, name).load(torch.device("cpu"), precision) for precision in (torch.float32, dtype))
+    network = low.predict.__self__.network
+    torso = tuple(network.torso)
+    for key, module in network.named_modules():
         cast = isinstance(module, nn.Conv1d | nn.Conv2d) and key.startswith(torso)
         for parameter in module.parameters(recurse=False):
             assert parameter.dtype == (dtype if cast else torch.float32), key
     assert isinstance(low.schedule.at(300).alpha, float)
     x = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(0))
     for t in (0, 300, low.schedule.highest):
-        expected, found = (prior.predict(x, prior.schedule.at(t)).eps for prior in (full, low))
+        expected, found = (prior.predict(x, prior.schedule.at(t)) for prior in (full, low))
         assert found.dtype == torch.float32
         assert (found - expected).norm() / expected.norm() < (5e-3 if dtype is torch.float16 else 4e-2)
 
 
 @ALL
 def test_memory_layout_does_not_matter(models, name):
-    prior = make(models, name)
-    prior.prepare(torch.device("cpu"), torch.float32)
+    prior = make(models, name).load(torch.device("cpu"), torch.float32)
     assert all(
         parameter.is_contiguous(memory_format=torch.channels_last)
-        for parameter in prior.network.parameters()
+        for parameter in prior.predict.__self__.network.parameters()
         if parameter.ndim == 4
     )
     x = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(0))
     level, last = prior.schedule.at(300), x.to(memory_format=torch.channels_last)
-    fresh = make(models, name)
-    torch.testing.assert_close(prior.predict(last, level).eps, fresh.predict(x, level).eps, rtol=0, atol=1e-5)
+    fresh = loaded(make(models, name))
+    torch.testing.assert_close(prior.predict(last, level), fresh.predict(x, level), rtol=0, atol=1e-5)
 
 
 def test_a_size_that_is_no_multiple_is_padded_at_the_bottom_and_right(models):
-    prior = make(models, "guided")
+    prior = fitted(loaded(make(models, "guided")))
     x = torch.randn(1, 3, 17, 23, generator=torch.Generator().manual_seed(0))
     padded = torch.nn.functional.pad(x, (0, 1, 0, 3), mode="reflect")
     level = prior.schedule.at(300)
-    eps = prior.predict(x, level).eps
-    torch.testing.assert_close(eps, prior.predict(padded, level).eps[..., :17, :23], rtol=0, atol=1e-5)
+    eps = prior.predict(x, level)
+    torch.testing.assert_close(eps, prior.predict(padded, level)[..., :17, :23], rtol=0, atol=1e-5)
 
 
 def test_it_can_be_differentiated_through(models):
     """As an operator does that guides by gradients; the weights have none."""
-    prior = make(models, "guided, new order")
+    prior = make(models, "guided, new order").load(torch.device("cpu"), torch.float32)
     x = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    prior.predict(x, prior.schedule.at(300)).x0.square().sum().backward()
+    prior.predict(x, prior.schedule.at(300)).square().sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
     assert x.grad.abs().max() > 0
-    assert all(parameter.grad is None for parameter in prior.network.parameters())
+    assert all(parameter.grad is None for parameter in prior.predict.__self__.network.parameters())
 
 
 def test_a_published_network_is_recognised_by_its_shapes(layouts, saved):
@@ -164,5 +166,4 @@ def test_a_published_network_is_recognised_by_its_shapes(layouts, saved):
     flags = SimpleNamespace(resolution=32, ch=128, ch_mult=(1, 2, 2, 2), num_res_blocks=2, attn_resolutions=(16,))
     shapes = layouts.ddpm(**vars(flags))
     state = {key: torch.zeros(1).expand(shape) for key, shape in shapes.items()}
-    prior = ADM(path=str(saved(state)))
-    assert (prior.native_size, prior.multiple) == (32, 8)
+    assert loaded(ADM(path=str(saved(state)))).geometry == (8, 32)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dreamclean import DreamCleanError
+from dreamclean.cli.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +20,8 @@ bench = typer.Typer(no_args_is_help=True, help="Compare restoration methods on o
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The file that holds the results.")]
 Images = Annotated[Path, typer.Option("--images", help="Folder of clean pictures.")]
-PriorOption = Annotated[str | None, typer.Option("--prior", help="The model of clean images, name:key=value,...")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, ...; auto: a GPU if there is one.")]
+PriorOption = Annotated[str | None, option("prior")]
+Device = Annotated[str, option("device")]
 
 
 @bench.command("list")
@@ -54,12 +55,12 @@ def run(
     size: Annotated[int | None, typer.Option(min=16, help="Side of the centre crop in pixels.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of measurements and methods.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    keep: Annotated[int, typer.Option(min=0, help="Of so many pictures the results are kept to be looked at.")] = 2,
+    keep: Annotated[int, typer.Option(min=0, help="Number of pictures whose results are kept for the report.")] = 2,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed cells again.")] = False,
     device: Device = "auto",
-    dtype: Annotated[str | None, typer.Option(help="Precision: auto, float32, bfloat16, float16.")] = None,
+    dtype: Annotated[str | None, option("dtype")] = None,
 ) -> None:
-    """Run a suite on a folder of clean pictures. Start it again and it goes on where it was."""
+    """Run a suite on a folder of clean pictures. Start it again to continue after a stop."""
     import os
 
     from dreamclean.cli.jobs import progress_bar
@@ -102,12 +103,12 @@ def run(
 
 
 def _tasks(names: "Iterable[str]", folders: dict[str, Path]) -> "list[Task]":
-    """The tasks; DreamCleanError for one that is known by examples and has no folder of them."""
+    """The tasks; DreamCleanError for one that has only examples and no folder of them."""
     from dreamclean_bench.tasks import find_task
 
     wanted = [find_task(name) for name in names]
     if unpaired := [task.name for task in wanted if task.paired and task.name not in folders]:
-        raise DreamCleanError(f"task {unpaired[0]} is known by examples alone; give --pairs {unpaired[0]}=FOLDER")
+        raise DreamCleanError(f"task {unpaired[0]} has no operator, only examples; give --pairs {unpaired[0]}=FOLDER")
     return wanted
 
 

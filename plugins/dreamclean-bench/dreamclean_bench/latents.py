@@ -1,9 +1,9 @@
-"""Where latents lie: -1/N log q(x_t | x_0) against its entropy (paper, section 3.2 and A.4, Figures 5, 6, A2).
+"""Log-probability of latents: -1/N log q(x_t | x_0) compared with its entropy (paper, section 3.2 and A.4, Figures 5, 6, A2).
 
 Of a latent x_t = a x_0 + s eps of the clean picture x_0, q(x_t | x_0) = N(a x_0, s^2 I). Its logarithm for each
 of the N dimensions is -1/N log q = (1/2) log(2 pi s^2) + |x_t - a x_0|^2 / (2 s^2 N), in nats. For N in the
 thousands it is the entropy H = (1/2) log(2 pi e s^2) for nearly every x_t that the model was trained on, to
-1 / sqrt(2 N) (the typical set of Definition 2.1). A latent that is off H is one that the prior never saw.
+1 / sqrt(2 N) (the typical set of Definition 2.1). A latent far from H is one that the prior never saw in training.
 """
 
 import math
@@ -56,14 +56,14 @@ class Curves:
         return [stat(v - entropy(level) for v in column) for level, column in zip(self.levels, columns, strict=True)]
 
     def add(self, other: "Curves") -> None:
-        """Take up the images of ``other``, of the same levels."""
+        """Add the images of ``other``, of the same levels."""
         self.levels = self.levels or other.levels
         for way, images in other.values.items():
             self.values.setdefault(way, []).extend(images)
 
 
 class Watched(Corrector):
-    """A corrector that keeps the latents it hands on: what the sampler sees, before and after VPS being two runs."""
+    """A corrector that records the latents that it passes to the sampler; before and after VPS are two runs."""
 
     inner: Corrector
     _seen: list[tuple[Level, Tensor]] = PrivateAttr(default_factory=list)
@@ -135,7 +135,7 @@ def latents(
     task = find_task(task) if isinstance(task, str) else task
     operator = task.operator
     if operator is None or not task.sees_picture:
-        raise DreamCleanError(f"task {task.name} makes no picture to be inverted; choose another with --task")
+        raise DreamCleanError(f"task {task.name} makes no picture that could be inverted; choose another with --task")
     if not images:
         raise DreamCleanError("there are no pictures to look at; give some with --images")
     restorer = Restorer(prior, **{"preset": "paper", **settings})
@@ -144,8 +144,8 @@ def latents(
         clean = image if image.ndim == 4 else image[None]
         measured = operator.measure(clean, torch.Generator().manual_seed(seed + index))
         degraded = shown(task, measured, clean.shape)
-        ways = trajectories(clean, degraded, restorer.prior, [seed + index], gamma, **settings)
-        total.add(curves(restorer.prior.encode(clean.to(restorer.device)).cpu(), ways))
+        ways = trajectories(clean, degraded, restorer.prior, [seed + index], gamma, **settings, model=restorer.model)
+        total.add(curves(restorer.model.codec.encode(clean.to(restorer.device)).cpu(), ways))
         first = first or (clean, degraded, ways)
     assert first is not None
     drawn = figures.draw_curves(total, f"{task.title}, {len(images)} images, gamma = {gamma:g}")
@@ -153,7 +153,7 @@ def latents(
         "latents.csv": figures.as_csv(total).encode(),
         "latents-curves.svg": drawn["svg"],
         "latents-curves.png": drawn["png"],
-        "latents-pictures.png": figures.draw_latents(*first, restorer.prior, restorer.device),
+        "latents-pictures.png": figures.draw_latents(*first, restorer.model, restorer.device),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dreamclean import Level, Prior
+from dreamclean import Evaluator, Level, Model
 from dreamclean_bench.latents import CLEAN, WITH, WITHOUT, Curves, entropy
 from dreamclean_bench.report.grid import Tile, sheet
 from dreamclean_bench.report.plots import COLOURS, STYLE, save
@@ -86,14 +86,15 @@ def draw_latents(
     clean: Tensor,
     degraded: Tensor,
     ways: dict[str, list[tuple[Level, Tensor]]],
-    prior: Prior,
+    model: Model,
     device: torch.device,
     columns: int = 5,
 ) -> bytes:
-    """The first image's latents and the prior's estimates of x_0 there, without and with VPS, as a PNG file.
+    """The first image's latents and the model's estimates of x_0 there, without and with VPS, as a PNG file.
 
-    Columns: the pictures as they are, then ``columns`` levels from the top down. ``prior`` is prepared.
+    Columns: the pictures as they are, then ``columns`` levels from the top down.
     """
+    evaluator = Evaluator(model)
     count = len(ways[WITHOUT])
     chosen = sorted({round(k * (count - 1) / max(1, columns - 1)) for k in range(columns)})
     heads = ["picture", *(f"t = {ways[WITHOUT][k][0].t:g}" for k in chosen)]
@@ -107,13 +108,13 @@ def draw_latents(
             level, x = ways[way][k]
             x = x[:1].to(device)
             words = way.removeprefix("degraded, ")
-            latent.append(Tile(_shown(prior, x), f"x_t, {words}"))
-            estimate.append(Tile(_shown(prior, prior.predict(x, level).x0), f"estimate, {words}"))
+            latent.append(Tile(_shown(model, x), f"x_t, {words}"))
+            estimate.append(Tile(_shown(model, evaluator.prior(x, level).x0), f"estimate, {words}"))
         rows += [latent, estimate]
     file = io.BytesIO()
     sheet(heads, rows, _SIDE).save(file, "PNG")
     return file.getvalue()
 
 
-def _shown(prior: Prior, x: Tensor) -> bytes:
-    return encode(prior.decode(x).clamp(0, 1))
+def _shown(model: Model, x: Tensor) -> bytes:
+    return encode(model.codec.decode(x).clamp(0, 1))

@@ -1,14 +1,17 @@
-"""The contract of a method: a measurement, what is known of it, and a prior, to a restored image."""
+"""The contract of a method: from a measurement, its operator and a prior to a restored image."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from dreamclean import Component, DreamCleanError, Evaluator, LinearOperator, Operator, Prior
+from dreamclean import Component, DreamCleanError, Evaluator, Guidance, LinearOperator, Model, Operator, Prior
+from dreamclean.contracts.estimate import Predict
+from dreamclean.method.loaded import load
 from dreamclean.method.noise import seeded_noise
 
 
@@ -22,17 +25,37 @@ class Problem:
     """
 
     y: Tensor
-    """The measurement, (B, ...), as ``operator.measure`` makes it of images in [0, 1]."""
+    """The measurement, (B, ...), as ``operator.measure`` makes it from images in [0, 1]."""
     shown: Tensor
-    """The measurement as the picture that a person has, (B, 3, H, W) in [0, 1]; all that a blind method sees."""
+    """The measurement as the picture that a user has, (B, 3, H, W) in [0, 1]; the only input of a blind method."""
     operator: Operator | None
-    """The degradation, or None where nobody knows it (pairs of pictures)."""
+    """The degradation, or None if it is unknown (pairs of pictures)."""
     prior: Prior
     seeds: Sequence[int]
+    loaded: InitVar[Model | None] = None
 
-    def __post_init__(self) -> None:
-        self.estimate = Evaluator(self.prior)
+    def __post_init__(self, loaded: Model | None) -> None:
+        self.model = loaded or load(self.prior, self.shown.device, torch.float32)
+        """What the prior loaded: its noise levels, and the way from pictures to its latents and back."""
+        self.estimate = Evaluator(self.model)
         self.noise: Callable[[Tensor], Tensor] = seeded_noise(self.seeds)
+
+    @property
+    def start(self) -> Tensor:
+        """The operator's first image of the measurement, in the model's space (B, C, H, W)."""
+        assert self.operator is not None
+        return self.model.codec.encode(self.operator.start(self.y))
+
+    def evenly(self) -> LinearOperator:
+        """The operator as most papers know it: if the noise differs from pixel to pixel, with its root mean square."""
+        assert isinstance(self.operator, LinearOperator)
+        if not self.operator.poisson:
+            return self.operator
+        return self.operator.model_copy(update={"noise": self.linear().sigma / 2, "poisson": 0.0})
+
+    def guided(self, guidance: Guidance) -> Predict:
+        """The prior's estimate, brought into agreement with the measurement by ``guidance``."""
+        return partial(guidance, self.estimate.prior, operator=self.evenly(), y=self.y, codec=self.model.codec)
 
     def linear(self) -> "Linear":
         """The problem in the prior's pixel space, where most papers state their method."""
@@ -49,7 +72,7 @@ class Linear:
         self.y = 2 * y - operator.degrade(ones)
         variance = 4 * torch.as_tensor(operator.noise_variance(y))
         self.sigma = float(variance.mean().sqrt())
-        """Standard deviation of the noise of ``y``; of noise that differs from pixel to pixel, the root mean square."""
+        """Standard deviation of the noise of ``y``; if it differs from pixel to pixel, the root mean square."""
 
     def degrade(self, x: Tensor) -> Tensor:
         """A x."""
@@ -75,9 +98,9 @@ class Method(Component):
     blind: ClassVar[bool] = False
     """Whether it restores without the operator; such a method looks at ``problem.shown`` alone."""
     uses_prior: ClassVar[bool] = True
-    """Whether it evaluates the prior. The results of one that does not belong to every prior."""
+    """Whether it evaluates the prior. If not, its results are valid for every prior."""
     paper: ClassVar[str] = ""
-    """Where it comes from, for the report."""
+    """The paper, for the report."""
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
         """Why the method cannot do a task, in a few words; empty if it can."""

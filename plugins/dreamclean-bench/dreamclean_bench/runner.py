@@ -16,10 +16,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import DreamCleanError, Picture, Prior, __version__
+from dreamclean import DDPMSchedule, DreamCleanError, Level, Model, Picture, Prior, __version__
 from dreamclean.contracts.warn import warn
 from dreamclean.host.host import host
 from dreamclean.method.device import pick_device, pick_dtype
+from dreamclean.method.loaded import load
 from dreamclean.pictures.picture import is_picture
 from dreamclean_bench.memory import peak_memory, reset_peak_memory
 from dreamclean_bench.method import Method, Problem
@@ -187,8 +188,10 @@ def compute(work: Work, setting: Setting) -> Outcome:
         task = find_task(cell.task)
         measured = _measured(work.clean, work.degraded, cell.task, cell.size, cell.seed)
         reference, view = measured.reference, measured.shown
-        prior, device = _prior(setting, method.uses_prior)
-        problem = Problem(measured.measurement.to(device), view.to(device), measured.operator, prior, [_seed(cell)])
+        prior, model, device = _prior(setting, method.uses_prior)
+        problem = Problem(
+            measured.measurement.to(device), view.to(device), measured.operator, prior, [_seed(cell)], model
+        )
         if why := method.refuses(measured.operator, prior):
             return Outcome(Row(cell, "refused", why), {})
         reset_peak_memory(device)
@@ -245,12 +248,17 @@ def crop(path: Path, size: int) -> Tensor:
 
 
 @lru_cache(maxsize=1)
-def _prior(setting: Setting, needed: bool) -> tuple[Prior, torch.device]:
+def _prior(setting: Setting, needed: bool) -> tuple[Prior, Model, torch.device]:
+    """The prior, its model (where it is not ``needed`` one that answers nothing), and the device."""
     prior: Prior = host().make("prior", setting.prior) if setting.prior else host().default_prior()
     device = pick_device(setting.device)
-    if needed:
-        prior.prepare(device, pick_dtype(setting.dtype, device))
-    return prior, device
+    if not needed:
+        return prior, Model(DDPMSchedule.linear(), _unasked), device
+    return prior, load(prior, device, pick_dtype(setting.dtype, device)), device
+
+
+def _unasked(x: Tensor, level: Level) -> Tensor:
+    raise NotImplementedError("the method says uses_prior = False, and asks the prior")
 
 
 def encode(image: Tensor) -> bytes:

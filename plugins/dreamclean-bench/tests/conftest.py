@@ -41,9 +41,9 @@ class Once(Method):
 
     def restore(self, problem: Problem) -> Tensor:
         CALLS.append(problem.y)
-        level = problem.prior.schedule.at(100)
+        level = problem.model.schedule.at(100)
         for _ in range(2):
-            problem.estimate.prior(problem.prior.encode(problem.shown), level)
+            problem.estimate.prior(problem.model.codec.encode(problem.shown), level)
         return problem.shown + 0.01 * problem.noise(problem.shown)
 
 

@@ -24,7 +24,8 @@ from dreamclean_bench.latents_figures import as_csv, draw_curves, draw_latents
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import VPS, DreamCleanError, Evaluator, Latent, Level, Mixture
+from dreamclean import VPS, DreamCleanError, Evaluator, Latent, Level, Mixture, PixelCodec
+from dreamclean.testing import loaded
 
 LEVELS = [Level(300, 0.628, 0.778), Level(100, 0.946, 0.324), Level(10, 0.999, 0.045)]
 SHAPE = (4, 3, 64, 64)
@@ -37,7 +38,7 @@ def draw(seed: int, scale: float = 1.0) -> Tensor:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_a_latent_of_the_training_kind_lies_at_the_entropy(level: Level) -> None:
+def test_latent_of_the_training_kind_lies_at_the_entropy(level: Level) -> None:
     x0 = draw(0, 0.5)
     found = negative_log_probability(level.alpha * x0 + level.sigma * draw(1), x0, level)
     assert found.shape == (4,)
@@ -46,13 +47,13 @@ def test_a_latent_of_the_training_kind_lies_at_the_entropy(level: Level) -> None
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("scale", [1.2, 0.8])
-def test_noise_of_another_variance_is_off_by_half_of_what_it_has_too_much(level: Level, scale: float) -> None:
+def test_latent_with_noise_of_another_variance_is_off_by_half_of_its_excess(level: Level, scale: float) -> None:
     x0 = draw(0, 0.5)
     found = negative_log_probability(level.alpha * x0 + level.sigma * draw(1, scale), x0, level)
     assert (found - entropy(level) - (scale**2 - 1) / 2).abs().max() < SAMPLING * scale**2
 
 
-def test_it_is_the_density_of_a_normal_distribution() -> None:
+def test_negative_log_probability_is_the_density_of_a_normal_distribution() -> None:
     level, x0, x = LEVELS[1], draw(0).double(), draw(1).double()
     expected = -torch.distributions.Normal(level.alpha * x0, level.sigma).log_prob(x).flatten(1).mean(1)
     assert torch.allclose(negative_log_probability(x, x0, level), expected, rtol=1e-12)
@@ -67,8 +68,7 @@ def prior(tmp_path: Path) -> tuple[Mixture, Tensor]:
     pixels = torch.randint(0, 256, (64, 64, 3), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
     Image.fromarray(pixels.numpy()).save(folder / "a.png")
     made = Mixture(path=str(folder), std=1e-4)
-    made.prepare(torch.device("cpu"), torch.float32)
-    return made, made.encode(pixels.permute(2, 0, 1)[None] / 255)
+    return made, PixelCodec().encode(pixels.permute(2, 0, 1)[None] / 255)
 
 
 @pytest.mark.parametrize("scale", [1.3, 0.7])
@@ -84,7 +84,7 @@ def test_vps_brings_a_latent_of_the_wrong_variance_nearer(prior: tuple[Mixture, 
     before, gamma, steps = off(x), 0.1, 10
     after = off(
         VPS(gamma=gamma, repeats=steps)(
-            Latent(x, level), Evaluator(made).denoise, lambda like: torch.randn(like.shape, generator=generator)
+            Latent(x, level), Evaluator(loaded(made)).denoise, lambda like: torch.randn(like.shape, generator=generator)
         ).x
     )
     assert abs(before - (scale**2 - 1) / 2) < 2 * SAMPLING
@@ -122,7 +122,7 @@ def test_curves_of_latents_go_by_image_and_level() -> None:
     assert len(found.values[CLEAN]) == 8
 
 
-def test_the_drawn_curves_are_legible_words_in_both_forms() -> None:
+def test_draw_curves_has_legible_words_in_both_forms() -> None:
     drawn = draw_curves(two_curves(), "a title")
     assert drawn == draw_curves(two_curves(), "a title")
     assert Image.open(io.BytesIO(drawn["png"])).size[0] > 1000
@@ -132,7 +132,7 @@ def test_the_drawn_curves_are_legible_words_in_both_forms() -> None:
     assert not [word for word in words if "$" in word or "\\" in word]
 
 
-def test_three_ways_from_the_top_down(mixture: str) -> None:
+def test_trajectories_are_three_from_the_top_down(mixture: str) -> None:
     clean, degraded = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
     ways = trajectories(clean, degraded, mixture, [0], gamma=0.3, strength=300, steps=6, device="cpu")
     assert list(ways) == [CLEAN, WITHOUT, WITH]
@@ -145,13 +145,13 @@ def test_three_ways_from_the_top_down(mixture: str) -> None:
     assert all(torch.equal(a, b) for way in ways for (_, a), (_, b) in zip(ways[way], again[way], strict=True))
 
 
-def test_the_picture_of_latents_has_the_input_the_clean_picture_and_the_levels(
+def test_draw_latents_has_the_input_the_clean_picture_and_the_levels(
     prior: tuple[Mixture, Tensor],
 ) -> None:
     made, x0 = prior
     seen = [(made.schedule.at(t), x0) for t in (300, 200, 100, 50)]
     red, green = (torch.zeros(1, 3, 64, 64).index_fill(1, torch.tensor(channel), 1.0) for channel in (0, 1))
-    data = draw_latents(green, red, {WITHOUT: seen, WITH: seen}, made, torch.device("cpu"), columns=3)
+    data = draw_latents(green, red, {WITHOUT: seen, WITH: seen}, loaded(made), torch.device("cpu"), columns=3)
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     assert picture.width == 2 * 8 + 4 * (192 + 6) - 6
     places = [(8 + 96, 29 + row * (192 + 17 + 6) + 96) for row in range(4)]
@@ -169,7 +169,9 @@ def command(*arguments: object) -> object:
     return app(["bench", *map(str, arguments)], standalone_mode=False)
 
 
-def test_the_command(photos: Path, mixture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_latents_command_writes_its_files(
+    photos: Path, mixture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "out"
     command("latents", "--images", photos, "--prior", mixture, "--size", 32, "--limit", 2, "-o", folder)
     names = ["latents.csv", "latents-curves.svg", "latents-curves.png", "latents-pictures.png"]
@@ -181,12 +183,12 @@ def test_the_command(photos: Path, mixture: str, tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize("task", ["phase-retrieval", "rain"])
-def test_what_is_no_picture_cannot_be_inverted(tmp_path: Path, task: str) -> None:
-    with pytest.raises(DreamCleanError, match=f"task {task} makes no picture to be inverted; choose another"):
+def test_latents_refuse_a_task_without_a_picture(tmp_path: Path, task: str) -> None:
+    with pytest.raises(DreamCleanError, match=f"task {task} makes no picture that could be inverted; choose another"):
         latents([torch.rand(3, 32, 32)], task, None, tmp_path)
 
 
-def test_no_pictures_and_a_folder_in_the_way_are_one_line(mixture: str, tmp_path: Path) -> None:
+def test_latents_without_pictures_or_with_a_folder_in_the_way_are_one_line(mixture: str, tmp_path: Path) -> None:
     with pytest.raises(DreamCleanError, match="there are no pictures to look at"):
         latents([], "sr4-noisy", mixture, tmp_path)
     (tmp_path / "file").write_text("in the way")

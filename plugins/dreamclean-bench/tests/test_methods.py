@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from dreamclean_bench.method import Method, Problem
+from dreamclean_bench.methods import sampling
 from dreamclean_bench.plugin import METHODS
 from PIL import Image
 from torch import Tensor
@@ -25,6 +26,7 @@ from dreamclean import (
     Restorer,
 )
 from dreamclean.host.host import host
+from dreamclean.method.loop import resample
 
 SIDE = 16
 ROUNDING = 2e-5
@@ -109,14 +111,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, float]]:
     return calls
 
 
-def test_every_method_is_here():
+def test_methods_are_all_in_the_cases():
     registered = {entry for names in METHODS.values() for entry in names.split()}
     assert {type(make(spec)).__name__ for spec in CASES} == registered
 
 
 @EVERY
 @pytest.mark.usefixtures("told")
-def test_shape_range_seeds_and_cost(spec):
+def test_method_has_its_shape_range_seeds_and_cost(spec):
     operator, nfe, random = CASES[spec]
     first = problem(operator)
     image = make(spec)(first)
@@ -132,7 +134,7 @@ def test_shape_range_seeds_and_cost(spec):
 
 @EVERY
 @pytest.mark.usefixtures("told")
-def test_an_image_comes_out_alike_alone_and_in_a_batch(spec):
+def test_method_gives_the_same_image_alone_and_in_a_batch(spec):
     operator, method = CASES[spec][0], make(spec)
     both = problem(operator)
     together = method(both)
@@ -175,20 +177,37 @@ def check_refusal(spec: str, operator: Operator | None, prior: Mixture, said: st
 
 
 @pytest.mark.parametrize(("spec", "operator", "said"), REFUSED, ids=[f"{r[0]}-{r[1] and r[1].name}" for r in REFUSED])
-def test_what_a_method_cannot_do_it_refuses(spec, operator, said):
+def test_method_refuses_what_it_cannot_do(spec, operator, said):
     check_refusal(spec, operator, PRIOR, said)
 
 
 @pytest.mark.parametrize(
     "name", ["ddnm", "ddnm-plus", "ddrm", "ddrm-jpeg", "diffpir", "dps", "gdp", "one-step", "pigdm", "red", "snips"]
 )
-def test_methods_for_pixels_refuse_a_prior_of_latents(name):
+def test_method_for_pixels_refuses_a_prior_of_latents(name):
     check_refusal(name, CODEC if name == "ddrm-jpeg" else NOISY, Latent.around(IMAGES), "works in pixel space")
 
 
 @EVERY
-def test_what_a_method_can_do_it_does_not_refuse(spec):
+def test_method_does_not_refuse_what_it_can_do(spec):
     assert make(spec).refuses(CASES[spec][0], PRIOR) == ""
+
+
+@pytest.mark.parametrize("name", ["ddnm", "ddnm-plus", "ddrm-jpeg", "diffpir", "dps", "gdp", "pigdm"])
+def test_methods_run_the_kernel_s_loop(name, monkeypatch):
+    calls = []
+    monkeypatch.setattr(sampling, "resample", lambda *parts: calls.append(parts) or resample(*parts))
+    spec = next(spec for spec in CASES if spec.partition(":")[0] == name)
+    make(spec)(problem(CASES[spec][0]))
+    assert len(calls) == 1
+
+
+def test_problem_evens_noise_to_its_root_mean_square():
+    operator = Downsample(factor=2, noise=0.05, poisson=0.5)
+    given = problem(operator)
+    wanted = float(torch.as_tensor(operator.noise_variance(given.y)).mean().sqrt())
+    assert (given.evenly().noise, given.evenly().poisson) == (pytest.approx(wanted), 0)
+    assert problem(SUPER).evenly() is SUPER
 
 
 # Baselines
@@ -316,7 +335,7 @@ def test_dreamclean_known_is_the_kernel_s_with_the_operator(operator, name):
     assert torch.equal(found, restored(given, given.y, operator=operator, corrector=CORRECTORS[name]))
 
 
-def test_each_setting_of_dreamclean_makes_another_image():
+def test_dreamclean_makes_another_image_with_each_setting():
     """Table 5: none, Langevin and VPS differ, and so does each of their settings."""
     base = "dreamclean:preset=paper,steps=3"
     settings = [
@@ -330,13 +349,13 @@ def test_each_setting_of_dreamclean_makes_another_image():
     assert torch.equal(make(base + ",corrector=vps")(problem(SUPER)), images[0])
 
 
-def test_corrector_settings_are_inherited_from_the_preset():
+def test_dreamclean_inherits_corrector_settings_from_the_preset():
     method = make("dreamclean:preset=paper,corrector=langevin")
     corrector = method.restorer(problem(None), None).corrector  # type: ignore[attr-defined]
     assert (corrector.name, corrector.gamma, corrector.repeats) == ("langevin", 0.05, 1)
 
 
-def test_a_setting_that_the_corrector_does_not_know_is_an_error():
+def test_dreamclean_refuses_a_setting_that_the_corrector_does_not_know():
     with pytest.raises(DreamCleanError, match="gamma"):
         make("dreamclean:corrector=none,gamma=0.1")(problem(None))
 
@@ -351,7 +370,7 @@ def test_one_step_is_the_posterior_mean():
     torch.testing.assert_close(make("one-step")(given), wanted.clamp(0, 1), rtol=0, atol=1e-5)
 
 
-def test_only_dreamclean_takes_auto_for_a_strength():
+def test_dreamclean_alone_takes_auto_for_a_strength():
     assert host().make("method", "dreamclean:strength=auto").strength == "auto"
     with pytest.raises(DreamCleanError, match="a strength is a timestep such as 300, or nsr:R"):
         host().make("method", "ddrm:strength=auto")

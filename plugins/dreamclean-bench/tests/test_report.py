@@ -102,7 +102,7 @@ class Tags(HTMLParser):
         self.words.append(data)
 
 
-def test_mean_and_standard_error():
+def test_stat_is_mean_and_standard_error():
     found = stat([1.0, 2.0, 6.0])
     assert found.mean == 3
     assert found.error == pytest.approx(math.sqrt((4 + 1 + 9) / 2 / 3))
@@ -110,12 +110,12 @@ def test_mean_and_standard_error():
     assert (stat([]).n, stat([]).mean) == (0, None)
 
 
-def test_what_is_missing_or_not_a_number_is_not_counted():
+def test_stat_does_not_count_what_is_missing_or_not_a_number():
     found = stat([1.0, None, math.nan, 3.0])
     assert (found.n, found.mean) == (2, 2.0)
 
 
-def test_an_infinite_psnr_is_told_and_is_never_nan(report: Callable[..., dict[str, str]]):
+def test_stat_tells_an_infinite_psnr_and_is_never_nan(report: Callable[..., dict[str, str]]):
     rows = [row("input", f"{n}", psnr=v) for n, v in enumerate((math.inf, 30.0, 32.0))]
     rows += [row("ddrm", f"{n}", psnr=25.0) for n in range(3)]
     found = layout(only(rows))
@@ -128,7 +128,7 @@ def test_an_infinite_psnr_is_told_and_is_never_nan(report: Callable[..., dict[st
     assert "∞" in texts["report.md"] and "nan" not in (texts["report.md"] + texts["summary.csv"]).lower()
 
 
-def test_means_of_a_table_are_over_images():
+def test_tables_have_means_over_images():
     rows = [row("ddrm", str(n), psnr=20.0 + n, lpips=0.3 + n / 10, nfe=20) for n in range(3)]
     found = entries(layout(only(rows)), "ddrm")
     assert found["PSNR ↑"].text == f"21.00 ± {1 / math.sqrt(3):.2f}"
@@ -136,7 +136,7 @@ def test_means_of_a_table_are_over_images():
     assert (found["NFE"].text, found["images"].text) == ("20", "3 of 3")
 
 
-def test_the_best_is_the_highest_psnr_and_ssim_and_the_lowest_lpips_and_nfe():
+def test_best_is_the_highest_psnr_and_ssim_and_the_lowest_lpips_and_nfe():
     rows = [
         row("ddrm", psnr=21.0, ssim=0.5, lpips=0.2, nfe=20, seconds=3.0),
         row("dps", psnr=20.0, ssim=0.6, lpips=0.3, nfe=10, seconds=4.0, prior_seconds=3.9),
@@ -151,12 +151,12 @@ def test_the_best_is_the_highest_psnr_and_ssim_and_the_lowest_lpips_and_nfe():
     assert not any(entry.best for entry in entries(found, "input").values())
 
 
-def test_methods_that_look_alike_are_both_best():
+def test_best_are_both_methods_that_look_alike():
     found = layout(only([row("a", psnr=20.001), row("b", psnr=20.002), row("c", psnr=19.0)]))
     assert [entries(found, method)["PSNR ↑"].best for method in "abc"] == [True, True, False]
 
 
-def test_a_mean_over_fewer_images_is_marked_and_never_the_best():
+def test_best_is_never_a_mean_over_fewer_images():
     rows = [row("ddrm", str(n), psnr=20.0) for n in range(3)]
     rows += [row("dps", str(n), psnr=20.0 - n) for n in range(3)]
     rows += [row("gdp", "0", psnr=35.0), row("gdp", "1", "failed", note="no memory")]
@@ -166,12 +166,12 @@ def test_a_mean_over_fewer_images_is_marked_and_never_the_best():
     assert not gdp["PSNR ↑"].best and entries(found, "ddrm")["PSNR ↑"].best
     said = [found.notes[n - 1] for n in gdp["method"].notes]
     assert said[0] == "failed on 1 of 3 images: no memory"
-    assert said[1].startswith("mean over 1 of the 3 images that others have: not comparable")
+    assert said[1].startswith("mean over 1 of the 3 images that other methods have: not comparable")
     points = {point.label for point in points_of(only(rows))}
     assert "gdp (1 images)" in points
 
 
-def test_failed_and_refused_methods_are_seen_in_every_form(report: Callable[..., dict[str, str]]):
+def test_report_shows_failed_and_refused_methods_in_every_form(report: Callable[..., dict[str, str]]):
     texts = report(
         row("ddrm"),
         row("gdp", status="failed", note="RuntimeError: boom"),
@@ -186,7 +186,7 @@ def test_failed_and_refused_methods_are_seen_in_every_form(report: Callable[...,
     assert (lines["ddrm-jpeg"]["refused"], lines["ddrm"]["done"]) == ("1", "1")
 
 
-def test_priors_sizes_and_seeds_are_tables_of_their_own(report: Callable[..., dict[str, str]]):
+def test_tables_are_apart_for_priors_sizes_and_seeds(report: Callable[..., dict[str, str]]):
     rows = [
         row("ddrm", psnr=20.0),
         row("ddrm", psnr=24.0, prior="mixture:std=0.1"),
@@ -212,28 +212,28 @@ def test_priors_sizes_and_seeds_are_tables_of_their_own(report: Callable[..., di
     assert text.count("## sr4-noisy") == 1 and text.count("### ") == 4
 
 
-def test_pairs_are_one_table_though_each_has_a_digest_for_operator():
+def test_tables_put_pairs_into_one_though_each_has_a_digest_for_operator():
     rows = [row("input", name, task="rain", operator=f"digest{name}") for name in "abc"]
     assert len(only(rows).lines[0].rows) == 3
 
 
-def test_the_same_task_with_another_degradation_is_another_table():
+def test_tables_are_apart_for_the_same_task_with_another_degradation():
     assert len(tabulate([row(), row(operator='{"name": "downsample", "factor": 8}')])) == 2
 
 
-def test_one_name_for_two_pictures_counts_twice():
+def test_tables_count_one_name_for_two_pictures_twice():
     rows = [row("ddrm", psnr=20.0), replace(row(psnr=30.0), cell=replace(CELL, digest="other"))]
     assert entries(layout(only(rows)), "ddrm")["images"].text == "2 of 2"
 
 
-def test_dreamclean_is_bold_in_markdown_and_marked_in_html(report: Callable[..., dict[str, str]]):
+def test_report_marks_dreamclean_in_markdown_and_html(report: Callable[..., dict[str, str]]):
     texts = report(row("dreamclean:preset=paper", psnr=20.0), row("ddrm", psnr=21.0))
     assert "| **dreamclean:preset=paper** | 20.00 |" in texts["report.md"]
     assert "| ddrm | **21.00** |" in texts["report.md"]
     assert texts["report.html"].count("<tr class=ours>") == 1
 
 
-def test_every_cell_is_in_the_csv(report: Callable[..., dict[str, str]]):
+def test_report_has_every_cell_in_the_csv(report: Callable[..., dict[str, str]]):
     texts = report(row("ddrm", note=""), row("gdp", status="failed", note='broken, "quoted"'), row("dps", picture=b"x"))
     lines = list(csv.DictReader(io.StringIO(texts["cells.csv"])))
     assert [line["method"] for line in lines] == ["ddrm", "gdp", "dps"]
@@ -242,7 +242,7 @@ def test_every_cell_is_in_the_csv(report: Callable[..., dict[str, str]]):
     assert "picture" not in lines[0]
 
 
-def test_the_page_needs_nothing_from_elsewhere(store: Store, report: Callable[..., dict[str, str]]):
+def test_page_needs_nothing_from_elsewhere(store: Store, report: Callable[..., dict[str, str]]):
     store.add_picture(CELL, "reference", png((9, 9, 9)))
     text = report(replace(DONE, picture=png((1, 2, 3))), row("bicubic", nfe=0))["report.html"]
     attributes = Tags(text).attributes
@@ -256,7 +256,7 @@ def test_the_page_needs_nothing_from_elsewhere(store: Store, report: Callable[..
     assert all(source[1:] in anchors for source in sources if source.startswith("#"))
 
 
-def test_names_notes_and_commands_are_words_not_markup(report: Callable[..., dict[str, str]]):
+def test_report_escapes_names_notes_and_commands(report: Callable[..., dict[str, str]]):
     evil = '<img src="http://evil"> a|b *c* [d](http://e) `f`'
     texts = report(
         row("<b>method</b>"), row("gdp", status="failed", note=evil), command=f"run ``` {evil}", title="<i>title</i>"
@@ -270,7 +270,7 @@ def test_names_notes_and_commands_are_words_not_markup(report: Callable[..., dic
     assert "````text\n" in texts["report.md"]
 
 
-def test_versions_command_and_caveat_are_told(report: Callable[..., dict[str, str]]):
+def test_report_tells_versions_command_and_caveat(report: Callable[..., dict[str, str]]):
     other = row("dps", versions={"dreamclean": "0.2", "torch": "2"})
     texts = report(row("ddrm"), other, command="dreamclean bench run quick", title="Mine")
     for text in (texts["report.md"], texts["report.html"]):
@@ -279,7 +279,7 @@ def test_versions_command_and_caveat_are_told(report: Callable[..., dict[str, st
         assert "priors and test pictures" in text
 
 
-def test_the_paper_stands_beside_ours_and_nothing_is_invented():
+def test_paper_stands_beside_ours_and_nothing_is_invented():
     rows = [row("dreamclean:preset=paper"), row("dps"), row("bicubic")]
     found = layout(only(rows))
     (heading,) = [head for head in found.head if head.startswith("paper")]
@@ -294,13 +294,13 @@ def test_the_paper_stands_beside_ours_and_nothing_is_invented():
     assert entries(blur, "input")[blur.head[-1]].text == "baseline (measurement): PSNR 18.35"
 
 
-def test_the_papers_psnr_that_were_read_are_the_only_ones():
+def test_paper_s_psnr_that_were_read_are_the_only_ones():
     figures = [f for table in TABLES.values() for rows in table.tasks.values() for f in rows.values()]
     assert {f.psnr for f in figures} == {None, 18.35, 17.79}
     assert {(f.ssim, f.lpips) for f in figures} == {(None, None)}
 
 
-def test_correctors_stand_beside_the_papers_table_5():
+def test_paper_s_table_5_stands_beside_the_correctors():
     rows = TABLES["Table 5"].tasks["sr4-noisy"]
     methods = [f"dreamclean:preset=paper,corrector={name}" for name in ("none", "langevin", "vps")]
     assert [row_of(method, rows) for method in methods] == ["no corrector", "Langevin", "VPS"]
@@ -337,7 +337,7 @@ class TestGrid:
                 store.add_picture(rows[-1].cell, kind, png(self.colours[kind]))
         return only(rows)
 
-    def test_columns_are_reference_measurement_and_the_methods_in_order(self, store: Store):
+    def test_grid_has_reference_measurement_and_the_methods_in_order(self, store: Store):
         data = grid(store, self.filled(store, "ddrm", "dps"))
         assert data
         picture = Image.open(io.BytesIO(data)).convert("RGB")
@@ -353,7 +353,7 @@ class TestGrid:
                 assert isinstance(pixel, tuple)
                 assert max(abs(p - c) for p, c in zip(pixel, colour, strict=True)) < 12
 
-    def test_many_methods_go_on_in_bands_with_the_reference_again(self, store: Store):
+    def test_grid_of_many_methods_goes_on_in_bands_with_the_reference_again(self, store: Store):
         data = grid(store, self.filled(store, "ddrm", "dps", *(f"m{n}" for n in range(9))))
         assert data
         picture = Image.open(io.BytesIO(data)).convert("RGB")
@@ -361,9 +361,7 @@ class TestGrid:
         pixel = picture.getpixel((MARGIN + 60, picture.height // 2 + MARGIN + LINE + 4 + 60))
         assert isinstance(pixel, tuple) and max(abs(p - c) for p, c in zip(pixel, (200, 0, 0), strict=True)) < 12
 
-    def test_the_headings_go_with_the_columns_and_who_refused_has_none(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_grid_has_no_column_for_a_method_that_refused(self, store: Store, monkeypatch: pytest.MonkeyPatch):
         table = self.filled(store, "ddrm", "dps")
         table.lines.append(Line("ddrm-jpeg", [row("ddrm-jpeg", status="refused", note="needs JPEG")]))
         table.lines.append(Line("gdp", [row("gdp", status="failed", note="boom")]))
@@ -378,17 +376,17 @@ class TestGrid:
         assert [tile.caption for tile in rows[0]] == ["a.png", "", "20.00 dB / 0.300", "20.00 dB / 0.300", ""]
         assert [row[-1].why for row in rows] == ["failed", "not run"]
 
-    def test_nothing_kept_no_grid(self, store: Store):
+    def test_grid_is_left_out_where_nothing_was_kept(self, store: Store):
         store.add(DONE)
         assert grid(store, only([DONE])) is None
 
-    def test_long_words_stay_inside_their_column(self):
+    def test_grid_keeps_long_words_inside_their_column(self):
         narrow = sheet(["x" * 80, "y"], [[Tile(None, "a very long caption indeed", "why"), Tile(None)]], 40)
         assert narrow.width == 2 * MARGIN + 2 * (40 + GAP) - GAP
         assert narrow.height > MARGIN + 5 * LINE and FONT < LINE
 
 
-def test_files_are_moved_into_place_and_written_again(store: Store, tmp_path: Path):
+def test_report_moves_files_into_place_and_writes_them_again(store: Store, tmp_path: Path):
     store.add(DONE)
     first = {path: path.read_bytes() for path in write_report(store, tmp_path / "r", "x")}
     again = write_report(store, tmp_path / "r", "x")
@@ -401,25 +399,25 @@ def test_files_are_moved_into_place_and_written_again(store: Store, tmp_path: Pa
     assert len(links) == 1 and links[0].endswith("(images/sr4-noisy-plot.png)")
 
 
-def test_an_empty_store_is_one_line_and_leaves_nothing(store: Store, tmp_path: Path):
+def test_report_of_an_empty_store_is_one_line_and_leaves_nothing(store: Store, tmp_path: Path):
     with pytest.raises(DreamCleanError, match=r"there are no results to report; make some with 'dreamclean bench run'"):
         write_report(store, tmp_path / "report")
     assert not (tmp_path / "report").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(store: Store, tmp_path: Path):
+def test_report_into_a_folder_that_cannot_be_written_is_one_line(store: Store, tmp_path: Path):
     store.add(DONE)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DreamCleanError, match=r"could not be written to .*; choose another folder"):
         write_report(store, tmp_path / "file")
 
 
-def test_nothing_but_failures_makes_a_report_without_plots(report: Callable[..., dict[str, str]]):
+def test_report_of_failures_alone_has_no_plots(report: Callable[..., dict[str, str]]):
     text = report(row("gdp", status="failed", note="boom"))["report.html"]
     assert "failed (1)" in text and not [tag for tag, *_ in Tags(text).attributes if tag == "img"]
 
 
-def test_the_command_writes_the_report_and_tells_its_files(
+def test_report_command_writes_the_report_and_names_its_files(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     app = typer.Typer()
@@ -438,13 +436,13 @@ def test_the_command_writes_the_report_and_tells_its_files(
         app(["bench", "report", "--store", str(tmp_path / "none.sqlite")], standalone_mode=False)
 
 
-def test_a_refusal_stands_where_the_figure_would_stand():
+def test_sheet_has_a_refusal_where_the_figure_would_stand():
     rows = [row("ddrm"), row("gdp", status="failed", note="boom"), row("dps", status="refused", note="needs JPEG")]
     found = layout(only(rows))
     assert [entries(found, method)["PSNR ↑"].text for method in ("gdp", "dps")] == ["failed (1)", "refused"]
 
 
-def test_the_grids_headings_are_those_of_its_columns(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_grid_has_the_headings_of_its_columns(store: Store, monkeypatch: pytest.MonkeyPatch):
     seen: list[list[str]] = []
 
     def spy(heads: Sequence[str], rows: Sequence[Sequence[Tile]], side: int) -> Image.Image:

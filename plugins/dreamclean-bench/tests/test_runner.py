@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results.sqlite", create=True)
 
 
-def test_a_cell_is_computed_once(
+def test_runner_computes_a_cell_once(
     bench_host: Host, calls: list[Tensor], photos: Path, mixture: str, store: Store
 ) -> None:
     work = planned(bench_host, photos, mixture, ["once", "input"])
@@ -48,7 +48,7 @@ def test_a_cell_is_computed_once(
     assert [row is None for row in told] == [True] * 3 + [False] * 3
 
 
-def test_what_a_row_holds(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
+def test_row_holds_its_results(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
     run(planned(bench_host, photos, mixture, ["once", "input"], keep=1), store, Setting(mixture))
     once, given, *later = store.rows()
     assert (once.status, once.nfe, given.nfe) == ("done", 2, 0)
@@ -61,7 +61,7 @@ def test_what_a_row_holds(bench_host: Host, photos: Path, mixture: str, store: S
     assert store.picture(later[0].cell, "reference") is None
 
 
-def test_every_method_sees_the_same_measurement_and_images_and_seeds_differ(
+def test_runner_gives_every_method_the_same_measurement_and_every_image_its_own_seed(
     bench_host: Host, calls: list[Tensor], photos: Path, mixture: str, store: Store
 ) -> None:
     seen = {}
@@ -77,7 +77,7 @@ def test_every_method_sees_the_same_measurement_and_images_and_seeds_differ(
     assert all(not torch.allclose(a, b) for i, a in enumerate(noise) for b in noise[:i])
 
 
-def test_results_do_not_depend_on_jobs(photos: Path, mixture: str, tmp_path: Path) -> None:
+def test_runner_results_do_not_depend_on_jobs(photos: Path, mixture: str, tmp_path: Path) -> None:
     host, outcomes = Host(), []
     for jobs in (1, 2):
         with Store(tmp_path / f"{jobs}.sqlite", create=True) as store:
@@ -92,9 +92,7 @@ def test_results_do_not_depend_on_jobs(photos: Path, mixture: str, tmp_path: Pat
     assert len(outcomes[0]) == 4
 
 
-def test_a_failing_method_is_a_row_and_the_others_go_on(
-    bench_host: Host, photos: Path, mixture: str, store: Store
-) -> None:
+def test_runner_goes_on_after_a_failing_method(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
     run(planned(bench_host, photos, mixture, ["raises", "not-finite", "input"], limit=1), store, Setting(mixture))
     assert [(row.status, row.note) for row in store.rows()] == [
         ("failed", "RuntimeError: no such luck at all"),
@@ -103,7 +101,7 @@ def test_a_failing_method_is_a_row_and_the_others_go_on(
     ]
 
 
-def test_failed_cells_are_tried_again_if_asked(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
+def test_runner_tries_failed_cells_again_if_asked(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
     work = planned(bench_host, photos, mixture, ["once"], limit=1)
     store.add(Row(work[0].cell, "failed", "once upon a time"))
     run(work, store, Setting(mixture))
@@ -112,22 +110,20 @@ def test_failed_cells_are_tried_again_if_asked(bench_host: Host, photos: Path, m
     assert [row.status for row in store.rows()] == ["done"]
 
 
-def test_a_corrupt_picture_is_a_row_and_the_others_go_on(
-    bench_host: Host, photos: Path, mixture: str, store: Store
-) -> None:
+def test_runner_goes_on_after_a_corrupt_picture(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
     (photos / "0.png").write_bytes((photos / "0.png").read_bytes()[:60])
     run(planned(bench_host, photos, mixture, ["input"]), store, Setting(mixture))
     assert [row.status for row in store.rows()] == ["failed", "done", "done"]
     assert "0.png" in store.rows()[0].note
 
 
-def test_a_picture_that_is_too_small_says_so(bench_host: Host, photos: Path, mixture: str) -> None:
+def test_runner_says_that_a_picture_is_too_small(bench_host: Host, photos: Path, mixture: str) -> None:
     work = planned(bench_host, photos, mixture, ["input"])[0]
     outcome = runner.compute(replace(work, cell=replace(work.cell, size=64)), Setting(mixture))
     assert outcome.row.note == "0.png is 64 x 48, smaller than 64; choose a smaller --size"
 
 
-def test_pictures_smaller_than_the_crop_are_left_out_with_one_warning(
+def test_runner_leaves_out_pictures_smaller_than_the_crop_with_one_warning(
     bench_host: Host, photos: Path, mixture: str, recwarn: pytest.WarningsRecorder
 ) -> None:
     Image.open(photos / "0.png").resize((40, 30)).save(photos / "0.png")
@@ -140,7 +136,7 @@ def test_pictures_smaller_than_the_crop_are_left_out_with_one_warning(
     ]
 
 
-def test_a_task_with_a_larger_crop_is_left_out(bench_host: Host, photos: Path, mixture: str) -> None:
+def test_runner_leaves_out_a_task_with_a_larger_crop(bench_host: Host, photos: Path, mixture: str) -> None:
     Image.new("RGB", (256, 300)).save(photos / "3.png")
     prior, methods = bench_host.make("prior", mixture), [bench_host.make("method", "input")]
     with pytest.warns(DreamCleanWarning, match="as large as these tasks' crop: sr32-noisy; "):
@@ -148,9 +144,7 @@ def test_a_task_with_a_larger_crop_is_left_out(bench_host: Host, photos: Path, m
     assert {(item.cell.task, item.cell.image) for item in work} == {("denoise", "3.png")}
 
 
-def test_pictures_that_are_all_too_small_get_an_answer_and_no_results(
-    photos: Path, mixture: str, tmp_path: Path
-) -> None:
+def test_runner_answers_where_all_pictures_are_too_small(photos: Path, mixture: str, tmp_path: Path) -> None:
     store = tmp_path / "small.sqlite"
     options = ["quick", "--images", str(photos), "--prior", mixture, "--store", str(store)]
     with pytest.raises(DreamCleanError, match="is as large as 128 x 128; choose --size 48 or less"):
@@ -158,14 +152,16 @@ def test_pictures_that_are_all_too_small_get_an_answer_and_no_results(
     assert not store.exists()
 
 
-def test_a_refused_task_says_why(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
+def test_runner_says_why_a_task_is_refused(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
     run(planned(bench_host, photos, mixture, ["ddrm"], task="jpeg-cascade", limit=1), store, Setting(mixture))
     row = store.rows()[0]
     assert (row.status, row.psnr) == ("refused", None)
     assert row.note
 
 
-def test_pairs(bench_host: Host, photos: Path, mixture: str, store: Store, tmp_path: Path) -> None:
+def test_pairs_of_pictures_are_compared(
+    bench_host: Host, photos: Path, mixture: str, store: Store, tmp_path: Path
+) -> None:
     for kind in ("input", "target"):
         (tmp_path / "pairs" / kind).mkdir(parents=True)
     Image.open(photos / "0.png").save(tmp_path / "pairs/target/a.png")
@@ -183,7 +179,7 @@ def test_pairs(bench_host: Host, photos: Path, mixture: str, store: Store, tmp_p
         plan([find_task("rain")], methods, [], {"rain": tmp_path / "pairs"}, prior, size=32)
 
 
-def test_another_picture_of_that_name_is_another_cell(bench_host: Host, photos: Path, mixture: str) -> None:
+def test_cell_of_another_picture_of_that_name_is_another(bench_host: Host, photos: Path, mixture: str) -> None:
     before = planned(bench_host, photos, mixture, ["input"])[0].cell
     Image.open(photos / "1.png").save(photos / "0.png")
     runner._digest.cache_clear()
@@ -198,9 +194,7 @@ def test_specs_go_back_and_forth(bench_host: Host) -> None:
     assert split_specs("a:s=nsr:0.2,t=nsr:1,b:c=2") == ["a:s=nsr:0.2,t=nsr:1", "b:c=2"]
 
 
-def test_a_full_disk_leaves_a_valid_store_and_one_line(
-    bench_host: Host, photos: Path, mixture: str, store: Store
-) -> None:
+def test_store_stays_valid_on_a_full_disk(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
     for path in photos.iterdir():
         Image.effect_noise((64, 48), 90).convert("RGB").save(path)  # pictures that fill pages
     work = planned(bench_host, photos, mixture, ["input"], keep=3)
@@ -217,7 +211,7 @@ def test_a_full_disk_leaves_a_valid_store_and_one_line(
         assert [row.status for row in again.rows()] == ["done"] * 3
 
 
-def test_a_file_that_is_no_store_is_an_error(tmp_path: Path) -> None:
+def test_store_refuses_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("This is no database, but it is a file of some length." * 40)
     with pytest.raises(DreamCleanError, match="not a database"):
         Store(tmp_path / "other", create=True)
@@ -226,7 +220,7 @@ def test_a_file_that_is_no_store_is_an_error(tmp_path: Path) -> None:
         Store(tmp_path / "missing")
 
 
-def test_a_killed_run_loses_at_most_one_cell(photos: Path, mixture: str, tmp_path: Path) -> None:
+def test_store_loses_at_most_one_cell_of_a_killed_run(photos: Path, mixture: str, tmp_path: Path) -> None:
     """Killed while it works on the third cell: two are there, and the same command ends the work."""
     path = tmp_path / "killed.sqlite"
     script = f"""
@@ -264,7 +258,7 @@ def command(*arguments: object) -> object:
     return app(["bench", *map(str, arguments)], standalone_mode=False)
 
 
-def test_the_command(
+def test_run_command_fills_the_store(
     bench_host: Host, photos: Path, mixture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "b.sqlite"
@@ -290,7 +284,7 @@ def test_the_command(
         (["quick", "--tasks", "rain", "--pairs", "rain"], "write --pairs TASK=FOLDER"),
     ],
 )
-def test_bad_arguments_get_one_line(
+def test_run_command_with_bad_arguments_gives_one_line(
     bench_host: Host, photos: Path, mixture: str, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     with pytest.raises(DreamCleanError, match=message):
@@ -298,6 +292,8 @@ def test_bad_arguments_get_one_line(
     assert not (tmp_path / "b.sqlite").exists()
 
 
-def test_a_folder_without_pictures_gets_one_line(bench_host: Host, mixture: str, tmp_path: Path) -> None:
+def test_run_command_with_a_folder_without_pictures_gives_one_line(
+    bench_host: Host, mixture: str, tmp_path: Path
+) -> None:
     with pytest.raises(DreamCleanError, match="there is no picture in"):
         command("run", "quick", "--images", tmp_path / "nowhere", "--prior", mixture, "--store", tmp_path / "b.sqlite")

@@ -71,7 +71,7 @@ def image() -> torch.Tensor:
 
 
 @EVERY
-def test_the_decomposition_is_the_operator(operator: LinearOperator, image: torch.Tensor) -> None:
+def test_spectrum_is_the_operator(operator: LinearOperator, image: torch.Tensor) -> None:
     found = spectrum(operator, SHAPE)
     assert has_spectrum(operator)
     assert torch.allclose(found.degrade(image), operator.degrade(image), atol=1e-10)
@@ -79,7 +79,7 @@ def test_the_decomposition_is_the_operator(operator: LinearOperator, image: torc
 
 
 @EVERY
-def test_the_singular_vectors_are_orthonormal(operator: LinearOperator) -> None:
+def test_spectrum_has_orthonormal_singular_vectors(operator: LinearOperator) -> None:
     found, size = spectrum(operator, SHAPE), SHAPE[1:].numel()
     every = torch.eye(size, dtype=torch.float64).view(size, *SHAPE[1:])
     v = found.back(every).flatten(1)
@@ -88,7 +88,7 @@ def test_the_singular_vectors_are_orthonormal(operator: LinearOperator) -> None:
 
 
 @EVERY
-def test_what_is_not_measured_is_the_null_space(operator: LinearOperator, image: torch.Tensor) -> None:
+def test_spectrum_has_what_is_not_measured_in_its_null_space(operator: LinearOperator, image: torch.Tensor) -> None:
     found = spectrum(operator, SHAPE)
     unmeasured = (found.singular == 0).expand(SHAPE)
     dense = operator.degrade(torch.eye(SHAPE[1:].numel(), dtype=torch.float64).view(-1, *SHAPE[1:])).flatten(1)
@@ -99,12 +99,12 @@ def test_what_is_not_measured_is_the_null_space(operator: LinearOperator, image:
 
 
 @EVERY
-def test_the_pseudo_inverse_is_the_kernels(operator: LinearOperator, image: torch.Tensor) -> None:
+def test_spectrum_has_the_kernels_pseudo_inverse(operator: LinearOperator, image: torch.Tensor) -> None:
     y = operator.degrade(image)
     assert torch.allclose(spectrum(operator, SHAPE).pseudo_inverse(y), operator.pseudo_inverse(y), atol=1e-6)
 
 
-def test_weak_singular_values_are_cut() -> None:
+def test_spectrum_cuts_weak_singular_values() -> None:
     operator = KNOWN["gaussian"]
     every, strong = spectrum(operator, SHAPE, 0.0).singular, spectrum(operator, SHAPE, 0.03).singular
     assert torch.equal(strong > 0, every > 0.03 * every.max())
@@ -116,7 +116,7 @@ def test_weak_singular_values_are_cut() -> None:
 
 
 @pytest.mark.parametrize("operator", UNKNOWN.values(), ids=UNKNOWN)
-def test_other_operators_are_refused(operator: Operator) -> None:
+def test_spectrum_refuses_other_operators(operator: Operator) -> None:
     assert not has_spectrum(operator)
     with pytest.raises(DreamCleanError, match="not known"):
         spectrum(operator, SHAPE)
@@ -128,7 +128,7 @@ def test_other_operators_are_refused(operator: Operator) -> None:
     assert [bool(method.refuses(operator, prior)) for method in (DDNM(), PiGDM())] == [not linear] * 2
 
 
-def test_a_linear_operator_without_a_spectrum_is_enough_for_ddnm_and_pigdm() -> None:
+def test_ddnm_and_pigdm_take_a_linear_operator_without_a_spectrum() -> None:
     image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     operator = Blur(shape="motion", length=3, angle=30, noise=0.01)
     y = operator.measure(image, torch.Generator().manual_seed(0))
@@ -137,11 +137,11 @@ def test_a_linear_operator_without_a_spectrum_is_enough_for_ddnm_and_pigdm() -> 
         assert (restored - image).abs().mean() < (y - image).abs().mean()
 
 
-def test_a_subclass_that_degrades_otherwise_is_refused() -> None:
+def test_spectrum_refuses_a_subclass_that_degrades_otherwise() -> None:
     with pytest.raises(DreamCleanError, match="brighter"):
         spectrum(Brighter(), SHAPE)
 
 
-def test_an_image_that_does_not_fit_is_refused() -> None:
+def test_spectrum_refuses_an_image_that_does_not_fit() -> None:
     with pytest.raises(DreamCleanError, match="13x9"):
         spectrum(Downsample(factor=4), torch.Size((1, 3, 9, 13)))

@@ -42,7 +42,7 @@ def test_ddrm_blur_is_black_beyond_the_border() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
-def test_what_a_person_sees_has_the_size_of_the_picture(task: Task) -> None:
+def test_shown_has_the_size_of_the_picture(task: Task) -> None:
     image = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     operator: Operator | None = task.operator
     measurement = operator.measure(image, torch.Generator().manual_seed(0)) if operator else image
@@ -82,7 +82,7 @@ def test_quick_has_every_task_and_every_method() -> None:
     assert named == {e.name for e in host.collect() if e.kind == "method" and e.package == "dreamclean-bench"}
 
 
-def test_psnr_and_ssim() -> None:
+def test_psnr_and_ssim_are_those_of_their_formulas() -> None:
     image = torch.full((1, 3, 32, 32), 0.5)
     assert psnr(image, image + 0.1) == pytest.approx(20, abs=1e-4)
     assert psnr(image, image) == float("inf")
@@ -108,7 +108,7 @@ def test_lpips_of_the_reference_implementations_pictures(name: str, distance: fl
     assert lpips(other, reference) == pytest.approx(distance, abs=1e-4)
 
 
-def test_phase_retrieval_is_judged_the_nearer_way_round() -> None:
+def test_metrics_judge_phase_retrieval_the_nearer_way_round() -> None:
     """Magnitudes are those of the picture turned by 180 degrees too; a blurred one is never turned."""
     reference = Picture.open(next(PICTURES.glob("*.png"))).pixels
     operator = TASKS["phase-retrieval"].operator

@@ -16,18 +16,19 @@ from typing import Literal
 
 import pytest
 import torch
-from dreamclean_bench.method import Linear, Method, Problem
-from dreamclean_bench.methods import ddnm, pigdm
+from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.methods.ddnm import DDNM, DDNMPlus
 from dreamclean_bench.methods.ddrm import DDRM
 from dreamclean_bench.methods.pigdm import PiGDM
-from dreamclean_bench.methods.sampling import transition
 from dreamclean_bench.methods.snips import SNIPS
 from dreamclean_bench.spectral import Spectrum
 from torch import Tensor
 
-from dreamclean import Blur, Colorize, Downsample, Inpaint, Level, LinearOperator, Mixture
+from dreamclean import Blur, Colorize, Downsample, Inpaint, Latent, Level, LinearOperator, Mixture
+from dreamclean.builtin.guidance import pigdm
 from dreamclean.contracts.estimate import Estimate
+from dreamclean.contracts.latent import Noise
+from dreamclean.method import loop
 
 SIDE, SAMPLES, NOISE, CUTOFF = 8, 512, 0.05, 0.03
 OPERATORS: dict[str, LinearOperator] = {
@@ -314,7 +315,7 @@ def adjoint_for_pseudo_inverse(problem: Problem, patch: pytest.MonkeyPatch) -> N
 
 
 def adjoint_for_solve(problem: Problem, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Linear, "solve", lambda self, v, gain, variance: self.adjoint(v) / (gain + variance))
+    patch.setattr(type(problem.operator), "solve", lambda self, v, gain, variance: self.adjoint(v) / (gain + variance))
 
 
 def no_factor_a(problem: Problem, patch: pytest.MonkeyPatch) -> None:
@@ -360,11 +361,20 @@ def wide_spread(problem: Problem, patch: pytest.MonkeyPatch) -> None:
 
 
 def travel_without_noise(problem: Problem, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ddnm, "transition", lambda level, lower: (level.alpha / lower.alpha, 0.0))
+    def climb(latent: Latent, higher: Level, noise: Noise) -> Latent:
+        return latent.moved(higher.alpha / latent.level.alpha * latent.x, higher)
+
+    patch.setattr(loop, "climb", climb)
 
 
 def travel_without_shrinking(problem: Problem, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ddnm, "transition", lambda level, lower: (1.0, transition(level, lower)[1]))
+    right = loop.climb
+
+    def climb(latent: Latent, higher: Level, noise: Noise) -> Latent:
+        unshrunk = latent.x * (latent.level.alpha / higher.alpha)
+        return right(latent.corrected(unshrunk), higher, noise)
+
+    patch.setattr(loop, "climb", climb)
 
 
 def settings(problem: Problem, patch: pytest.MonkeyPatch) -> None:
@@ -430,7 +440,7 @@ PLANTS: list[tuple[str, Method, Callable[[Problem, pytest.MonkeyPatch], None]]] 
 @pytest.mark.parametrize(
     ("check", "method", "spoil"), PLANTS, ids=[f"{check}-{m.name}-{spoil.__name__}" for check, m, spoil in PLANTS]
 )
-def test_a_planted_mistake_is_seen(
+def test_methods_moments_show_a_planted_mistake(
     check: str, method: Method, spoil: Callable[[Problem, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, std, cutoff, moments = CHECKS[check]
@@ -459,14 +469,14 @@ def misfit(name: str, family: Family, method: Method) -> float:
 @EVERY
 @pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])
 @pytest.mark.parametrize("method", [DDNM, DDNMPlus, DDRM])
-def test_without_noise_the_result_agrees_with_the_measurement(
+def test_methods_without_noise_agree_with_the_measurement(
     name: str, family: Family, method: type[DDNM] | type[DDNMPlus] | type[DDRM]
 ) -> None:
     assert misfit(name, family, method(steps=20, cutoff=1e-4)) < EXACT
 
 
 @pytest.mark.parametrize("method", [DDNM, DDNMPlus, DDRM])
-def test_a_scaled_pseudo_inverse_does_not_agree_with_the_measurement(
+def test_methods_with_a_scaled_pseudo_inverse_do_not_agree_with_the_measurement(
     method: type[DDNM] | type[DDNMPlus] | type[DDRM], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     solved = Spectrum.solved
@@ -488,7 +498,7 @@ def test_a_scaled_pseudo_inverse_does_not_agree_with_the_measurement(
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_the_prior_is_evaluated_once_a_step(method: Method, nfe: int) -> None:
+def test_methods_evaluate_the_prior_once_a_step(method: Method, nfe: int) -> None:
     at = world("downsample", 0.1)
     problem = Problem(at.y, at.y, at.operator, at.prior, [0])
     image = method(problem)

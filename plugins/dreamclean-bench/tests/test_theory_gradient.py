@@ -21,16 +21,20 @@ import numpy as np
 import pytest
 import torch
 from dreamclean_bench.method import Method, Problem
-from dreamclean_bench.methods import dps, sampling
+from dreamclean_bench.methods import diffpir
 from dreamclean_bench.methods.ddrm_jpeg import DDRMJPEG
 from dreamclean_bench.methods.diffpir import DiffPIR
 from dreamclean_bench.methods.dps import DPS
 from dreamclean_bench.methods.gdp import GDP
 from dreamclean_bench.methods.red import RED
+from dreamclean_bench.methods.sampling import Ancestral, transition
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import JPEG, Blur, Downsample, Inpaint, Mixture, Operator
+from dreamclean import DDIM, JPEG, Blur, Downsample, Estimate, Inpaint, Latent, Level, Mixture, Operator, PixelCodec
+from dreamclean.builtin.guidance.diffpir import DiffPIR as Guidance
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.latent import Noise
 
 SIDE, NOISE, STD = 8, 0.2, 0.1
 TOLERANCE = 1e-5
@@ -201,28 +205,44 @@ def test_dps_has_the_moments_of_its_algorithm(name):
     assert discrepancy(at, DPS_EXACT, dps_moments(at, STEPS), STEPS) < TOLERANCE
 
 
-step_size, guide, between, ancestral = DPS._step_size, DPS._guide, sampling.transition, sampling.ancestral
+class Beta(DDIM):
+    """Draws all the noise that the level above added, b."""
+
+    def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
+        moved = super().__call__(latent, lower, denoise, torch.zeros_like)
+        extra = math.sqrt(transition(latent.level, lower)[1]) * noise(latent.x) if lower.sigma else 0.0
+        return moved.corrected(moved.x + extra)
+
+
+class Late(DDIM):
+    """Goes to a level with the signal of the one above."""
+
+    def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
+        return super().__call__(latent, lower._replace(alpha=latent.level.alpha), denoise, noise)
+
+
+def through(x0: Tensor, shift: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+    """A shift that stops at x0: divided by dx0 / dx."""
+    return x0, shift * (level.alpha + level.sigma**2 / level.alpha / 0.04)
+
+
+step_size, guide = DPS._step_size, DPS.guide
 DPS_MISTAKES: dict[str, Mistake] = {
     "the gradient's sign": lambda p: p.setattr(DPS, "_step_size", lambda *a: -step_size(*a)),
-    "1 / c left out": lambda p: p.setattr(DPS, "_step_size", lambda self, i, j: self.zeta * between(i, j)[1]),
+    "1 / c left out": lambda p: p.setattr(DPS, "_step_size", lambda self, i, j: self.zeta * transition(i, j)[1]),
     "noise on the [0, 1] scale": noise_variance_times(0.25),
     "sigma doubled": noise_variance_times(4),
-    "not through the prior": lambda p: p.setattr(
-        DPS,
-        "_guide",
-        lambda self, q, x, i: ((g := guide(self, q, x, i))[0], g[1] * (i.alpha + i.sigma**2 / i.alpha / 0.04)),
-    ),
-    "variance beta": lambda p: p.setattr(
-        dps, "ancestral", lambda *a: (ancestral(*a)[0], between(*a[2:])[1] * (a[3].sigma > 0))
-    ),
-    "a level late": lambda p: p.setattr(
-        dps, "ancestral", lambda x, x0, i, j: ancestral(x, x0, i, j._replace(alpha=i.alpha))
+    "not through the prior": lambda p: p.setattr(DPS, "guide", lambda *a: through(*guide(*a), a[3])),
+    "variance beta": lambda p: p.setattr(Ancestral, "sampler", Beta(eta=1.0)),
+    "a level late": lambda p: p.setattr(Ancestral, "sampler", Late(eta=1.0)),
+    "eps of the old x0": lambda p: p.setattr(
+        Estimate, "from_x0", lambda x, level, x0: Estimate.from_eps(x, level, torch.zeros_like(x))
     ),
 }
 
 
 @pytest.mark.parametrize("mistake", DPS_MISTAKES)
-def test_a_mistake_in_dps_is_seen(mistake, monkeypatch):
+def test_dps_moments_show_a_mistake(mistake, monkeypatch):
     at = world("blur")
     expected = dps_moments(at, STEPS)
     DPS_MISTAKES[mistake](monkeypatch)
@@ -267,7 +287,7 @@ def test_dps_nears_the_posterior_mean_where_its_approximation_holds():
 
 
 @pytest.mark.parametrize("mistake", ["sigma doubled", "the gradient's sign"])
-def test_far_from_the_posterior_mean_with_a_mistake(mistake, monkeypatch):
+def test_dps_with_a_mistake_is_far_from_the_posterior_mean(mistake, monkeypatch):
     at = world("downsample", 0.05)
     DPS_MISTAKES[mistake](monkeypatch)
     assert shift_error(at, quiet(at, DPS(normalized=False, clip=False, steps=200))) > 10 * CLOSE
@@ -287,7 +307,7 @@ def normalized_dps(at: World, steps: int, zeta: float) -> Tensor:
 
 
 @pytest.mark.parametrize("zeta", [0.3, 1.0])
-def test_normalized_dps_follows_the_gradient_of_the_distance(zeta, monkeypatch):
+def test_dps_normalized_follows_the_gradient_of_the_distance(zeta, monkeypatch):
     at = world("downsample")  # its measurement has no part outside the operator's range
     expected, method = normalized_dps(at, 20, zeta), DPS(steps=20, zeta=zeta, clip=False)
     assert ((quiet(at, method) - expected) / at.w).abs().max() < TOLERANCE
@@ -308,22 +328,18 @@ def test_gdp_has_the_moments_of_its_algorithm(name, weighted):
 
 
 GDP_MISTAKES = {
-    "the gradient's sign": ("x = mean - scale", "x = mean + scale"),
+    "the gradient's sign": ("-self.scale", "self.scale"),
     "the error on the [-1, 1] scale": ("residual = ", "residual = 2 * "),
     "its sum for its mean": (".mean(1)", ".sum(1)"),
     "a mean over the batch": (".mean(1).sum()", ".mean(1).mean()"),
-    "Sigma left in": ("variance if self.weighted", "variance if not self.weighted"),
+    "Sigma left in": ("if self.weighted", "if not self.weighted"),
     "the scale of 256 x 256": ("x[0].numel() / _PUBLISHED", "1"),
-    "variance beta": (
-        "math.sqrt(variance)",
-        "math.sqrt(level.sigma**2 - (level.alpha / lower.alpha * lower.sigma) ** 2)",
-    ),
     "x0 of the level below": ("x0 = problem.estimate.prior(x, level).x0", "x0 = problem.estimate.prior(x, lower).x0"),
 }
 
 
 @pytest.mark.parametrize("mistake", GDP_MISTAKES)
-def test_a_mistake_in_gdp_is_seen(mistake):
+def test_gdp_moments_show_a_mistake(mistake):
     at = world("blur")
     method = mutant(GDP, *GDP_MISTAKES[mistake])(steps=STEPS, scale=GDP_SCALE, clip=False)
     assert discrepancy(at, method, gdp_moments(at, STEPS, GDP_SCALE, False), STEPS) > 100 * TOLERANCE
@@ -355,26 +371,23 @@ def test_ddrm_jpeg_has_the_moments_of_its_algorithm(eta, eta_b):
 
 DDRM_JPEG_MISTAKES = {
     "the kernel's Wiener weight": (
-        "x0 - prior.encode(operator.degrade(prior.decode(x0))) + y",
-        "prior.encode(operator.project(prior.decode(x0), problem.y, level.ratio / 2))",
+        "x0 - codec.encode(operator.degrade(codec.decode(x0))) + y",
+        "codec.encode(operator.project(codec.decode(x0), problem.y, level.ratio / 2))",
     ),
-    "eta and the rest swapped": (
-        "self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps",
-        "math.sqrt(1 - self.eta**2) * problem.noise(x) + self.eta * eps",
-    ),
+    "the rest of eta": ("renewing(self.eta)", "renewing((1 - self.eta**2) ** 0.5)"),
     "eta_b of the other": (
         "self.eta_b * agreed + (1 - self.eta_b) * x0",
         "self.eta_b * x0 + (1 - self.eta_b) * agreed",
     ),
     "y forgotten": ("decode(x0))) + y", "decode(x0))) + x0"),
-    "y on the [0, 1] scale": ("y = prior.encode(problem.y)", "y = problem.y"),
-    "starts without noise": ("levels[-1].sigma * problem.noise(y)", "0 * problem.noise(y)"),
+    "y on the [0, 1] scale": ("y = codec.encode(problem.y)", "y = problem.y"),
+    "starts from noise alone": ("ForwardNoising()", "lambda y, *a: ForwardNoising()(0 * y, *a)"),
     "starts at the highest level": ("default=300.0,", "default=None,"),
 }
 
 
 @pytest.mark.parametrize("mistake", DDRM_JPEG_MISTAKES)
-def test_a_mistake_in_ddrm_jpeg_is_seen(mistake):
+def test_ddrm_jpeg_moments_show_a_mistake(mistake):
     at = world("codec")
     method = mutant(DDRMJPEG, *DDRM_JPEG_MISTAKES[mistake])(steps=20, eta=0.6)
     assert discrepancy(at, method, ddrm_jpeg_moments(at, 20, 0.6, 0.4), 20) > 100 * TOLERANCE
@@ -427,28 +440,37 @@ def test_diffpir_has_the_moments_of_its_algorithm(name, lam, zeta):
 
 
 DIFFPIR_MISTAKES = {
-    "sigma_n on the [-1, 1] scale": ("(linear.sigma / 2)", "linear.sigma"),
-    "sigma_t without 1 / a": ("/ level.ratio**2", "/ level.sigma**2"),
-    "lambda left out": ("rho = self.lam *", "rho ="),
-    "eps of the old x0": ("Estimate.from_x0(x, level, x0).eps", "problem.estimate.prior(x, level).eps"),
-    "zeta not under a root": ("math.sqrt(self.zeta) * problem", "self.zeta * problem"),
-    "the rest not under a root": ("math.sqrt(1 - self.zeta)", "(1 - self.zeta)"),
-    "s of the level above": ("lower.sigma * math.sqrt(1 - self.zeta)", "level.sigma * math.sqrt(1 - self.zeta)"),
-    "the projection without noise": ("1.0, rho)", "1.0, 1e-9)"),
+    "sigma_n on the [-1, 1] scale": ("2 * codec.pixel_scale", "codec.pixel_scale"),
+    "sigma_t without 1 / a": ("level.ratio", "level.sigma"),
+    "lambda left out": ("spread / math.sqrt(self.lam)", "spread"),
+    "eps of the old x0": (
+        "Estimate.from_x0(x, level, codec.encode(image))",
+        "Estimate(predict(x, level).eps, codec.encode(image))",
+    ),
+    "the projection without noise": ("spread / math.sqrt", "1e4 / math.sqrt"),
+}
+"""In the kernel's guidance."""
+DIFFPIR_STEP_MISTAKES = {
+    "zeta not under a root": "self.zeta",
+    "all noise fresh": "1.0",
+    "half of it fresh": "math.sqrt(self.zeta) / 2",
 }
 
 
-@pytest.mark.parametrize("mistake", DIFFPIR_MISTAKES)
-def test_a_mistake_in_diffpir_is_seen(mistake):
-    at = world("blur")
-    method = mutant(DiffPIR, *DIFFPIR_MISTAKES[mistake])(steps=STEPS, clip=False)
-    assert discrepancy(at, method, diffpir_moments(at, STEPS, 8.0, 0.3), STEPS) > 100 * TOLERANCE
+@pytest.mark.parametrize("mistake", [*DIFFPIR_MISTAKES, *DIFFPIR_STEP_MISTAKES])
+def test_diffpir_moments_show_a_mistake(mistake, monkeypatch):
+    at, cls = world("blur"), DiffPIR
+    if mistake in DIFFPIR_MISTAKES:
+        monkeypatch.setattr(diffpir.diffpir, "DiffPIR", mutant(Guidance, *DIFFPIR_MISTAKES[mistake]))
+    else:
+        cls = mutant(DiffPIR, "math.sqrt(self.zeta)", DIFFPIR_STEP_MISTAKES[mistake])
+    assert discrepancy(at, cls(steps=STEPS, clip=False), diffpir_moments(at, STEPS, 8.0, 0.3), STEPS) > 100 * TOLERANCE
 
 
 def test_diffpir_with_lambda_4_has_the_weight_of_bayes():
     """One step from t = 100 with a prior that knows one image: the posterior mean for an estimate of deviation s / a."""
-    at, prior = world("blur"), Mixture.around(world("blur").prior.decode(world("blur").prior.means))
-    expected = at.operator.project(prior.decode(prior.means), at.y, prior.schedule.at(100).ratio / 2)
+    at, prior = world("blur"), Mixture.around(PixelCodec().decode(world("blur").prior.means))
+    expected = at.operator.project(PixelCodec().decode(prior.means), at.y, prior.schedule.at(100).ratio / 2)
     problem = Problem(at.y, at.y, at.operator, prior, [0])
     found = DiffPIR(steps=1, strength=100, lam=4.0, clip=False).restore(problem)
     torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE)
@@ -519,7 +541,7 @@ RED_MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", RED_MISTAKES)
-def test_a_mistake_in_red_is_seen(mistake):
+def test_red_steps_show_a_mistake(mistake):
     solver, old, new = RED_MISTAKES[mistake]
     at, right = world("inpaint"), RED(**RED_SETTINGS[solver])
     wrong = mutant(RED, old, new)(**RED_SETTINGS[solver])

@@ -81,7 +81,7 @@ def some_pictures(count: int = 1, height: int = 19, width: int = 13) -> Tensor:
     return 0.1 + 0.2 * torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(1))
 
 
-def test_layout_of_the_published_weights():
+def test_fbcnn_has_the_layout_of_the_published_weights():
     """Names and shapes as in the published code; 71.92 million values, as the paper counts them."""
     state = layout()
     assert len(state) == 184
@@ -109,14 +109,14 @@ def test_layout_of_the_published_weights():
     assert {key: tuple(state[key].shape) for key in expected} == expected
 
 
-def test_weights_that_add_nothing_return_the_picture(saved):
+def test_fbcnn_returns_the_picture_where_the_weights_add_nothing(saved):
     """Of a size that is no multiple of 8: the padding is cropped off again."""
     pictures = some_pictures()
     torch.testing.assert_close(run(pictures, path=saved(transparent())), pictures, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("quality", "coarseness"), [(100, 0.0), (40, 0.6), (None, 0.3)])
-def test_the_quality_steers_the_blocks(saved, quality, coarseness):
+def test_fbcnn_blocks_depend_on_the_quality(saved, quality, coarseness):
     """4 blocks, each of which shifts red by tanh(0.2 (1 - quality / 100)); without a quality, the one that was read."""
     pictures = some_pictures()
     expected = pictures.clone()
@@ -124,7 +124,7 @@ def test_the_quality_steers_the_blocks(saved, quality, coarseness):
     torch.testing.assert_close(run(pictures, path=saved(responsive()), quality=quality), expected, rtol=0, atol=1e-6)
 
 
-def test_random_weights(saved):
+def test_fbcnn_runs_with_random_weights(saved):
     """Shape, range, the same again, and each picture as it is alone (1e-5: batches are summed in another order)."""
     pictures, path = some_pictures(2), saved(noisy())
     result = run(pictures, path=path)
@@ -134,7 +134,7 @@ def test_random_weights(saved):
     torch.testing.assert_close(result[1:], run(pictures[1:], path=path), rtol=0, atol=1e-5)
 
 
-def test_files_that_do_not_fit(saved, tmp_path):
+def test_fbcnn_refuses_files_that_do_not_fit(saved, tmp_path):
     lacking, reshaped, more = zeros(), zeros(), {**zeros(), "m_extra.weight": torch.zeros(1)}
     del lacking["m_up2.3.res.0.weight"]
     reshaped["m_head.weight"] = torch.zeros(64, 1, 3, 3)  # the grey weights
@@ -161,7 +161,7 @@ class Touch:
         return Path.touch, (self.path,)
 
 
-def test_a_pickle_with_code_is_not_run(saved, tmp_path):
+def test_fbcnn_runs_no_code_in_a_pickle(saved, tmp_path):
     trace, plain, text = tmp_path / "trace", tmp_path / "plain.pth", tmp_path / "text.pth"
     plain.write_bytes(pickle.dumps(Touch(trace), protocol=2))
     text.write_text("not found")
@@ -174,7 +174,7 @@ def test_a_pickle_with_code_is_not_run(saved, tmp_path):
     assert trace.exists()  # it would have
 
 
-def test_it_registers_and_says_what_it_needs(saved):
+def test_fbcnn_registers_and_says_what_it_needs(saved):
     class Bench:
         """The bench's declaration alone."""
 
@@ -196,7 +196,7 @@ def test_it_registers_and_says_what_it_needs(saved):
         host.make("method", "fbcnn:path=a,quality=0")
 
 
-def test_weights_that_do_not_fit_into_memory_are_not_called_damaged(
+def test_fbcnn_does_not_call_weights_damaged_that_do_not_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "weights.pth").write_bytes(b"")

@@ -31,7 +31,7 @@ class Loaded(NamedTuple):
     dtype: torch.dtype
 
 
-class Model:
+class Configured:
     """A model by its configs: ``family``, and ``pixels``, the side in the picture of one element of the latent."""
 
     def __init__(self, source: Source, vae: str | None = None) -> None:

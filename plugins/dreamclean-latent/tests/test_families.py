@@ -8,7 +8,8 @@ import torch
 from dreamclean_latent.prior import Latent
 from torch import Tensor
 
-from dreamclean.testing import PriorSuite
+from dreamclean.method.asking import fitted
+from dreamclean.testing import PriorSuite, loaded
 
 PROMPT, NEGATIVE = "a cat at a bed", "rain"
 HEIGHT, WIDTH = 32, 48
@@ -81,29 +82,30 @@ def prior_of(folder: Any, family: str, guidance: float) -> Latent:
 def test_noise_is_what_diffusers_own_pipeline_finds(family, folder, guidance):
     """At every step of a run of the pipeline, to 1e-5."""
     torch.manual_seed(1)
-    pipe, prior = own_pipeline(folder), prior_of(folder, family, guidance)
+    pipe, prior = own_pipeline(folder), loaded(prior_of(folder, family, guidance))
     steps = [step for step in own_steps(pipe, family, guidance) if step[1] <= prior.schedule.highest]
     assert len(steps) >= 3
     for x, t, output in steps:
         with torch.no_grad():
-            eps = prior.predict(x, prior.schedule.at(t)).eps
+            eps = prior.predict(x, prior.schedule.at(t))
         torch.testing.assert_close(eps, noise_of(pipe, family, x, t, output), rtol=0, atol=1e-5)
 
 
 def test_prompt_and_guidance_matter(family, folder, component):
     """What the comparison with diffusers would not notice if tiny networks ignored it."""
-    x = torch.randn(1, component.model.family.channels, 8, 8)
-    level = component.schedule.at(component.schedule.resolve("nsr:1"))
+    family, x = component.configured().family, torch.randn(1, component.configured().family.channels, 8, 8)
+    level = family.schedule.at(family.schedule.resolve("nsr:1"))
     priors = component, Latent(path=str(folder), prompt=PROMPT), Latent(path=str(folder), prompt=PROMPT, guidance=3)
     with torch.no_grad():
-        eps = [prior.predict(x, level).eps for prior in priors]
+        eps = [loaded(prior).predict(x, level) for prior in priors]
     assert (eps[0] - eps[1]).abs().max() > 1e-4
     assert (eps[1] - eps[2]).abs().max() > 1e-4
 
 
 def test_the_picture_itself_is_asked_about_at_the_quietest_level(component):
     """Its own level has no noise; the output is read at the level that the network was told."""
-    x, schedule = torch.randn(1, component.model.family.channels, 8, 8), component.schedule
+    model, channels = loaded(component), component.configured().family.channels
+    x, schedule = torch.randn(1, channels, 8, 8), model.schedule
     with torch.no_grad():
-        eps = component.predict(x, schedule.clean).eps
-        torch.testing.assert_close(eps, component.predict(x, schedule.at(schedule.lowest)).eps, rtol=0, atol=1e-6)
+        eps = fitted(model).predict(x, schedule.clean)
+        torch.testing.assert_close(eps, model.predict(x, schedule.at(schedule.lowest)), rtol=0, atol=1e-6)

@@ -31,7 +31,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def refusal(**settings: str) -> str:
     """The one line that is said of a model."""
     with pytest.raises(DreamCleanError) as caught:
-        Latent(**settings).schedule  # noqa: B018
+        Latent(**settings).configured()
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

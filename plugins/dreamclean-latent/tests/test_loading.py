@@ -27,6 +27,11 @@ def offline(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
 
+def networks(prior: Latent, dtype: torch.dtype = torch.float32) -> Any:
+    """The model of ``prior`` on the CPU: what encodes, decodes and predicts."""
+    return prior.load(torch.device("cpu"), dtype).codec
+
+
 def refused(said: str, **settings: Any) -> None:
     """These settings are refused with one line that matches ``said``, when the prior is first used."""
     with pytest.raises(DreamCleanError, match=said) as caught:
@@ -50,34 +55,33 @@ def test_text_encoders_are_gone_when_a_run_begins(tiny, monkeypatch):
         PreTrainedModel, "__init__", lambda self, *a, **k: (made(self, *a, **k), encoders.append(weakref.ref(self)))[0]
     )
     prior = Latent(path=str(tiny("sd3")))
-    prior.prepare(torch.device("cpu"), torch.float32)
+    kept = networks(prior).loaded
     gc.collect()
     assert len(encoders) >= 3
     assert not [encoder for encoder in encoders if encoder() is not None]
-    loaded = prior.loaded
-    prior.prepare(torch.device("cpu"), torch.float32)
-    assert prior.loaded is loaded
-    prior.prepare(torch.device("cpu"), torch.bfloat16)
-    assert prior.loaded.texts.prompt["pooled_projections"].dtype == torch.bfloat16
+    assert networks(prior, torch.bfloat16).loaded.texts.prompt["pooled_projections"].dtype == torch.bfloat16
+    assert kept.texts.prompt["pooled_projections"].dtype == torch.float32
 
 
 def test_offloading_changes_no_value(component, folder):
-    offloaded = Latent(path=str(folder), offload=True)
-    image, level = pictures((8, 12)), component.schedule.at(component.schedule.resolve("nsr:1"))
+    component, offloaded = networks(component), networks(Latent(path=str(folder), offload=True))
+    schedule = component.model.family.schedule
+    image, level = pictures((8, 12)), schedule.at(schedule.resolve("nsr:1"))
     with torch.no_grad():
         x = component.encode(image)
         torch.testing.assert_close(offloaded.encode(image), x)  # loaded anew, maybe to other alignments
-        torch.testing.assert_close(offloaded.predict(x, level).eps, component.predict(x, level).eps)
+        torch.testing.assert_close(offloaded.predict(x, level), component.predict(x, level))
         torch.testing.assert_close(offloaded.decode(x), component.decode(x))
 
 
 def test_offloaded_weights_visit_the_device(folder):
     """The device without memory stands for another one: all of a run happens there, and no weight remains."""
-    prior, meta = Latent(path=str(folder), offload=True), torch.device("meta")
-    prior.prepare(meta, torch.float32)
+    meta = torch.device("meta")
+    model = Latent(path=str(folder), offload=True).load(meta, torch.float32)
+    prior = model.codec
     x = prior.encode(torch.rand(1, 3, 8, 12, device=meta))
-    estimate = prior.predict(x, prior.schedule.at(prior.schedule.resolve("nsr:1")))
-    assert prior.decode(estimate.x0).device.type == "meta"
+    eps = model.predict(x, model.schedule.at(model.schedule.resolve("nsr:1")))
+    assert prior.decode(eps).device.type == "meta"
     for module in (prior.loaded.network, prior.loaded.vae.module):
         assert {weight.device.type for weight in module.state_dict().values()} == {"cpu"}
 
@@ -85,7 +89,7 @@ def test_offloaded_weights_visit_the_device(folder):
 def test_stable_diffusion_3_without_t5(make, tmp_path):
     folder = make("sd3", tmp_path)
     configure(folder / "model_index.json", text_encoder_3=[None, None], tokenizer_3=[None, None])
-    texts = Latent(path=str(folder)).loaded.texts
+    texts = networks(Latent(path=str(folder))).loaded.texts
     assert texts.prompt["encoder_hidden_states"][:, 77:].abs().max() == 0
 
 
@@ -151,15 +155,15 @@ def test_settings_that_cannot_be(tiny):
 
 
 def test_picture_too_large_for_the_positions_of_stable_diffusion_3(tiny):
-    prior = Latent(path=str(tiny("sd3")))
+    prior = networks(Latent(path=str(tiny("sd3"))))
     with pytest.raises(DreamCleanError, match="at most 384 pixels"):
-        prior.predict(prior.encode(pictures((8, 388))), prior.schedule.at(0.5))
+        prior.predict(prior.encode(pictures((8, 388))), prior.model.family.schedule.at(0.5))
 
 
 def test_a_zero_terminal_snr_schedule_stops_before_it(tiny):
     """a = 0 at t = 999, of which nothing can be said about x0."""
-    assert Latent(path=str(tiny("sd2"))).schedule.highest == 998
-    assert Latent(path=str(tiny("sd1"))).schedule.highest == 999
+    assert Latent(path=str(tiny("sd2"))).configured().family.schedule.highest == 998
+    assert Latent(path=str(tiny("sd1"))).configured().family.schedule.highest == 999
 
 
 def test_help_does_not_wait_for_the_libraries():

@@ -5,8 +5,10 @@ import torch
 from dreamclean_latent.prior import Latent
 from torch import Tensor
 
-from dreamclean import Evaluator, Restorer
+from dreamclean import Evaluator, Restorer, Uniform
 from dreamclean.host.host import host
+from dreamclean.method.loaded import sized
+from dreamclean.testing import loaded
 from dreamclean.testing.check import distance
 from dreamclean.testing.component import pictures
 
@@ -14,7 +16,8 @@ from dreamclean.testing.component import pictures
 @torch.no_grad()
 def there_and_back(prior: Latent, x: Tensor, steps: int) -> Tensor:
     """DDIM inversion to a noise-to-signal ratio of 1.24 and DDIM sampling, with no corrector between."""
-    levels, denoise = prior.schedule.ladder("nsr:1.24", steps), Evaluator(prior).denoise
+    model = loaded(prior)
+    levels, denoise = model.schedule.ladder("nsr:1.24", steps, Uniform()), Evaluator(model).denoise
     latent = host().make("initializer", "ddim-inversion")(x, levels, denoise, torch.zeros_like)
     for lower in levels[-2::-1]:
         latent = host().make("sampler", "ddim")(latent, lower, denoise, torch.zeros_like)
@@ -26,7 +29,7 @@ def test_inversion_and_sampling_return_the_latent(component):
 
     Of latents with a standard deviation of 1, as trained autoencoders scale them.
     """
-    x = torch.randn(1, component.model.family.channels, 12, 16, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(1, component.configured().family.channels, 12, 16, generator=torch.Generator().manual_seed(0))
     coarse, fine = (distance(there_and_back(component, x, steps), x) for steps in (10, 40))
     assert 0 < fine < 0.35 * coarse
     assert fine < 0.03
@@ -47,65 +50,70 @@ def test_guidance_doubles_the_batch_and_not_the_count(tiny, guidance, rows):
     """The count is of the prior's evaluations; the network sees both prompts in one batch, on the way down."""
     prior = Latent(path=str(tiny("sd1")), guidance=guidance)
     seen: list[int] = []
-    prior.loaded.network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    result = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")(
-        pictures((8, 8))[:1].repeat(3, 1, 1, 1)
-    )
+    restorer = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")
+    network = restorer.model.codec.codec.loaded.network
+    network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    result = restorer(pictures((8, 8))[:1].repeat(3, 1, 1, 1))
     assert seen == [3, 3, rows, rows, rows, rows]
     assert result.nfe == 6
 
 
 def test_inversion_is_without_guidance(family, folder):
     """At guidance 4 it answers as at 1, while sampling does not; what is below 1 stays."""
-    low, plain, high = (Latent(path=str(folder), prompt="a cat", guidance=guidance) for guidance in (0, 1, 4))
-    x = torch.randn(1, plain.model.family.channels, 8, 8, generator=torch.Generator().manual_seed(0))
+    priors = (Latent(path=str(folder), prompt="a cat", guidance=guidance) for guidance in (0, 1, 4))
+    low, plain, high = map(loaded, priors)
+    channels = Latent(path=str(folder)).configured().family.channels
+    x = torch.randn(1, channels, 8, 8, generator=torch.Generator().manual_seed(0))
     level = plain.schedule.at(plain.schedule.resolve("nsr:1"))
     with torch.no_grad():
-        eps = plain.predict(x, level).eps
-        assert torch.equal(high.invert(x, level).eps, eps)
-        assert (high.predict(x, level).eps - eps).abs().max() > 1e-4
-        assert torch.equal(low.invert(x, level).eps, low.predict(x, level).eps)
-        assert (low.invert(x, level).eps - eps).abs().max() > 1e-4
+        eps = plain.predict(x, level)
+        assert torch.equal(high.invert(x, level), eps)
+        assert (high.predict(x, level) - eps).abs().max() > 1e-4
+        assert torch.equal(low.invert(x, level), low.predict(x, level))
+        assert (low.invert(x, level) - eps).abs().max() > 1e-4
 
 
 def test_guidance_zero_is_the_negative_prompt_alone(tiny):
     folder, x = str(tiny("sd1")), torch.randn(1, 4, 8, 8)
-    other, negative = Latent(path=folder, guidance=0, negative_prompt="rain"), Latent(path=folder, prompt="rain")
+    priors = Latent(path=folder, guidance=0, negative_prompt="rain"), Latent(path=folder, prompt="rain")
+    other, negative = map(loaded, priors)
     level = other.schedule.at(500)
     with torch.no_grad():
-        torch.testing.assert_close(other.predict(x, level).eps, negative.predict(x, level).eps, rtol=0, atol=1e-6)
+        torch.testing.assert_close(other.predict(x, level), negative.predict(x, level), rtol=0, atol=1e-6)
 
 
 def test_picture_larger_than_the_native_size_is_cut_into_tiles(tiny):
     """64 pixels for this model, 32 elements of its latents; the autoencoder sees the picture whole."""
     prior, image = Latent(path=str(tiny("sd3"))), pictures((70, 150))[:1]
-    assert (prior.native_size, prior.multiple, prior.scale_factor) == (64, 4, 2)
+    restorer = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")
+    assert (restorer.model.geometry, restorer.model.codec.scale_factor) == ((4, 64), 2)
     seen: list[torch.Size] = []
-    prior.loaded.network.register_forward_pre_hook(
+    restorer.model.codec.codec.loaded.network.register_forward_pre_hook(
         lambda _, args, named: seen.append(args[0].shape[-2:]), with_kwargs=True
     )
-    result = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")(image)
+    result = restorer(image)
     assert result.image.shape == image.shape
     assert set(seen) == {(32, 32)}
 
 
 def test_sizes_of_pictures_do_not_mix(component):
     """Pictures that share a size of latents come back as each was."""
+    model = loaded(component)
     for size in ((21, 27), (24, 28), (21, 27)):
-        image = pictures(size)
-        assert component.decode(component.encode(image)).shape == image.shape
+        image, codec = pictures(size), sized(model, *size).codec
+        assert codec.decode(codec.encode(image)).shape == image.shape
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_network_in_half_precision_at_full_size(family, folder, dtype):
     """The latents of 1024 x 1024 pixels, at a quiet and at a loud level."""
     prior, noise = Latent(path=str(folder)), torch.Generator().manual_seed(0)
-    prior.prepare(torch.device("cpu"), dtype)
-    assert {weight.dtype for weight in prior.loaded.network.parameters()} == {dtype}
-    x = torch.randn(1, prior.model.family.channels, 128, 128, generator=noise)
+    model = prior.load(torch.device("cpu"), dtype)
+    assert {weight.dtype for weight in model.codec.loaded.network.parameters()} == {dtype}
+    x = torch.randn(1, prior.configured().family.channels, 128, 128, generator=noise)
     for ratio in ("nsr:0.1", "nsr:1.24"):
         with torch.no_grad():
-            estimate = prior.predict(x, prior.schedule.at(prior.schedule.resolve(ratio)))
+            estimate = Evaluator(model).prior(x, model.schedule.at(model.schedule.resolve(ratio)))
         assert estimate.eps.dtype == torch.float32
         assert estimate.eps.isfinite().all()
 
@@ -114,7 +122,7 @@ def test_network_in_half_precision_at_full_size(family, folder, dtype):
 def test_autoencoder_in_half_precision_at_full_size(make, tmp_path, dtype):
     """1024 x 1024 pixels, to latents of an eighth of the side and back."""
     prior, image = Latent(path=str(make("sdxl", tmp_path, blocks=4))), pictures((1024, 1024))[:1]
-    prior.prepare(torch.device("cpu"), dtype)
+    prior = prior.load(torch.device("cpu"), dtype).codec
     with torch.no_grad():
         x = prior.encode(image)
         assert x.shape == (1, 4, 128, 128)

@@ -3,6 +3,7 @@
 import re
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,22 +73,27 @@ def original(folder: Path) -> Weights:
     return weights
 
 
+def networks(prior: Latent, dtype: torch.dtype = torch.float32) -> Any:
+    """The model of ``prior`` on the CPU: what encodes, decodes and predicts."""
+    return prior.load(torch.device("cpu"), dtype).codec
+
+
 def test_original_layout(make, tiny, tmp_path):
     """All three parts are the file's: the folder of configs holds no weights."""
     folder, file, plain = (
         make("sd1", tmp_path),
         tmp_path / "v1.safetensors",
-        Latent(path=str(tiny("sd1")), prompt="a cat"),
+        networks(Latent(path=str(tiny("sd1")), prompt="a cat")),
     )
     save_file(original(folder), file)
     for weights in folder.glob("*/*.safetensors"):
         weights.unlink()
-    prior, image = Latent(path=str(file), config=str(folder), prompt="a cat"), pictures((12, 16))
-    level = prior.schedule.at(300)
+    prior, image = networks(Latent(path=str(file), config=str(folder), prompt="a cat")), pictures((12, 16))
+    level = prior.model.family.schedule.at(300)
     with torch.no_grad():
         x = plain.encode(image)
         torch.testing.assert_close(prior.encode(image), x, rtol=0, atol=1e-6)
-        torch.testing.assert_close(prior.predict(x, level).eps, plain.predict(x, level).eps, rtol=0, atol=1e-6)
+        torch.testing.assert_close(prior.predict(x, level), plain.predict(x, level), rtol=0, atol=1e-6)
         torch.testing.assert_close(prior.decode(x), plain.decode(x), rtol=0, atol=1e-6)
 
 
@@ -108,7 +114,7 @@ def test_configs_that_are_not_at_hand(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     save_file({"other": torch.zeros(1)}, tmp_path / "real.safetensors")
     with pytest.raises(DreamCleanError, match="give config=FOLDER") as caught:
-        Latent(path=str(tmp_path / "real.safetensors")).schedule  # noqa: B018
+        Latent(path=str(tmp_path / "real.safetensors")).configured()
     assert "\n" not in str(caught.value)
 
 
@@ -123,8 +129,8 @@ def single(folder: Path, target: Path, part: str, prefix: str = "") -> Path:
 def test_network_alone_in_a_single_file(tiny, tmp_path, name, part):
     """The network is the file's; what the file lacks comes from the folder of configs."""
     folder = tiny(name)
-    mixed = Latent(path=str(single(folder, tmp_path, part)), config=str(folder))
-    plain = Latent(path=str(folder))
+    mixed = networks(Latent(path=str(single(folder, tmp_path, part)), config=str(folder)))
+    plain = networks(Latent(path=str(folder)))
     pairs = zip(mixed.loaded.network.parameters(), plain.loaded.network.parameters(), strict=True)
     assert all(torch.allclose(new, old + 0.01, rtol=0, atol=1e-6) for new, old in pairs)
     image = pictures((8, 8))

@@ -19,6 +19,11 @@ def configure(folder: Any, **changes: Any) -> None:
     folder.write_text(json.dumps({**json.loads(folder.read_text()), **changes}))
 
 
+def networks(prior: Latent, dtype: torch.dtype = torch.float32) -> Any:
+    """The model of ``prior`` on the CPU: what encodes, decodes and predicts."""
+    return prior.load(torch.device("cpu"), dtype).codec
+
+
 @pytest.fixture
 def random_vae(family, make, tmp_path):
     """A model of ``family`` whose autoencoder has random weights."""
@@ -30,7 +35,7 @@ def random_vae(family, make, tmp_path):
 
 def test_encode_and_decode_are_the_autoencoders_own(random_vae):
     """The mean of its posterior, shifted and scaled as diffusers' pipelines do."""
-    prior, image = Latent(path=str(random_vae)), pictures((24, 32))
+    prior, image = networks(Latent(path=str(random_vae))), pictures((24, 32))
     vae = diffusers.AutoencoderKL.from_pretrained(random_vae, subfolder="vae", low_cpu_mem_usage=False)
     shift, scale = vae.config.shift_factor or 0, vae.config.scaling_factor
     with torch.no_grad():
@@ -44,10 +49,10 @@ def test_encode_and_decode_are_the_autoencoders_own(random_vae):
 def test_mean_and_standard_deviation_of_each_channel(make, tmp_path):
     """x = (z - mean) scale / std, as in diffusers' SDXL pipeline."""
     folder, image = make("sdxl", tmp_path), pictures((8, 8))
-    plain = Latent(path=str(folder)).encode(image)
+    plain = networks(Latent(path=str(folder))).encode(image)
     mean, std = torch.tensor([0.5, -0.5, 0.25, 0.0]), torch.tensor([2.0, 4.0, 1.0, 0.5])
     configure(folder / "vae/config.json", latents_mean=mean.tolist(), latents_std=std.tolist())
-    prior = Latent(path=str(folder))
+    prior = networks(Latent(path=str(folder)))
     expected = (plain - 0.13025 * mean.view(1, 4, 1, 1)) / std.view(1, 4, 1, 1)
     torch.testing.assert_close(prior.encode(image), expected, rtol=0, atol=1e-6)
     assert distance(prior.decode(prior.encode(image)), image) < 0.2
@@ -64,8 +69,7 @@ def test_float16_overflows_unless_the_autoencoder_is_upcast(make, tmp_path, upca
         weights[key] *= 300
     save_file(weights, folder / "vae/diffusion_pytorch_model.safetensors")
     configure(folder / "vae/config.json", force_upcast=upcast)
-    prior = Latent(path=str(folder))
-    prior.prepare(torch.device("cpu"), torch.float16)
+    prior = networks(Latent(path=str(folder)), torch.float16)
     assert prior.encode(image).isfinite().all() == upcast
     assert prior.decode(torch.zeros(1, 4, 8, 8)).isfinite().all() == upcast
     assert prior.loaded.network.dtype == torch.float16
@@ -75,7 +79,8 @@ def test_tiles_and_slices(make, tmp_path):
     """Tiles of 32 pixels, one picture at a time: nearly the same latents, in more calls of the encoder."""
     folder, image = make("sd1", tmp_path), pictures((48, 48))
     configure(folder / "vae/config.json", sample_size=32)
-    whole, parts = Latent(path=str(folder)), Latent(path=str(folder), vae_tiling=True, vae_slicing=True)
+    priors = Latent(path=str(folder)), Latent(path=str(folder), vae_tiling=True, vae_slicing=True)
+    whole, parts = map(networks, priors)
     shapes: list[torch.Size] = []
     parts.loaded.vae.module.encoder.register_forward_pre_hook(lambda _, args: shapes.append(args[0].shape))
     x = parts.encode(image)
@@ -103,11 +108,12 @@ def taesd(tmp_path):
 def test_tiny_autoencoder(tiny, taesd):
     prior, image = Latent(path=str(tiny("sd1")), vae=str(taesd)), pictures((21, 27))
     vae = diffusers.AutoencoderTiny.from_pretrained(taesd, low_cpu_mem_usage=False)
-    x = prior.encode(image[..., :20, :26])
+    codec = networks(prior)
+    x = codec.encode(image[..., :20, :26])
     with torch.no_grad():
         expected = vae.encode(2 * image[..., :20, :26] - 1).latents
         torch.testing.assert_close(x, expected, rtol=0, atol=1e-5)
-        torch.testing.assert_close(prior.decode(x), vae.decode(x).sample / 2 + 0.5, rtol=0, atol=1e-5)
+        torch.testing.assert_close(codec.decode(x), vae.decode(x).sample / 2 + 0.5, rtol=0, atol=1e-5)
     result = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")(image)
     assert result.image.shape == image.shape
 
@@ -115,12 +121,12 @@ def test_tiny_autoencoder(tiny, taesd):
 def test_autoencoder_of_another_model(make, tiny, tmp_path):
     """Its folder ``vae`` is found; one whose latents have other channels is refused."""
     other = make("sdxl", tmp_path)
-    assert Latent(path=str(tiny("sd1")), vae=str(other)).loaded.vae.module.config.scaling_factor == 0.13025
+    assert networks(Latent(path=str(tiny("sd1")), vae=str(other))).loaded.vae.module.config.scaling_factor == 0.13025
     for vae, said in (
         (tiny("flux"), "4 channels .* makes 16"),
         (other / "unet", "UNet2DConditionModel"),
         (tmp_path, "config.json"),
     ):
         with pytest.raises(DreamCleanError, match=said) as caught:
-            Latent(path=str(tiny("sd1")), vae=str(vae)).schedule  # noqa: B018
+            Latent(path=str(tiny("sd1")), vae=str(vae)).configured()
         assert "\n" not in str(caught.value)

@@ -1,8 +1,12 @@
 """The starter prior and the recipes that suit it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from dreamclean import Model
 from dreamclean.builtin.priors.diffusers import UNetPrior, load_parts
 
 MODEL = Path(__file__).with_name("model")
@@ -33,9 +37,10 @@ class Starter(UNetPrior):
     def parts(self) -> tuple[Any, Any]:
         return load_parts(MODEL)
 
-    @property
-    def native_size(self) -> None:
-        """None: it is convolutional, and looks at textures and edges rather than at whole pictures."""
+    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+        """Of no native size: it is convolutional, and looks at textures and edges rather than at whole pictures."""
+        model = super().load(device, dtype)
+        return replace(model, geometry=model.geometry._replace(native_size=None))
 
     @property
     def source(self) -> Path:

@@ -6,7 +6,7 @@ from dreamclean_starter.prior import Starter
 from dreamclean import Restorer
 
 
-def test_neither_threads_nor_the_batch_matter():
+def test_exact_depends_neither_on_threads_nor_on_the_batch():
     exact = Restorer(Starter(), strength=60, steps=2, corrector="vps:gamma=0.1", exact=True, device="cpu")
     batch = torch.rand(2, 3, 64, 48, generator=torch.Generator().manual_seed(0))
     before, made = torch.get_num_threads(), []

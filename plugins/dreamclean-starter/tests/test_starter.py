@@ -9,10 +9,10 @@ import pytest
 import torch
 from dreamclean_starter.prior import BLIND, KNOWN, MODEL, Starter
 
-from dreamclean import JPEG, DreamCleanError, Picture, Restorer
+from dreamclean import JPEG, DreamCleanError, Evaluator, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import calibration_of
 from dreamclean.host.host import host
-from dreamclean.testing import PriorSuite
+from dreamclean.testing import PriorSuite, loaded
 
 CARD = (Path(__file__).parents[1] / "README.md").read_text()
 CUP = Picture.open(Path(__file__).with_name("cup.png")).pixels
@@ -44,12 +44,12 @@ def test_the_recipes_are_those_of_the_card():
 def test_one_step_denoising_of_a_small_picture(sigma):
     """The card's figure for this picture, to 0.05 dB."""
     (claimed,) = re.findall(rf"cup\.png.*sigma = {sigma}: ([\d.]+) dB", CARD)
-    prior = Starter()
+    model = loaded(Starter())
     noise = torch.randn(CUP.shape, generator=torch.Generator().manual_seed(0))
-    level = prior.schedule.at(prior.schedule.timestep(2 * sigma / 255))
+    level = model.schedule.at(model.schedule.timestep(2 * sigma / 255))
     with torch.no_grad():
-        x = level.alpha * prior.encode(CUP + sigma / 255 * noise)
-        found = psnr(prior.decode(prior.predict(x, level).x0).clamp(0, 1))
+        x = level.alpha * model.codec.encode(CUP + sigma / 255 * noise)
+        found = psnr(model.codec.decode(Evaluator(model).prior(x, level).x0).clamp(0, 1))
     assert found == pytest.approx(float(claimed), abs=0.05)
 
 
@@ -82,10 +82,10 @@ def test_plain_diffusers_loads_it():
     pipeline = DDPMPipeline.from_pretrained(MODEL, low_cpu_mem_usage=False)
     assert pipeline.scheduler.config.num_train_timesteps == 1000
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    prior = Starter()
-    level = prior.schedule.at(300)
+    model = loaded(Starter())
+    level = model.schedule.at(300)
     with torch.no_grad():
-        assert torch.allclose(pipeline.unet.float()(x, 300).sample, prior.predict(x, level).eps, atol=1e-5)
+        assert torch.allclose(pipeline.unet.float()(x, 300).sample, model.predict(x, level), atol=1e-5)
 
 
 def test_the_calibration_is_found_beside_the_model(tmp_path):

@@ -10,7 +10,7 @@ from dreamclean.builtin.planners.diagnosis.calibration import calibration_of
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image, left_alone
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
-from dreamclean.contracts.estimate import Predict
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.planner import Plan, Planner
 from dreamclean.contracts.prior import Prior
 
@@ -32,7 +32,7 @@ class Auto(Planner):
         calibration = calibration_of(prior)
         return max(calibration.ratios) if calibration else None
 
-    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, predict: Predict) -> Plan:
-        found = left_alone("transparent") if info.get("transparent") else diagnose_image(image, prior, predict)
+    def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
+        found = left_alone("transparent") if info.get("transparent") else diagnose_image(image, prior, model)
         refusal = _REFUSAL if found.family == UNKNOWN else ""
-        return Plan(treatment(found, prior.schedule, self.detail), found, refusal, self.samples)
+        return Plan(treatment(found, model.schedule, self.detail), found, refusal, self.samples)

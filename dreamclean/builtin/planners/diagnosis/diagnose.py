@@ -13,9 +13,10 @@ from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calib
 from dreamclean.builtin.planners.diagnosis.exempt import exempt
 from dreamclean.builtin.planners.diagnosis.features import features
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN, read
-from dreamclean.contracts.estimate import Predict
 from dreamclean.contracts.levels import Level, Schedule
-from dreamclean.contracts.prior import Prior, pad_to_multiple
+from dreamclean.contracts.model import Model
+from dreamclean.contracts.padding import pad_to_multiple
+from dreamclean.contracts.prior import Prior
 
 RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
@@ -80,29 +81,29 @@ class Diagnosis:
         return {name: _short(value) for name, value in vars(self).items()}
 
 
-def diagnose_image(image: Tensor, prior: Prior, predict: Predict) -> Diagnosis:
-    """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] on its prior's device."""
+def diagnose_image(image: Tensor, prior: Prior, model: Model) -> Diagnosis:
+    """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] by ``model``, which ``prior`` loaded, on its device."""
     if family := exempt(image):
         return left_alone(family)
     calibration = calibration_of(prior)
-    levels = spaced_levels(prior.schedule, calibration.ratios if calibration else RATIOS)
-    answered = answers(crops(image, min(CROP, prior.native_size or CROP)), prior, levels, predict)
+    levels = spaced_levels(model.schedule, calibration.ratios if calibration else RATIOS)
+    answered = answers(crops(image, min(CROP, model.geometry.native_size or CROP)), model, levels)
     found = read_features(answered)
     ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
     shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": len(levels)}
     if calibration is None or len(levels) != len(calibration.ratios):
         family, ratio = read(ratios, rms, correlation)
-        noise = ratio * prior.pixel_scale if ratio and family == "white noise" else None
-        diagnosis = Diagnosis(family, None, {}, noise, _known(ratio, prior.schedule), **shared)
+        noise = ratio * model.codec.pixel_scale if ratio and family == "white noise" else None
+        diagnosis = Diagnosis(family, None, {}, noise, _known(ratio, model.schedule), **shared)
     else:
-        diagnosis = _calibrated(calibration, found, prior, shared)
-    return replace(diagnosis, loudest=_loudest(diagnosis, answered, prior.schedule))
+        diagnosis = _calibrated(calibration, found, model, shared)
+    return replace(diagnosis, loudest=_loudest(diagnosis, answered, model.schedule))
 
 
-def answers(parts: Tensor, prior: Prior, levels: Sequence[Level], predict: Predict) -> list[Tensor]:
-    """The prior's noise estimates (N, C, h, w), level by level, of ``parts`` (N, 3, H, W) of a picture."""
-    x = prior.encode(parts)
-    return [predict(level.alpha * x, level).eps for level in levels]
+def answers(parts: Tensor, model: Model, levels: Sequence[Level]) -> list[Tensor]:
+    """The model's noise estimates (N, C, h, w), level by level, of ``parts`` (N, 3, H, W) of a picture."""
+    x = model.codec.encode(parts)
+    return [model.predict(level.alpha * x, level) for level in levels]
 
 
 def read_features(answered: Sequence[Tensor]) -> Tensor:
@@ -115,16 +116,16 @@ def left_alone(family: str) -> Diagnosis:
     return Diagnosis(family, None, {}, None, None, [], [], [], 0)
 
 
-def _calibrated(calibration: Calibration, found: Tensor, prior: Prior, shared: dict[str, Any]) -> Diagnosis:
+def _calibrated(calibration: Calibration, found: Tensor, model: Model, shared: dict[str, Any]) -> Diagnosis:
     probabilities = calibration.probabilities(found)
     family = max(probabilities, key=probabilities.__getitem__)
     noise, ratio = None, None
     if family == "white noise":
         noise = calibration.noise_std(found)
-        ratio = BELOW * noise / prior.pixel_scale
+        ratio = BELOW * noise / model.codec.pixel_scale
     elif family not in _LEFT_ALONE:
         ratio = calibration.best_ratio(found, family)
-    return Diagnosis(family, probabilities[family], probabilities, noise, _known(ratio, prior.schedule), **shared)
+    return Diagnosis(family, probabilities[family], probabilities, noise, _known(ratio, model.schedule), **shared)
 
 
 def _loudest(diagnosis: Diagnosis, answers: Sequence[Tensor], schedule: Schedule) -> float | None:

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 SMALLEST = 32
-"""Side in pixels; of smaller pictures clean ones are taken for damaged, at 16 most and at 24 one in three (starter)."""
+"""Side in pixels. Clean pictures that are smaller are called damaged: most of them at 16, one in three at 24 (starter)."""
 
 
 def exempt(image: Tensor) -> str | None:

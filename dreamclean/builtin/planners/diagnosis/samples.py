@@ -17,7 +17,9 @@ from dreamclean.builtin.planners.diagnosis.fit import Sample
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.model import Model
 from dreamclean.contracts.prior import Prior
+from dreamclean.method.asking import fitted
 from dreamclean.pictures.picture import Picture
 
 SIDE = 160
@@ -58,11 +60,17 @@ class Sampler:
     """Makes the samples, each by its number alone: which photograph, which crop, which damage."""
 
     def __init__(
-        self, prior: Prior, treat: Treat, photos: Sequence[Path], side: int | None = None, device: str = "cpu"
+        self,
+        prior: Prior,
+        model: Model,
+        treat: Treat,
+        photos: Sequence[Path],
+        side: int | None = None,
+        device: str = "cpu",
     ) -> None:
-        self.prior, self.treat, self.photos, self.device = prior, treat, photos, device
-        self.side = side or min(SIDE, prior.native_size or SIDE)
-        self.levels: list[Level] = spaced_levels(prior.schedule, RATIOS)
+        self.prior, self.model, self.treat, self.photos, self.device = prior, fitted(model), treat, photos, device
+        self.side = side or min(SIDE, model.geometry.native_size or SIDE)
+        self.levels: list[Level] = spaced_levels(model.schedule, RATIOS)
         self.metric, self.metric_name = metric()
         self.unusable: set[Path] = set()
 
@@ -76,14 +84,14 @@ class Sampler:
         clean = crop(self._photo(rng), self.side, rng, sharp=learnt and family == "blocking")
         picture, std = damaged(clean, family, rng, generator)
         picture = picture.to(self.device)
-        found = read_features(answers(picture, self.prior, self.levels, self.prior.predict))
+        found = read_features(answers(picture, self.model, self.levels))
         worth = [self._worth(family, level, clean, picture) for level in self.levels] if learnt else []
         return Sample(family, std, found, worth)
 
     def _worth(self, family: str, level: Level, clean: Tensor, picture: Tensor) -> float:
         """Of the family's treatment from ``level``."""
         known = Diagnosis(family, None, {}, None, level.ratio, [], [], [], 0)
-        recipe = treatment(known, self.prior.schedule)
+        recipe = treatment(known, self.model.schedule)
         assert recipe is not None
         return self.metric(self.treat(picture, recipe).cpu(), clean)
 

@@ -39,5 +39,5 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float = 1.0) -> 
         corrector=f"dreamclean/vps:gamma={gamma:g},fused=true" if gamma else "dreamclean/none",
         sampler=f"dreamclean/dpm-solver:eta={eta:g}",
         strength=top,
-        steps=next(n for n in range(steps, 0, -1) if n == 1 or len(set(schedule.spaced(top, n))) > n),
+        steps=max(1, min(steps, schedule.most_steps(top))),
     )

@@ -1,1 +1,1 @@
-"""The methods of the bench, one idea a file, each with its paper and equations at the top."""
+"""The methods of the bench, one in each file, with its paper and equations at the top."""

@@ -10,7 +10,7 @@ from dreamclean_bench.method import Method, Problem
 
 
 class Input(Method):
-    """The measurement itself, as the picture that a person has."""
+    """The measurement itself, as the picture that a user has."""
 
     name = "input"
     blind: ClassVar[bool] = True
@@ -21,9 +21,9 @@ class Input(Method):
 
 
 class PseudoInverse(Method):
-    """A^+ y: of all the images that fit the measurement best the one of least norm.
+    """A^+ y: the least-norm image among those that fit the measurement best.
 
-    Of a non-linear operator its first image. The paper's baseline (Tables 1 and 2: nearest upscaling).
+    For a non-linear operator, its first image. The paper's baseline (Tables 1 and 2: nearest upscaling).
     """
 
     name = "pseudo-inverse"
@@ -38,7 +38,7 @@ class PseudoInverse(Method):
 class Bicubic(Method):
     """Bicubic enlargement (Keys 1981, a = -0.5, as Pillow's) of a measurement that is smaller than the image.
 
-    A measurement of the image's size is left as it is shown.
+    A measurement of the image's size is returned as it is shown.
     """
 
     name = "bicubic"

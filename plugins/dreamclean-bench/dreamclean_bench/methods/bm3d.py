@@ -18,9 +18,9 @@ _SMALLEST = 16  # side in pixels; the package's blocks do not fit into less, and
 class BM3D(Method):
     """Block matching and 3-D filtering for white Gaussian noise of a known level.
 
-    Of noise that differs from pixel to pixel it is told the root mean square. Sees the measurement where it is the noisy image itself, unclipped, else the picture shown.
-    Uses the package ``bm3d`` (profile ``np``; ``bm3d_rgb``, or ``bm3d`` where the channels are equal, which the
-    former divides by zero on). Its licence allows non-commercial use only.
+    If the noise differs from pixel to pixel, it gets the root mean square. It gets the unclipped measurement if
+    that is the noisy image itself, else the picture shown. Uses the package ``bm3d`` (profile ``np``; ``bm3d_rgb``,
+    or ``bm3d`` for equal channels, for which ``bm3d_rgb`` divides by zero). Its licence allows non-commercial use only.
     """
 
     name = "bm3d"
@@ -40,7 +40,9 @@ class BM3D(Method):
         try:
             package = import_module("bm3d")
         except ImportError as error:
-            raise DreamCleanError('bm3d is not there; install it with pip install "dreamclean-bench[bm3d]"') from error
+            raise DreamCleanError(
+                'bm3d is not installed; install it with pip install "dreamclean-bench[bm3d]"'
+            ) from error
         if self.sigma:
             sigma = self.sigma / 255
         else:

@@ -8,10 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean.contracts.levels import Level, descending
+from dreamclean import Denoise, Estimate, Latent, Level
+from dreamclean.contracts.latent import Noise
 from dreamclean_bench.method import LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
-from dreamclean_bench.methods.sampling import first_latent, transition
+from dreamclean_bench.methods.sampling import renewing, sampled
 from dreamclean_bench.spectral import SpectralMethod, has_spectrum, spectrum
 
 _PAPER = "Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model (ICLR 2023)"
@@ -36,25 +37,25 @@ class DDNM(Ladder, LinearMethod):
     )
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, levels = problem.linear(), self.levels(problem.prior)
+        linear = problem.linear()
         invert = linear.pseudo_inverse
         if has_spectrum(linear.operator):
             invert = spectrum(linear.operator, linear.operator.image_shape(linear.y), self.cutoff).pseudo_inverse
-        x = first_latent(problem, levels[-1], self.strength)
-        for level, lower in descending(levels):
+
+        def guided(x: Tensor, level: Level) -> Estimate:
             eps, x0 = problem.estimate.prior(x, level)
-            x0 = x0 + invert(linear.y - linear.degrade(x0))
-            x = lower.alpha * x0 + lower.sigma * (math.sqrt(1 - self.eta**2) * eps + self.eta * problem.noise(x))
-        return problem.prior.decode(x)
+            return Estimate(eps, x0 + invert(linear.y - linear.degrade(x0)))
+
+        return sampled(problem, self.levels(problem.model.schedule), self.initializer, renewing(self.eta), guided)
 
 
 class DDNMPlus(Ladder, SpectralMethod):
-    """DDNM for noisy measurements: the projection and the fresh noise are scaled by what y's noise fills, Algorithm 2.
+    """DDNM for noisy measurements: the projection and the fresh noise are scaled to allow for y's noise (Algorithm 2).
 
     In the basis V of the singular value decomposition, x0' = x0 - Sigma (x0 - S^+ U^T y) (Eq. 17) and
     x_j = a_j x0' + Phi z + the rest of eps, so that every coefficient of x_j has noise s_j (the DDIM form of
     Eq. 18, 19, as in the published code; without time travel it has the moments of DDRM with eta_b = 1).
-    Time travel (section 3.3) noises x anew, some levels up, and comes down again.
+    Time travel (section 3.3) adds noise to x, some levels up, and comes down again.
     """
 
     name = "ddnm-plus"
@@ -64,27 +65,23 @@ class DDNMPlus(Ladder, SpectralMethod):
     travel_repeat: int = Field(default=1, ge=1, description="Time travel: passes over each stretch; 1: no travel")
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, basis, levels = problem.linear(), self.spectrum(problem), self.levels(problem.prior)
+        linear, basis, levels = problem.linear(), self.spectrum(problem), self.levels(problem.model.schedule)
         ybar = basis.solved(linear.y)
         noise = basis.noise(linear.sigma, ybar)
-        x = first_latent(problem, levels[-1], self.strength)
-        for start, end in self._path():
-            level, to = levels[start], levels[end]
-            if end > start:
-                c, b = transition(to, level)
-                x = c * x + math.sqrt(b) * problem.noise(x)  # q(x_{t+l} | x_t)
-                continue
-            estimate = problem.estimate.prior(x, level)
-            x0, eps = basis.to(estimate.x0), basis.to(estimate.eps)
-            pull, fresh, kept = self._scales(noise, to)
+
+        def step(latent: Latent, lower: Level, denoise: Denoise, draw: Noise) -> Latent:
+            eps, x0 = map(basis.to, latent.estimated(denoise))
+            pull, fresh, kept = self._scales(noise, lower)
             x0 = x0 + pull * (ybar - x0)
-            x = basis.back(to.alpha * x0 + fresh * problem.noise(x) + kept * eps)
-        return problem.prior.decode(x)
+            return latent.moved(basis.back(lower.alpha * x0 + fresh * draw(x0) + kept * eps), lower)
+
+        path = [levels[index] for index in self._path()]
+        return sampled(problem, levels, self.initializer, step, path=path)
 
     def _scales(self, noise: Tensor, to: Level) -> tuple[Tensor, Tensor, Tensor]:
         """The diagonals of Sigma_t and Phi_t, and the share of eps, for the step to ``to``.
 
-        ``noise`` is sigma_y / s_i, infinite where s_i = 0: those coefficients take a plain step.
+        ``noise`` is sigma_y / s_i, infinite where s_i = 0: those coefficients make a plain step.
         """
         old = math.sqrt(1 - self.eta**2) * to.sigma
         quieter, seen = to.alpha * noise <= to.sigma, noise.isfinite()
@@ -93,15 +90,15 @@ class DDNMPlus(Ladder, SpectralMethod):
         pull = torch.where(quieter, 1.0, partial)
         return pull, torch.where(quieter, filled, self.eta * to.sigma), torch.where(seen, 0.0, old)
 
-    def _path(self) -> Iterator[tuple[int, int]]:
-        """Pairs of level indices (from, to): down one at a time, or up by ``travel_length`` (as in RePaint)."""
+    def _path(self) -> Iterator[int]:
+        """Indices of the levels to visit: down one at a time, or up by ``travel_length`` (as in RePaint)."""
         anchors = range(self.travel_length, self.steps - self.travel_length + 1, self.travel_length)
         left = dict.fromkeys(anchors, self.travel_repeat - 1)
         index = self.steps
         while index > 0:
-            yield index, index - 1
             index -= 1
+            yield index
             if left.get(index, 0) > 0:
                 left[index] -= 1
-                yield index, index + self.travel_length
                 index += self.travel_length
+                yield index

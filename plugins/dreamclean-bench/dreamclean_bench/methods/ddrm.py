@@ -27,12 +27,12 @@ class DDRM(Ladder, SpectralMethod):
         default=0.85, ge=0, le=1, description="eta: share of fresh noise where nothing is measured, or too noisily"
     )
     eta_b: float = Field(
-        default=1.0, ge=0, le=1, description="eta_b: weight of the measurement where it is the less noisy"
+        default=1.0, ge=0, le=1, description="eta_b: weight of the measurement where it is less noisy than the level"
     )
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, linear, spectrum = problem.prior, problem.linear(), self.spectrum(problem)
-        levels = self.levels(prior)
+        linear, spectrum = problem.linear(), self.spectrum(problem)
+        levels = self.levels(problem.model.schedule)
         ybar = spectrum.solved(linear.y)
         noise = spectrum.noise(linear.sigma, ybar)
         xbar = _first(ybar, noise, levels[-1].ratio, problem.noise(ybar))
@@ -40,7 +40,7 @@ class DDRM(Ladder, SpectralMethod):
             x0 = spectrum.to(problem.estimate.prior(level.alpha * spectrum.back(xbar), level).x0)
             mean, variance = self._transition(xbar, x0, ybar, noise, level.ratio, lower.ratio)
             xbar = mean + variance.clamp(min=0).sqrt() * problem.noise(xbar)
-        return prior.decode(spectrum.back(xbar))
+        return problem.model.codec.decode(spectrum.back(xbar))
 
     def _transition(
         self, xbar: Tensor, x0: Tensor, ybar: Tensor, noise: Tensor, sigma: float, lower: float
@@ -61,7 +61,7 @@ class DDRM(Ladder, SpectralMethod):
 def _first(ybar: Tensor, noise: Tensor, sigma: float, z: Tensor) -> Tensor:
     """xbar_T: N(ybar, sigma_T^2 - sigma_y^2 / s_i^2), and N(0, sigma_T^2) where s_i = 0 (Eq. 4, 7).
 
-    A measurement noisier than sigma_T, which the paper's sigma_T excludes, is left out here too.
+    A measurement noisier than sigma_T, which the paper's choice of sigma_T excludes, is not used.
     """
     variance = sigma**2 - noise.square()
     return torch.where(variance >= 0, ybar + variance.clamp(min=0).sqrt() * z, sigma * z)

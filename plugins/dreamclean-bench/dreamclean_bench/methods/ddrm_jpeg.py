@@ -1,15 +1,14 @@
 """DDRM for JPEG (Kawar, Song, Ermon & Elad, JPEG Artifact Correction using DDRM, NeurIPS 2022 workshop)."""
 
-import math
 from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import JPEG, Operator, Prior
-from dreamclean.contracts.levels import descending
+from dreamclean import JPEG, Estimate, ForwardNoising, Level, Operator, Prior
 from dreamclean_bench.method import PixelMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder, Strength
+from dreamclean_bench.methods.sampling import renewing, sampled
 
 
 class DDRMJPEG(Ladder, PixelMethod):
@@ -32,15 +31,13 @@ class DDRMJPEG(Ladder, PixelMethod):
         return super().refuses(operator, prior) or ("" if isinstance(operator, JPEG) else "needs the JPEG operator")
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, operator = problem.prior, problem.operator
+        codec, operator = problem.model.codec, problem.operator
         assert operator is not None
-        levels = self.levels(prior)
-        y = prior.encode(problem.y)
-        x = levels[-1].alpha * y + levels[-1].sigma * problem.noise(y)
-        for level, lower in descending(levels):
+        y = codec.encode(problem.y)
+
+        def guided(x: Tensor, level: Level) -> Estimate:
             eps, x0 = problem.estimate.prior(x, level)
-            agreed = x0 - prior.encode(operator.degrade(prior.decode(x0))) + y
-            x = lower.alpha * (self.eta_b * agreed + (1 - self.eta_b) * x0)
-            if lower.sigma > 0:
-                x = x + lower.sigma * (self.eta * problem.noise(x) + math.sqrt(1 - self.eta**2) * eps)
-        return prior.decode(x)
+            agreed = x0 - codec.encode(operator.degrade(codec.decode(x0))) + y
+            return Estimate(eps, self.eta_b * agreed + (1 - self.eta_b) * x0)
+
+        return sampled(problem, self.levels(problem.model.schedule), ForwardNoising(), renewing(self.eta), guided)

@@ -6,11 +6,10 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean.contracts.estimate import Estimate
-from dreamclean.contracts.levels import descending
+from dreamclean.builtin.guidance import diffpir
 from dreamclean_bench.method import LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
-from dreamclean_bench.methods.sampling import first_latent
+from dreamclean_bench.methods.sampling import renewing, sampled
 
 
 class DiffPIR(Ladder, LinearMethod):
@@ -19,8 +18,8 @@ class DiffPIR(Ladder, LinearMethod):
     x0' = argmin |y - A x|^2 + rho_t |x - x0|^2 = x0 + A^T (A A^T + rho_t)^-1 (y - A x0), rho_t = lambda sigma_n^2 /
     sigma_t^2 with sigma_t = s / a, then x_{t-1} = a' x0' + s' (sqrt(1 - zeta) eps' + sqrt(zeta) z), eps' that of x0'.
 
-    The published code has sigma_n on the [0, 1] scale and sigma_t on [-1, 1]. So has this one, that lambda may mean
-    the same: lambda = 4 is the weight of Bayes' rule. Its denser steps at low noise are not copied.
+    The published code has sigma_n on the [0, 1] scale and sigma_t on [-1, 1]. So does this one, so that lambda
+    means the same: lambda = 4 is the weight of Bayes' rule. Its denser steps at low noise are not used here.
     """
 
     name = "diffpir"
@@ -30,15 +29,6 @@ class DiffPIR(Ladder, LinearMethod):
     zeta: float = Field(default=0.3, ge=0, le=1, description="Share of fresh noise in each step")
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, levels = problem.linear(), self.levels(problem.prior)
-        x = first_latent(problem, levels[-1], self.strength)
-        for level, lower in descending(levels):
-            x0 = problem.estimate.prior(x, level).x0
-            x0 = x0.clamp(-1, 1) if self.clip else x0
-            rho = self.lam * (linear.sigma / 2) ** 2 / level.ratio**2
-            x0 = x0 + linear.solve(linear.y - linear.degrade(x0), 1.0, rho)
-            eps = Estimate.from_x0(x, level, x0).eps
-            x = lower.alpha * x0 + lower.sigma * math.sqrt(1 - self.zeta) * eps
-            if lower.sigma > 0 and self.zeta > 0:
-                x = x + lower.sigma * math.sqrt(self.zeta) * problem.noise(x)
-        return problem.prior.decode(x)
+        guided = problem.guided(diffpir.DiffPIR(lam=self.lam, clip=self.clip))
+        levels = self.levels(problem.model.schedule)
+        return sampled(problem, levels, self.initializer, renewing(math.sqrt(self.zeta)), guided)

@@ -7,21 +7,15 @@ from torch import Tensor
 
 from dreamclean import VPS, Corrector, GradientAscent, Langevin, NoCorrector, Operator, Restorer
 from dreamclean.contracts.component import validated
+from dreamclean.recipe.recipe import field_of
 from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.methods.ladder import Strength
 
 _CORRECTORS: dict[str, type[Corrector]] = {cls.name: cls for cls in (NoCorrector, Langevin, VPS, GradientAscent)}
 
 
-class _PreparedRestorer(Restorer):
-    """A restorer that leaves the prior as the bench prepared it, in the precision that every method gets."""
-
-    def _prepare(self) -> None:
-        pass
-
-
 class _DreamClean(Method):
-    """The settings of both modes. What is None comes from the preset."""
+    """The settings of both modes. A setting that is None comes from the preset."""
 
     paper: ClassVar[str] = "DreamClean: Restore Clean Image Using Deep Diffusion Prior (ICLR 2024)"
     preset: Literal["recommended", "paper"] = Field(
@@ -33,10 +27,10 @@ class _DreamClean(Method):
     gamma: float | None = Field(default=None, gt=0, le=1, description="Step size of the corrector; none: the preset's")
     repeats: int | None = Field(default=None, ge=1, description="Repetitions M of the corrector; none: the preset's")
     fused: bool | None = Field(
-        default=None, description="VPS: hand the corrected noise on to the sampler; none: the preset's"
+        default=None, description="VPS: pass the corrected noise to the sampler; none: the preset's"
     )
-    initializer: str | None = Field(default=None, description="Way to the top noise level; none: the preset's")
-    sampler: str | None = Field(default=None, description="Step to the next noise level; none: the preset's")
+    initializer: str | None = field_of("initializer")
+    sampler: str | None = field_of("sampler")
     strength: Strength | Literal["auto"] = Field(
         default=None, description="Top noise level: a timestep, nsr:R for sigma / alpha = R; auto: by diagnosis"
     )
@@ -46,13 +40,16 @@ class _DreamClean(Method):
         le=1,
         description="With auto: 0 the most faithful (highest PSNR), 1 the crispest; none: 1",
     )
-    samples: int | None = Field(default=None, ge=1, description="With auto: the mean of so many results; none: one")
-    steps: int | None = Field(default=None, ge=1, description="Steps from the top noise level to the picture")
+    samples: int | None = Field(
+        default=None, ge=1, description="With auto: the number of results to average; none: one"
+    )
+    steps: int | None = field_of("steps")
 
     def restorer(self, problem: Problem, operator: Operator | None) -> Restorer:
         """The kernel's restorer with these settings, on the problem's prior and device."""
         given: dict[str, Any] = {
             "prior": problem.prior,
+            "model": problem.model,
             "operator": operator,
             "initializer": self.initializer,
             "sampler": self.sampler,
@@ -62,11 +59,11 @@ class _DreamClean(Method):
             "preset": "paper" if self.preset == "paper" else None,
             "device": str(problem.shown.device),
         }
-        recommended = _PreparedRestorer(**given)
+        recommended = Restorer(**given)
         silent = self.corrector == "recommended" and self.gamma is self.repeats is self.fused is None
         if silent and recommended.corrector is None:  # each image's own, by its diagnosis
             return recommended
-        return _PreparedRestorer(**given, corrector=self._corrector(recommended.corrector or VPS(fused=True)))
+        return Restorer(**given, corrector=self._corrector(recommended.corrector or VPS(fused=True)))
 
     def _planner(self) -> dict[str, Any] | None:
         """The diagnosis, where it or one of its settings is asked for."""
@@ -75,7 +72,7 @@ class _DreamClean(Method):
         return {"name": "auto", **said} if said or self.strength == "auto" else None
 
     def _corrector(self, recommended: Corrector) -> Corrector:
-        """The corrector chosen; gamma and M are the recommended one's where they are not set."""
+        """The chosen corrector; gamma and M that are not set come from the recommended one."""
         cls = type(recommended) if self.corrector == "recommended" else _CORRECTORS[self.corrector]
         inherited = {k: v for k, v in recommended.model_dump().items() if k in cls.model_fields}
         said = {"gamma": self.gamma, "repeats": self.repeats, "fused": self.fused}
@@ -91,7 +88,7 @@ class _DreamClean(Method):
 
 
 class DreamCleanBlind(_DreamClean):
-    """DreamClean told nothing of the degradation: inversion, VPS and DDIM (Algorithms A1 to A3)."""
+    """DreamClean without knowledge of the degradation: inversion, VPS and DDIM (Algorithms A1 to A3)."""
 
     name = "dreamclean"
     blind: ClassVar[bool] = True

@@ -1,22 +1,20 @@
 """GDP (Fei et al., Generative Diffusion Prior for Unified Image Restoration and Enhancement, CVPR 2023)."""
 
-import math
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import Operator, Prior
-from dreamclean.contracts.levels import descending
+from dreamclean import Level, Operator, Prior
 from dreamclean.contracts.operator import differentiable
-from dreamclean_bench.method import PixelMethod, Problem
-from dreamclean_bench.methods.sampling import Ancestral, ancestral, first_latent
+from dreamclean_bench.method import Problem
+from dreamclean_bench.methods.sampling import Ancestral, transition
 
 _PUBLISHED = 3 * 256 * 256  # values in an image of the published experiments, over which their error is a mean
 
 
-class GDP(Ancestral, PixelMethod):
+class GDP(Ancestral):
     """Generative diffusion prior, its variant GDP-x0 with a known degradation.
 
     Ancestral sampling whose mean is shifted by -s Sigma grad_{x0} L(y, A(x0)), L the mean squared error on
@@ -39,24 +37,15 @@ class GDP(Ancestral, PixelMethod):
         assert operator is not None
         return "" if differentiable(operator) else "needs a differentiable operator"
 
-    def restore(self, problem: Problem) -> Tensor:
-        levels = self.levels(problem.prior)
-        x = first_latent(problem, levels[-1], self.strength)
-        scale = self.scale * x[0].numel() / _PUBLISHED
-        for level, lower in descending(levels):
-            x0 = problem.estimate.prior(x, level).x0
-            x0 = x0.clamp(-1, 1) if self.clip else x0
-            mean, variance = ancestral(x, x0, level, lower)
-            x = mean - scale * (variance if self.weighted else 1.0) * self._gradient(problem, x0)
-            if variance > 0:
-                x = x + math.sqrt(variance) * problem.noise(x)
-        return problem.prior.decode(x)
-
-    def _gradient(self, problem: Problem, x0: Tensor) -> Tensor:
-        """Gradient of each image's mean squared error with respect to x0 (B, 3, H, W)."""
+    def guide(self, problem: Problem, x: Tensor, level: Level, lower: Level) -> tuple[Tensor, Tensor]:
+        """x0(x), and the gradient with respect to x0 of each image's mean squared error, scaled."""
         assert problem.operator is not None
+        x0 = problem.estimate.prior(x, level).x0
+        x0 = x0.clamp(-1, 1) if self.clip else x0
         with torch.enable_grad():
             x0 = x0.detach().requires_grad_()
-            residual = problem.y - problem.operator.degrade(problem.prior.decode(x0))
+            residual = problem.y - problem.operator.degrade(problem.model.codec.decode(x0))
             (gradient,) = torch.autograd.grad(residual.square().flatten(1).mean(1).sum(), x0)
-        return gradient
+        _, b = transition(level, lower)
+        variance = b * lower.sigma**2 / level.sigma**2 if self.weighted else 1.0
+        return x0.detach(), -self.scale * x[0].numel() / _PUBLISHED * variance * gradient

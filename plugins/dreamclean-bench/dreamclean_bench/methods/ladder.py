@@ -1,23 +1,24 @@
-"""The noise levels that a sampling method goes down."""
+"""The noise levels that a sampling method goes down, and its start at the top."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field
+from torch import Tensor
 
-from dreamclean import Level, Prior, Recipe
+from dreamclean import Denoise, ForwardNoising, Latent, Level, Schedule
+from dreamclean.contracts.latent import Noise
+from dreamclean.host.host import host
+from dreamclean.method.loop import Initialize
+from dreamclean.recipe.strength import checked_strength
 
-
-def _strength(value: float | str | None) -> float | str | None:
-    if value == "auto":  # which earlier recipes had for a planner
-        raise ValueError("a strength is a timestep such as 300, or nsr:R with the noise-to-signal ratio R")
-    try:
-        return Recipe(strength=value).strength
-    except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
-
-
-Strength = Annotated[float | str | None, AfterValidator(_strength)]
+Strength = Annotated[float | str | None, AfterValidator(checked_strength)]
 """A top noise level as the kernel's recipes write it: a timestep, ``nsr:R``, or None."""
+
+
+def pure_noise(start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
+    """An initializer: x = s eps at the top level, with the shape of the picture ``start``."""
+    return Latent(levels[-1].sigma * noise(start), levels[-1])
 
 
 class Ladder(BaseModel):
@@ -29,7 +30,12 @@ class Ladder(BaseModel):
     )
     steps: int = Field(default=100, ge=1, description="Steps from the top noise level to the picture")
 
-    def levels(self, prior: Prior) -> list[Level]:
+    def levels(self, schedule: Schedule) -> list[Level]:
         """``steps + 1`` ascending levels, from the picture's own (a = 1, s = 0) to the top."""
-        top = prior.schedule.highest if self.strength is None else self.strength
-        return prior.schedule.ladder(top, self.steps)
+        top = schedule.highest if self.strength is None else self.strength
+        return schedule.ladder(top, self.steps, host().make("spacing", schedule.usual))
+
+    @property
+    def initializer(self) -> Initialize:
+        """Pure noise at the prior's highest level; with a ``strength``, the operator's first image with that level's noise."""
+        return pure_noise if self.strength is None else ForwardNoising()

@@ -9,7 +9,7 @@ from dreamclean_bench.method import PixelMethod, Problem
 
 
 class OneStep(PixelMethod):
-    """The posterior's mean for white noise of known strength: one evaluation at the level that has as much of it.
+    """The posterior mean for white noise of known strength: one evaluation at the level with as much noise.
 
     With y = x0 + sigma n the scaled a y is the latent of the level with s / a = sigma, whose x0 estimate is
     E[x0 | y] (Tweedie's formula; Robbins 1956, Miyasawa 1961).
@@ -24,6 +24,7 @@ class OneStep(PixelMethod):
         return why or ("" if plain else "is for Gaussian noise alone")
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, sigma = problem.prior, problem.linear().sigma
-        level = prior.schedule.at(prior.schedule.timestep(sigma))
-        return prior.decode(problem.estimate.prior(level.alpha * prior.encode(problem.y), level).x0)
+        model, sigma = problem.model, problem.linear().sigma
+        level = model.schedule.at(model.schedule.timestep(sigma))
+        x = level.alpha * model.codec.encode(problem.y)
+        return model.codec.decode(problem.estimate.prior(x, level).x0)

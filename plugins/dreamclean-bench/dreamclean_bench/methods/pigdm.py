@@ -2,15 +2,14 @@
 
 from typing import ClassVar, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import DDIM, Estimate, Latent, Level
-from dreamclean.contracts.levels import descending
-from dreamclean_bench.method import Linear, LinearMethod, Problem
+from dreamclean import DDIM, Estimate, Level
+from dreamclean.builtin.guidance import pigdm
+from dreamclean_bench.method import LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
-from dreamclean_bench.methods.sampling import first_latent
+from dreamclean_bench.methods.sampling import sampled
 
 
 class PiGDM(Ladder, LinearMethod):
@@ -29,27 +28,11 @@ class PiGDM(Ladder, LinearMethod):
     )
 
     def restore(self, problem: Problem) -> Tensor:
-        linear, levels, step = problem.linear(), self.levels(problem.prior), DDIM(eta=self.eta)
-        x = first_latent(problem, levels[-1], self.strength)
-        for level, lower in descending(levels):
-            estimate, g = self._guide(problem, linear, x, level)
-            if self.weight == "score":  # eps = -s score and x0 = (x + s^2 score) / a
-                estimate = Estimate.from_eps(x, level, estimate.eps - level.sigma * g)
-            below = step(Latent(x, level, estimate), lower, problem.estimate.denoise, problem.noise).x
-            x = below if self.weight == "score" else below + level.alpha * lower.alpha * spread(level) * g
-        return problem.prior.decode(x)
+        operator = problem.evenly()
 
-    def _guide(self, problem: Problem, linear: Linear, x: Tensor, level: Level) -> tuple[Estimate, Tensor]:
-        """The prior's estimate at ``x``, and the gradient of log p(y | x_t) with respect to x, (B, 3, H, W)."""
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            eps, x0 = problem.estimate.prior(x, level)
-            with torch.no_grad():
-                residual = linear.solve(linear.y - linear.degrade(x0), spread(level), linear.sigma**2)
-            (g,) = torch.autograd.grad(x0, x, residual)
-        return Estimate(eps.detach(), x0.detach()), g
+        def adaptive(x: Tensor, level: Level) -> Estimate:
+            own, g = pigdm.score(problem.estimate.prior, x, level, operator, problem.y, problem.model.codec)
+            return Estimate(own.eps, own.x0 + level.alpha * pigdm.spread(level) * g)  # the step multiplies it with a_j
 
-
-def spread(level: Level) -> float:
-    """r_t^2 = s^2 / (a^2 + s^2), the variance of x_0 given x_t for data of unit variance (section 3.2)."""
-    return level.sigma**2 / (level.alpha**2 + level.sigma**2)
+        guided = adaptive if self.weight == "adaptive" else problem.guided(pigdm.PiGDM())
+        return sampled(problem, self.levels(problem.model.schedule), self.initializer, DDIM(eta=self.eta), guided)

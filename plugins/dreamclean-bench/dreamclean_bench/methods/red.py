@@ -14,7 +14,7 @@ class RED(LinearMethod):
     The gradient of |Ax - y|^2 / (2 sigma^2) + lambda x^T (x - f(x)) / 2 vanishes where A^T (Ax - y) / sigma^2 +
     lambda (x - f(x)) = 0. Section 4.2 of the paper reaches it by gradient steps, or by the fixed-point iteration
     x <- (A^T A / sigma^2 + lambda)^-1 (A^T y / sigma^2 + lambda f(x)).
-    f(x) is the posterior mean at the level with s/a = sigma_f, asked at the latent a x.
+    f(x) is the posterior mean at the level with s/a = sigma_f, evaluated at the latent a x.
     """
 
     name = "red"
@@ -32,8 +32,8 @@ class RED(LinearMethod):
     )
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, linear = problem.prior, problem.linear()
-        level = prior.schedule.at(prior.schedule.timestep(2 * self.sigma_f / 255))
+        model, linear = problem.model, problem.linear()
+        level = model.schedule.at(model.schedule.timestep(2 * self.sigma_f / 255))
         weight = self.lam * (linear.sigma * 255 / 2) ** 2  # lambda sigma^2, without a unit
         x = linear.pseudo_inverse(linear.y)
         for _ in range(self.iterations):
@@ -44,4 +44,4 @@ class RED(LinearMethod):
             else:
                 gradient = linear.adjoint(linear.degrade(x) - linear.y) + weight * (x - f)
                 x = x - self.step / (1 + weight) * gradient
-        return prior.decode(x)
+        return model.codec.decode(x)

@@ -6,20 +6,19 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import Level, Prior
+from dreamclean import Level, Schedule
 from dreamclean_bench.method import Problem
 from dreamclean_bench.methods.ladder import Ladder
-from dreamclean_bench.methods.sampling import first_latent
 from dreamclean_bench.spectral import SpectralMethod
 
 
 class SNIPS(Ladder, SpectralMethod):
     """Annealed Langevin dynamics in the basis of the operator's right singular vectors (Algorithm 1).
 
-    The sampler's noise is taken to be made of the measurement's, as far as that reaches: at noise level
-    sigma a coefficient whose measurement has noise n = sigma_y / s_i < sigma follows the measurement alone,
-    one with n > sigma the measurement, with variance n^2 - sigma^2, and the prior's score, and one that is not
-    measured the score. The prior is seen on the variance-exploding scale, x / a at the level with s / a = sigma.
+    The measurement's noise is part of the sampler's noise. At noise level sigma, a coefficient whose measurement
+    has noise n = sigma_y / s_i < sigma follows only the measurement; one with n > sigma follows the measurement,
+    with variance n^2 - sigma^2, and the prior's score; one that is not measured follows only the score. The prior
+    is used on the variance-exploding scale, x / a at the level with s / a = sigma.
     Defaults are the paper's for 64 x 64 faces: 2500 evaluations.
     """
 
@@ -33,27 +32,27 @@ class SNIPS(Ladder, SpectralMethod):
         default=0.033, gt=0, lt=1, description="c: step size, in units of each coefficient's noise variance"
     )
 
-    def levels(self, prior: Prior) -> list[Level]:
-        """``steps`` ascending levels, their sigma in geometric progression, as near as the prior has them."""
-        schedule = prior.schedule
+    def levels(self, schedule: Schedule) -> list[Level]:
+        """``steps`` ascending levels, their sigma in geometric progression, as near as the model has them."""
         lowest = schedule.at(schedule.lowest).ratio
         top = schedule.at(schedule.highest if self.strength is None else schedule.resolve(self.strength)).ratio
         growth = (top / lowest) ** (1 / (self.steps - 1))
         return [schedule.at(schedule.timestep(lowest * growth**k)) for k in range(self.steps)]
 
     def restore(self, problem: Problem) -> Tensor:
-        prior, linear, spectrum = problem.prior, problem.linear(), self.spectrum(problem)
-        levels = self.levels(prior)
+        linear, spectrum = problem.linear(), self.spectrum(problem)
+        levels = self.levels(problem.model.schedule)
         ybar = spectrum.solved(linear.y)
         noise = spectrum.noise(linear.sigma, ybar)
-        xbar = spectrum.to(first_latent(problem, levels[-1], self.strength) / levels[-1].alpha)
+        first = self.initializer(problem.start, levels, problem.estimate.denoise, problem.noise)
+        xbar = spectrum.to(first.x / first.level.alpha)
         for level in reversed(levels):
             for _ in range(self.repeats):
                 eps = problem.estimate.prior(level.alpha * spectrum.back(xbar), level).eps
                 score = -spectrum.to(eps) / level.ratio
                 drift, size = self._drift(xbar, score, ybar, noise, level.ratio)
                 xbar = xbar + drift + (2 * size).sqrt() * problem.noise(xbar)
-        return prior.decode(spectrum.back(xbar))
+        return problem.model.codec.decode(spectrum.back(xbar))
 
     def _drift(self, xbar: Tensor, score: Tensor, ybar: Tensor, noise: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """alpha_i times the gradient of log p(xbar | y), and the step sizes alpha_i.

@@ -15,7 +15,7 @@ _COUNTS = ["done", "failed", "refused"]
 
 
 def cells(rows: Iterable[Row]) -> str:
-    """A line for each cell: all that is known of it but the picture."""
+    """A line for each cell: everything except the picture."""
     lines = []
     for row in rows:
         values = {**asdict(row.cell), **{name: getattr(row, name) for name in VALUES}}

@@ -23,21 +23,21 @@ COLUMNS: dict[str, tuple[str, int | None, bool | None, bool]] = {
 }
 LEGEND = (
     "Means over images ± standard error. **Bold** figures are the best of their column among the methods whose "
-    "means are over all of the table's images (of NFE and times: among those that ask the prior); "
-    "**bold** methods are DreamClean's. Seconds and evaluations (NFE) are per image. Peak memory is on a GPU that of "
-    "its tensors, on a CPU that of the whole process, with what earlier methods left there."
+    "means are over all of the table's images (for NFE and times: among those that use the prior); "
+    "**bold** methods are DreamClean's. Seconds and evaluations (NFE) are per image. Peak memory on a GPU is that of "
+    "its tensors, on a CPU that of the whole process, including memory that earlier methods did not free."
 )
 CAVEAT = (
     "Columns headed 'paper' are from the paper (DreamClean, ICLR 2024), by table. Its priors and test "
-    "pictures (CelebA, ImageNet, LSUN bedroom, SIDD) are others than those used here, so "
-    f"its figures are for orientation: nothing follows from a difference alone. '{MISSING}': the paper has the figure, "
+    "pictures (CelebA, ImageNet, LSUN bedroom, SIDD) are not those used here, so "
+    f"its figures are only for orientation: a difference alone means nothing. '{MISSING}': the paper has the figure, "
     "but it is not recorded in this package."
 )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What stands in one place of a table."""
+    """One entry of a table."""
 
     text: str
     best: bool = False
@@ -144,8 +144,8 @@ def _line_notes(sheet: Sheet, table: Table, line: Line) -> tuple[int, ...]:
     if line.done and not table.full(line):
         notes.append(
             sheet.note(
-                f"mean over {len(line.images)} of the {len(table.images)} images that others have: "
-                "not comparable with theirs, and in no contest for the best"
+                f"mean over {len(line.images)} of the {len(table.images)} images that other methods have: "
+                "not comparable with theirs, and never marked as the best"
             )
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Mean and standard error, of figures of which some may be missing or infinite."""
+"""Mean and standard error of figures, some of which may be missing or infinite."""
 
 import math
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stat:
-    """The mean of ``n`` figures. Of the infinite ones among them (a PSNR of equal pictures) the number is told."""
+    """The mean of ``n`` figures, and how many of them are infinite (the PSNR of equal pictures)."""
 
     n: int = 0
     mean: float | None = None

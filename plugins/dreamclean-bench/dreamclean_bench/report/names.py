@@ -1,4 +1,4 @@
-"""Methods as people read them: the name, and of the settings those that tell it from others of that name."""
+"""Method names for people: the name, and the settings that distinguish it from others of that name."""
 
 import re
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def short_names(methods: Iterable[str]) -> dict[str, str]:
 
 
 def _word(setting: str) -> str:
-    """``key=value`` in short: of a value in words the value alone."""
+    """``key=value`` in short: only the value if it is a word."""
     value = setting.partition("=")[2]
     return value if value[:1].isalpha() and value not in ("true", "false") else setting
 

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing beside it."""
+"""The report as one HTML page that needs no other file."""
 
 import base64
 import re
@@ -38,7 +38,7 @@ img.grid { max-width: 100%; min-width: 62rem; height: auto; }
 
 
 def data_uri(picture: bytes, kind: str) -> str:
-    """``picture`` as an address that holds it."""
+    """``picture`` as a data URI."""
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 

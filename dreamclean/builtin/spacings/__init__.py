@@ -1,0 +1,1 @@
+"""Spacings: where noise levels lie between the picture and the top."""

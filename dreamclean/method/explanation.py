@@ -1,0 +1,68 @@
+"""Why a picture is restored as it is: every setting, its value, and the layer that it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from dreamclean.contracts.errors import Refusal
+from dreamclean.contracts.planner import Plan, Report
+from dreamclean.method.resolved import Resolved, written
+from dreamclean.method.setup import Setup
+from dreamclean.recipe.recipe import make_recipe
+from dreamclean.recipe.settings import RecipeSettings, entries
+
+
+class Explained(NamedTuple):
+    """The value of a setting, and the name of the layer that it came from."""
+
+    value: Any
+    """As in a recipe: a number, a string, a component's config dict, or None."""
+    source: str
+    """``you``, ``recipe FILE``, ``preset paper``, ``planner NAME``, ``prior NAME``, ``paper``, ``device NAME`` or ``default``."""
+
+    def text(self) -> str:
+        """The value as people write it."""
+        if isinstance(self.value, dict):
+            return written(self.value)
+        return "none" if self.value is None else str(self.value).lower()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The settings of a restoration. Printed, it is a table."""
+
+    settings: Mapping[str, Explained]
+    """By name. Where the picture is left as it is, those that are known without a run."""
+    report: Report | None
+    """What the planner found, if it looked."""
+    restores: bool
+    """False: the picture is left as it is."""
+
+    def spec(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return {
+            "restores": self.restores,
+            "settings": {name: {"value": found.value, "from": found.source} for name, found in self.settings.items()},
+            "summary": self.report.summary() if self.report else None,
+            "report": self.report.spec() if self.report else None,
+        }
+
+    def __str__(self) -> str:
+        rows = [("SETTING", "VALUE", "FROM"), *((n, found.text(), found.source) for n, found in self.settings.items())]
+        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+        lines = [f"{name.ljust(first)}  {value.ljust(second)}  {source}" for name, value, source in rows]
+        return "\n".join([*lines, *([self.report.words()] if self.report else [])])
+
+
+def explanation_of(setup: Setup, fixed: Resolved | None, plan: Plan) -> Explanation:
+    """What follows from ``plan``, which is not asked where the run is ``fixed``. Refusal if it is one."""
+    if plan.refusal:
+        raise Refusal(plan.refusal)
+    run = fixed or (None if plan.recipe is None else setup.resolved(make_recipe(**plan.recipe)))
+    recipe, sources = (run.recipe, run.sources) if run else (setup.recipe, setup.sources(setup.said))
+    settings = {name: Explained(getattr(recipe, name), sources[name]) for name in entries(RecipeSettings)}
+    settings["planner"] = Explained(setup.recipe.planner, setup.said.source("planner") or "default")
+    settings["exact"] = settings["exact"]._replace(value=bool(recipe.exact))
+    settings["device"] = Explained(str(setup.device), setup.device_source)
+    known = {name: found for name, found in settings.items() if run or found.value is not None}
+    return Explanation(known, plan.report, run is not None)

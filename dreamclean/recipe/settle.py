@@ -1,0 +1,70 @@
+"""What fills in a recipe where the user is silent: presets, the choice of a planner, the prior, the paper."""
+
+from typing import TYPE_CHECKING
+
+from dreamclean.contracts.levels import DDPMSchedule, Schedule
+from dreamclean.recipe.layers import Layers, source_of
+from dreamclean.recipe.recipe import FIXED, Recipe, make_recipe
+
+if TYPE_CHECKING:
+    from dreamclean.contracts.prior import Prior
+
+MOVES = ("initializer", "corrector", "sampler")
+
+
+def paper(known_operator: bool, schedule: Schedule) -> Recipe:
+    """The paper's settings: strength 300 of T = 1000 in steps of 10, gamma = 0.05, M = 1.
+
+    90 evaluations blind, 60 with a known operator. A model without a thousand timesteps starts at the same
+    noise-to-signal ratio.
+    """
+    thousand = isinstance(schedule, DDPMSchedule) and 900 < schedule.highest < 1000
+    return make_recipe(
+        guidance="dreamclean/projection" if known_operator else None,
+        initializer="dreamclean/forward-noising" if known_operator else "dreamclean/ddim-inversion",
+        corrector="dreamclean/vps:gamma=0.05,repeats=1",
+        sampler="dreamclean/ddim",
+        path="dreamclean/descent",
+        spacing=schedule.usual,
+        strength=300 if thousand else f"nsr:{DDPMSchedule.linear().at(300).ratio:.4f}",
+        steps=30,
+    )
+
+
+PRESETS = {"paper": paper}
+"""Named presets, functions of whether the operator is known and of the prior's noise levels."""
+
+
+def with_preset(said: Layers, preset: str, schedule: Schedule, known_operator: bool) -> Layers:
+    """``said`` over a preset; beside a planner of the user's own, the preset has no strength."""
+    named = PRESETS[preset](known_operator, schedule)
+    alone = said.recipe.planner in (None, FIXED)
+    return said.over(f"preset {preset}", named if alone else named.model_copy(update={"strength": None}))
+
+
+def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: str) -> Layers:
+    """``said`` over the planner that it implies.
+
+    A preset, a strength, or an operator: the recipe is fixed. Else the prior's planner, or, in pixel space where neither
+    it nor the user says anything of how to restore, ``planner``.
+    """
+    wanted = recommended(prior, known_operator)
+    chosen, source = wanted.planner, source_of(prior)
+    if wanted == Recipe() and prior.space == "pixel":
+        silent = not any(getattr(said.recipe, name) for name in (*MOVES, "steps"))
+        chosen, source = (Recipe(planner=planner).planner if silent else None), "default"
+    cause = "operator" if known_operator else "strength"
+    if known_operator or said.recipe.strength is not None:
+        return said.over(f"{said.source(cause)} ({cause})", Recipe(planner=FIXED))
+    return said.over(source, Recipe(planner=chosen)) if chosen else said.over("paper", Recipe(planner=FIXED))
+
+
+def with_rest(said: Layers, prior: "Prior", schedule: Schedule, known_operator: bool) -> Layers:
+    """``said`` over what the prior recommends, over the paper."""
+    said = said.over(source_of(prior), recommended(prior, known_operator))
+    return said.over("paper", paper(known_operator, schedule))
+
+
+def recommended(prior: "Prior", known_operator: bool) -> Recipe:
+    """The recipe that suits the prior."""
+    return make_recipe(**prior.recipe_for(known_operator))
