@@ -107,7 +107,7 @@ def _tasks(names: "Iterable[str]", folders: dict[str, Path]) -> "list[Task]":
     from dreamclean_bench.tasks import find_task
 
     wanted = [find_task(name) for name in names]
-    if unpaired := [task.name for task in wanted if task.operator is None and task.name not in folders]:
+    if unpaired := [task.name for task in wanted if task.paired and task.name not in folders]:
         raise DreamCleanError(f"task {unpaired[0]} has no operator, only examples; give --pairs {unpaired[0]}=FOLDER")
     return wanted
 

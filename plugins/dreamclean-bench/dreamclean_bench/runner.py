@@ -27,7 +27,7 @@ from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.metrics import metrics
 from dreamclean_bench.sizes import large_enough, refuse
 from dreamclean_bench.store import Cell, Row, Store
-from dreamclean_bench.tasks import Task, find_task, settled, shown
+from dreamclean_bench.tasks import Measured, Task, find_task, settled, shown
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ def plan(
     result, small = [], {}
     usable = cache(large_enough)  # of many tasks on the same pictures one warning
     for task in tasks:
-        given = images if task.operator is not None else pictures_of(pairs[task.name] / "target")
+        given = pictures_of(pairs[task.name] / "target") if task.paired else images
         clean = usable(tuple(given), size or task.size)
         if not clean:
             small[task.name] = given, size or task.size
         for number, path in enumerate(clean[:limit]):
-            degraded = _partner(pairs[task.name] / "input", path) if task.operator is None else None
-            spec = json.dumps(task.operator.spec()) if task.operator is not None else _digest(degraded or path)
+            degraded = _partner(pairs[task.name] / "input", path) if task.paired else None
+            spec = _spec(task, degraded or path)
             for method in methods:
                 label = spec_text(prior) if method.uses_prior else ""
                 cell = Cell(
@@ -106,6 +106,13 @@ def plan(
     if small:
         warn(f"left out, as no picture is as large as these tasks' crop: {', '.join(small)}; --size makes it smaller")
     return [work for _, work in sorted(result, key=lambda item: item[0])]
+
+
+def _spec(task: Task, path: Path) -> str:
+    """What tells the degradation from others of that name: its settings, or the degraded picture's digest."""
+    if task.damage is not None:
+        return task.damage.spec()
+    return json.dumps(task.operator.spec()) if task.operator is not None else _digest(path)
 
 
 def _partner(folder: Path, clean: Path) -> Path:
@@ -179,11 +186,13 @@ def compute(work: Work, setting: Setting) -> Outcome:
     try:
         method = host().make("method", cell.method)
         task = find_task(cell.task)
-        reference, measurement = _measured(work.clean, work.degraded, cell.task, cell.size, cell.seed)
-        view = shown(task, measurement, reference.shape)
+        measured = _measured(work.clean, work.degraded, cell.task, cell.size, cell.seed)
+        reference, view = measured.reference, measured.shown
         prior, model, device = _prior(setting, method.uses_prior)
-        problem = Problem(measurement.to(device), view.to(device), task.operator, prior, [_seed(cell)], model)
-        if why := method.refuses(task.operator, prior):
+        problem = Problem(
+            measured.measurement.to(device), view.to(device), measured.operator, prior, [_seed(cell)], model
+        )
+        if why := method.refuses(measured.operator, prior):
             return Outcome(Row(cell, "refused", why), {})
         reset_peak_memory(device)
         began = time.perf_counter()
@@ -218,15 +227,14 @@ def _seed(cell: Cell) -> int:
 
 
 @lru_cache(maxsize=2)
-def _measured(clean: Path, degraded: Path | None, task: str, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """The reference's centre crop (1, 3, size, size) and its measurement."""
-    reference = crop(clean, size)
-    operator = find_task(task).operator
-    if operator is None:
+def _measured(clean: Path, degraded: Path | None, name: str, size: int, seed: int) -> Measured:
+    """What is measured of the reference's centre crop (1, 3, size, size)."""
+    reference, task = crop(clean, size), find_task(name)
+    if task.paired:
         assert degraded is not None
-        return reference, crop(degraded, size)
-    cell = Cell(clean.name, _digest(clean), task, "", "", "", size, seed)
-    return reference, operator.measure(reference, torch.Generator().manual_seed(_seed(cell)))
+        y = crop(degraded, size)
+        return Measured(reference, y, shown(task, y, reference.shape), None)
+    return task.measure(reference, _seed(Cell(clean.name, _digest(clean), name, "", "", "", size, seed)))
 
 
 def crop(path: Path, size: int) -> Tensor:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dreamclean import DreamCleanError
 from dreamclean_bench.tasks import TASKS
+from dreamclean_bench.wide import DAMAGES
 
 _KNOWN = ("dps", "ddrm", "ddnm-plus")
 
@@ -69,6 +70,12 @@ _ALL = (
         "The degradation is not given",
         _BLIND,
         ("input", "dreamclean", "dreamclean:preset=paper", "bm3d"),
+    ),
+    Suite(
+        "blind-wide",
+        "The degradation is not given: many kinds of damage, beside the same method told the operator and the noise",
+        tuple(DAMAGES),
+        ("input", "dreamclean", "dreamclean-known", "dreamclean:preset=paper"),
     ),
     Suite(
         "quick",

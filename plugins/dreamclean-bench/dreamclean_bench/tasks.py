@@ -8,11 +8,12 @@ from torch import Tensor
 
 from dreamclean import JPEG, Blur, Colorize, Downsample, DreamCleanError, FourierMagnitude, Identity, Inpaint, Operator
 from dreamclean_bench.ddrm_blur import DDRMBlur
+from dreamclean_bench.wide import DAMAGES, Damage, operator_of
 
 
 @dataclass(frozen=True)
 class Task:
-    """A degradation. Without an operator it is known by examples: a folder of pairs, degraded and clean."""
+    """A degradation: an operator, or a kind of damage, or known by examples alone: a folder of pairs, degraded and clean."""
 
     name: str
     title: str
@@ -21,11 +22,41 @@ class Task:
     """Side in pixels of the pictures' centre crop, unless the run says otherwise."""
     turns: bool = False
     """Whether a picture turned by 180 degrees has the same measurement, so that no method can tell the two."""
+    damage: Damage | None = None
+    """The operator is then each picture's own."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether it is known by examples alone."""
+        return self.operator is None and self.damage is None
 
     @property
     def sees_picture(self) -> bool:
         """Whether the measurement is a picture, so that it can be restored blind."""
         return self.operator is None or self.operator.viewable
+
+    def measure(self, reference: Tensor, seed: int) -> "Measured":
+        """What is measured of ``reference`` (1, 3, H, W). Not of a task that is known by examples."""
+        if self.damage is not None:
+            made = self.damage(reference, seed)
+            y = made.shown if made.measurement is None else made.measurement
+            return Measured(made.clean, y, made.shown, operator_of(made))
+        assert self.operator is not None
+        y = self.operator.measure(reference, torch.Generator().manual_seed(seed))
+        return Measured(reference, y, shown(self, y, reference.shape), self.operator)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement, and what methods and metrics need beside it."""
+
+    reference: Tensor
+    """What a perfect restoration would be, (1, 3, H, W)."""
+    measurement: Tensor
+    shown: Tensor
+    """The measurement as the picture that a person has, (1, 3, H, W)."""
+    operator: Operator | None
+    """None where nobody knows it."""
 
 
 def _sr(factor: int, **noise: float) -> Operator:
@@ -63,6 +94,7 @@ _ALL = (
         "phase-retrieval", "Fourier magnitudes, noise 0.05", FourierMagnitude(oversample=2.0, noise=_SIGMA), turns=True
     ),
     *(Task(name, f"{name}, from pairs", None) for name in ("rain", "snow", "raindrop", "haze", "real-noise")),
+    *(Task(name, damage.title, None, damage=damage) for name, damage in DAMAGES.items()),
 )
 TASKS: dict[str, Task] = {task.name: task for task in _ALL}
 

@@ -13,13 +13,15 @@ TITLE = "DreamClean bench"
 def write_report(store: Store, folder: Path, command: str = "", title: str = "") -> list[Path]:
     """Write report.md, cells.csv, summary.csv, report.html and images/ into ``folder``; the paths written.
 
+    Where methods ran blind and with the operator, share.csv and a plot of the share that is reached blind too.
+
     ``command``: what made the results, shown as it is. Raises DreamCleanError for a store without results and
     for a folder that cannot be written.
     """
-    from dreamclean_bench.report import csv_files
+    from dreamclean_bench.report import csv_files, share
     from dreamclean_bench.report.layout import layout
     from dreamclean_bench.report.markdown import markdown
-    from dreamclean_bench.report.page import page
+    from dreamclean_bench.report.page import data_uri, page
     from dreamclean_bench.report.pictures import pictures
 
     rows = store.rows()
@@ -29,12 +31,18 @@ def write_report(store: Store, folder: Path, command: str = "", title: str = "")
     linked = {index: [(p.caption, f"images/{p.file}") for p in found] for index, found in drawn.items()}
     inline = {index: [(p.caption, p.address, p.kind) for p in found] for index, found in drawn.items()}
     head = (title or TITLE, command, versions(rows))
+    reached = share.shares(tables)
+    bars = share.plot(reached)
+    overview = [(share.CAPTION, "images/share.png")] if bars else []
+    inlined = [(share.CAPTION, data_uri(bars["svg"], "svg+xml"), "plot")] if bars else []
     files = {
-        "report.md": markdown(*head, sheets, linked).encode(),
+        "report.md": markdown(*head, sheets, linked, overview).encode(),
         "cells.csv": csv_files.cells(rows).encode(),
         "summary.csv": csv_files.summary(tables).encode(),
-        "report.html": page(*head, sheets, inline).encode(),
+        "report.html": page(*head, sheets, inline, inlined).encode(),
         **{f"images/{p.file}": p.data for found in drawn.values() for p in found},
+        **({"share.csv": share.as_csv(reached).encode()} if reached else {}),
+        **({"images/share.png": bars["png"]} if bars else {}),
     }
     return _write(folder, files)
 

@@ -26,8 +26,9 @@ def markdown(
     versions: Sequence[str],
     tables: Sequence[tuple[Table, Sheet]],
     pictures: Mapping[int, Sequence[tuple[str, str]]],
+    overview: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """The page. ``pictures``: of the table with that index, captions and where the files lie."""
+    """The page. ``pictures``: of the table with that index, captions and where the files lie; ``overview``: of all."""
     lines = [f"# {escape(title)}", ""]
     if command:
         lines += ["Made with", "", *fenced(command), ""]
@@ -40,6 +41,8 @@ def markdown(
         "",
         "Every cell is in [cells.csv](cells.csv), the tables in [summary.csv](summary.csv).",
     ]
+    for caption, path in overview:
+        lines += ["", f"![{escape(caption)}]({path})", "", escape(caption)]
     tasks = list(dict.fromkeys(table.task for table, _ in tables))
     lines += ["", *(f"- [{escape(task)}](#{slug(task)})" for task in tasks), ""]
     task = None

@@ -48,8 +48,9 @@ def page(
     versions: Sequence[str],
     tables: Sequence[tuple[Table, Sheet]],
     pictures: Mapping[int, Sequence[tuple[str, str, str]]],
+    overview: Sequence[tuple[str, str, str]] = (),
 ) -> str:
-    """The page. ``pictures``: of the table with that index, captions, data URIs and CSS classes."""
+    """The page. ``pictures``: of the table with that index, captions, data URIs and CSS classes; ``overview``: of all."""
     tasks = list(dict.fromkeys(table.task for table, _ in tables))
     links = "".join(f'<li><a href="#{slug(task)}">{escape(task)}</a></li>' for task in tasks)
     body = [f"<h1>{escape(title)}</h1>"]
@@ -57,7 +58,12 @@ def page(
         body.append(f"<p>Made with</p><pre>{escape(command)}</pre>")
     if versions:
         body.append(f'<p class="faint">Versions: {escape(", ".join(versions))}.</p>')
-    body += [f"<p>{_bold(LEGEND)}</p>", f"<p>{escape(CAVEAT)}</p>", f'<nav aria-label="Tasks"><ul>{links}</ul></nav>']
+    body += [
+        f"<p>{_bold(LEGEND)}</p>",
+        f"<p>{escape(CAVEAT)}</p>",
+        *map(_figure, overview),
+        f'<nav aria-label="Tasks"><ul>{links}</ul></nav>',
+    ]
     task = None
     for index, (table, sheet) in enumerate(tables):
         if table.task != task:
@@ -88,13 +94,17 @@ def _section(table: Table, sheet: Sheet, pictures: Sequence[tuple[str, str, str]
     if sheet.notes:
         notes = "".join(f"<li>{escape(note)}</li>" for note in sheet.notes)
         lines.append(f'<ol class="notes">{notes}</ol>')
-    for caption, address, kind in pictures:
-        image = f'<img class="{kind}" src="{address}" alt="{escape(caption)}">'
-        lines.append(
-            f'<figure><div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">{image}</div>'
-            f"<figcaption>{escape(caption)}</figcaption></figure>"
-        )
-    return lines
+    return [*lines, *map(_figure, pictures)]
+
+
+def _figure(picture: tuple[str, str, str]) -> str:
+    """Caption, address and CSS class as HTML."""
+    caption, address, kind = picture
+    image = f'<img class="{kind}" src="{address}" alt="{escape(caption)}">'
+    return (
+        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">{image}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
 
 
 def _table(sheet: Sheet) -> str:

@@ -1,0 +1,1 @@
+"""A wide family of damage, for calibration, tests and comparisons: ``KINDS`` of ``kinds``, each by a seed and a strength."""

@@ -1,0 +1,56 @@
+"""All kinds of damage, and of clean pictures, by name."""
+
+from dreamclean.builtin.planners.diagnosis.damages import (
+    blurs,
+    clean,
+    compression,
+    drawn,
+    grain,
+    noise,
+    outliers,
+    resolution,
+    tone,
+    weather,
+)
+from dreamclean.builtin.planners.diagnosis.damages.kind import Kind
+
+_STD = ({"std": 2.0}, {"std": 60.0})
+_ALL = (
+    Kind("white", "noise", "white noise", noise.white, *_STD),
+    Kind("poisson", "noise", "Poisson noise", noise.poisson, {"rate": 8.0}, {"rate": 0.1}),
+    Kind("camera", "noise", "uneven noise, loud in the shadows", noise.camera, {"shot": 3e-4}, {"shot": 0.03}),
+    Kind("grey-noise", "noise", "white noise on a grey picture", noise.grey_noise, *_STD),
+    Kind("grain", "grain", "film grain", grain.grain, {"std": 3.0, "blur": 0.7}, {"std": 30.0, "blur": 1.5}),
+    Kind("colour-grain", "grain", "film grain, in colour", grain.colour_grain, {"std": 3.0}, {"std": 30.0}, {"blur": (0.7, 1.0, 1.5)}),
+    Kind("jpeg", "compression", "JPEG", compression.jpeg, {"quality": 92}, {"quality": 5}, {"chroma": (True, True, False)}),
+    Kind("jpeg-twice", "compression", "JPEG twice, grids apart", compression.jpeg_twice, {"first": 80, "second": 90}, {"first": 8, "second": 30}),
+    Kind("noise-jpeg", "compression", "white noise, then JPEG", compression.noise_then_jpeg, {"std": 3.0, "quality": 92}, {"std": 30.0, "quality": 20}),
+    Kind("enlarged", "resolution", "enlarged", resolution.enlarged, {"factor": 2}, {"factor": 4}, {"method": ("nearest", "bilinear", "bicubic", "bicubic")}),
+    Kind("small-jpeg", "resolution", "made smaller, JPEG, enlarged", resolution.small_jpeg, {"factor": 2, "quality": 90}, {"factor": 4, "quality": 20}),
+    Kind("blur", "blur", "Gaussian blur, a little noise", blurs.gaussian, {"std": 0.6, "noise": 0.5}, {"std": 3.0, "noise": 5.0}),
+    Kind("defocus", "blur", "out of focus", blurs.defocus, {"radius": 0.8, "noise": 0.5}, {"radius": 5.0, "noise": 5.0}),
+    Kind("motion", "blur", "motion blur", blurs.motion, {"length": 2.0, "noise": 0.5}, {"length": 17.0, "noise": 5.0}),
+    Kind("salt-and-pepper", "outliers", "salt and pepper", outliers.salt_and_pepper, {"share": 0.005}, {"share": 0.15}, {"std": (0.0, 0.0, 5.0)}),
+    Kind("random-impulses", "outliers", "impulses of any value", outliers.random_impulses, {"share": 0.005}, {"share": 0.15}, {"std": (0.0, 0.0, 5.0)}),
+    Kind("dead-pixels", "outliers", "dead pixels and lines", outliers.dead_pixels, {"pixels": 5, "lines": 1}, {"pixels": 200, "lines": 6}, {"std": (0.0, 3.0)}),
+    Kind("scratches", "outliers", "white scratches over noise", outliers.scratches, {"count": 1}, {"count": 12}, {"std": (0.0, 4.0, 8.0)}),
+    Kind("dust", "outliers", "dust and hairs", outliers.dust, {"count": 5}, {"count": 60}, {"std": (0.0, 3.0)}),
+    Kind("date", "outliers", "a stamped date", outliers.stamped_date, choices={"std": (0.0, 3.0, 8.0)}),
+    Kind("rain", "weather", "rain", weather.rain, {"streaks": 30, "opacity": 0.3}, {"streaks": 300, "opacity": 0.8}),
+    Kind("snow", "weather", "snow", weather.snow, {"flakes": 30, "opacity": 0.5}, {"flakes": 300, "opacity": 1.0}),
+    Kind("faded", "tone", "a faded print", tone.faded, {"loss": 0.1, "noise": 1.0}, {"loss": 0.7, "noise": 5.0}),
+    Kind("haze", "tone", "haze", tone.haze, {"loss": 0.15}, {"loss": 0.8}),
+    Kind("banding", "tone", "posterised", tone.banding, {"levels": 48}, {"levels": 5}),
+    Kind("halo", "tone", "over-sharpened", tone.halo, {"amount": 0.8}, {"amount": 4.0}, {"radius": (1.0, 1.5, 2.0)}),
+    Kind("photograph", "clean", "a photograph", clean.photograph),
+    Kind("black-and-white", "clean", "a grey photograph", clean.black_and_white),
+    Kind("sharpened", "clean", "a sharpened photograph", clean.sharpened, {"amount": 0.1}, {"amount": 0.8}),
+    Kind("night", "clean", "a photograph at night", clean.night, {"light": 0.5}, {"light": 0.03}),
+    Kind("denoised", "clean", "a photograph that was denoised", clean.denoised, {"std": 3.0}, {"std": 25.0}),
+    Kind("text-page", "clean", "a page of print", drawn.text_page),
+    Kind("screenshot", "clean", "a screenshot", drawn.screenshot),
+    Kind("drawing", "clean", "a drawing", drawn.drawing),
+    Kind("smooth-sky", "clean", "a smooth sky", drawn.smooth_sky),
+    Kind("stars", "clean", "a starry night", drawn.stars),
+)  # fmt: skip
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

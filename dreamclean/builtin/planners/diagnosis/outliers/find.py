@@ -1,0 +1,92 @@
+"""Outliers: pixels that no operator explains. They are found in the picture, taken out, and left to inpainting."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dreamclean.builtin.operators.inpaint import Inpaint
+from dreamclean.builtin.planners.diagnosis.outliers.dead_lines import find_dead_lines
+from dreamclean.builtin.planners.diagnosis.outliers.impulses import BLACK_OR_WHITE, find_impulses
+from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, extreme, filled
+from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
+from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask, unexpected
+from dreamclean.builtin.planners.diagnosis.outliers.scratches import find_scratches
+from dreamclean.builtin.planners.diagnosis.outliers.specks import find_specks
+from dreamclean.builtin.planners.diagnosis.outliers.stamp import find_stamp
+
+FINDERS = (find_dead_lines, find_scratches, find_impulses, find_specks, find_stamp)
+"""In this order, each on the picture without what was found before."""
+SMALLEST = 32
+"""Side in pixels; the statistics of smaller pictures say nothing."""
+AGREED = 0.5
+"""The least share of the lost pixels that the prior must find unexpected as well."""
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """What was found in a picture."""
+
+    kinds: tuple[str, ...]
+    """dead lines, scratches, salt and pepper, dead pixels, impulses, specks, stamped date."""
+    lost: Tensor
+    """True where a pixel shows nothing of the picture, (1, 1, H, W)."""
+    sure: float
+    """0 to 1, of the finding that is surest; with a prior's opinion also the share of the pixels on which it agrees."""
+    noise: float
+    """Standard deviation of the noise of the other pixels, [0, 1] scale; 0: none that can be told from rounding."""
+
+    @property
+    def operator(self) -> Inpaint:
+        """The operator that takes the lost pixels out and says the noise of the others."""
+        return Inpaint.of(~self.lost, noise=float(f"{self.noise:.4g}"))
+
+    def words(self) -> str:
+        """In a line: what, how much, how sure."""
+        share = float(self.lost.float().mean())
+        noise = f", noise of standard deviation {self.noise * 255:.1f} of 255" if self.noise else ""
+        return f"{' and '.join(self.kinds)} ({self.sure:.0%} sure), {share:.1%} of the pixels{noise}"
+
+
+@torch.no_grad()
+def find_outliers(image: Tensor, ask: Ask | None = None) -> Outliers | None:
+    """The outliers of ``image`` (1, 3, H, W) in [0, 1]; None where there are none, or it cannot be told.
+
+    The statistics of the picture decide (``FINDERS``). Asked once, a prior then confirms the mask and completes it: its
+    posterior mean of the picture without the lost pixels is what should stand there. Highlights, stars, print and thin
+    lines are left alone; so are lost pixels of middle tones on texture, soft scratches, rain and snow.
+    """
+    if min(image.shape[-2:]) < SMALLEST:
+        return None
+    findings: list[Finding] = []
+    lost = torch.zeros_like(image[:, :1], dtype=torch.bool)
+    rest = image
+    for find in FINDERS:
+        if finding := find(rest):
+            findings.append(finding)
+            lost = lost | finding.lost
+            rest = filled(image, lost)
+    if not findings or not lost.any() or lost.all():
+        return None
+    noise, sure = noise_outside(image, lost), max(finding.sure for finding in findings)
+    if ask is not None:
+        odd = unexpected(image, lost, noise, ask)
+        agreed = float(odd[lost].float().mean())
+        if agreed < AGREED:
+            return None
+        lost, sure = _completed(image, findings, odd), sure * agreed
+        noise = noise_outside(image, lost)
+    return Outliers(tuple(finding.kind for finding in findings), lost, sure, noise)
+
+
+def _completed(image: Tensor, findings: list[Finding], odd: Tensor) -> Tensor:
+    """The mask of ``findings``, that of impulses with what is ``odd`` to the prior too: black and white, or any value."""
+    lost = torch.zeros_like(odd)
+    for finding in findings:
+        if finding.kind == "impulses":  # Garnett's statistics find them less surely than the prior does
+            lost = lost | odd
+        elif finding.kind in ("salt and pepper", "dead pixels"):
+            lost = lost | finding.lost | (odd & extreme(image, BLACK_OR_WHITE))
+        else:
+            lost = lost | finding.lost
+    return lost

@@ -1,0 +1,84 @@
+"""What the finders share: neighbours, local medians, and how much of a picture is drawn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_BAND = 256
+"""Rows that are looked at together, so that a large picture needs no more memory than a small one."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Lost pixels of one kind."""
+
+    kind: str
+    lost: Tensor
+    """True where a pixel shows nothing of the picture, (1, 1, H, W)."""
+    sure: float
+    """0 to 1: how far the evidence is from what clean pictures show."""
+
+
+def neighbours(x: Tensor) -> Tensor:
+    """The eight neighbours of each pixel of ``x`` (1, C, H, W), mirrored at the border: (8, 1, C, H, W)."""
+    height, width = x.shape[-2:]
+    padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+    places = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
+    return torch.stack([padded[..., row : row + height, column : column + width] for row, column in places])
+
+
+def distance(a: Tensor, b: Tensor) -> Tensor:
+    """Root mean square over the channels, which stay as one."""
+    return (a - b).square().mean(-3, keepdim=True).sqrt()
+
+
+def median(x: Tensor, side: int) -> Tensor:
+    """The median of ``side`` x ``side`` pixels around each, mirrored at the border."""
+    padded = F.pad(x, (side // 2,) * 4, mode="reflect")
+    return padded.unfold(2, side, 1).unfold(3, side, 1).flatten(4).median(-1).values
+
+
+def grown(mask: Tensor, by: int) -> Tensor:
+    """``mask`` and all within ``by`` pixels of it, diagonals too."""
+    return F.max_pool2d(mask.float(), 2 * by + 1, 1, by) > 0
+
+
+def shifted(x: Tensor, down: int, right: int, reach: int = 4) -> Tensor:
+    """``x`` moved by up to ``reach`` pixels, its border repeated."""
+    height, width = x.shape[-2:]
+    padded = F.pad(x, (reach,) * 4, mode="replicate")
+    return padded[..., reach + down : reach + down + height, reach + right : reach + right + width]
+
+
+def in_bands(look: Callable[[Tensor], Tensor], x: Tensor, reach: int) -> Tensor:
+    """``look(x)``, which must depend on no more than ``reach`` rows above and below, a band of rows at a time."""
+    found = []
+    for top in range(0, x.shape[-2], _BAND):
+        first = max(0, top - reach)
+        band = look(x[..., first : top + _BAND + reach, :])
+        found.append(band[..., top - first : top - first + _BAND, :])
+    return torch.cat(found, -2)
+
+
+def drawn(x: Tensor) -> float:
+    """The share of pixels that are exactly as the next: high in drawings, print and screenshots, low in photographs."""
+    return float((x[..., 1:] == x[..., :-1]).all(1).float().mean())
+
+
+def extreme(x: Tensor, within: float) -> Tensor:
+    """Where all channels are ``within`` of black, or all of white."""
+    return (x <= within).all(1, keepdim=True) | (x >= 1 - within).all(1, keepdim=True)
+
+
+def filled(x: Tensor, lost: Tensor) -> Tensor:
+    """``x`` with its lost pixels the mean of the known ones around them, from near ones inwards; as it is if all are lost."""
+    known = (~lost).to(x)
+    while known.any() and not known.all():
+        weight = F.avg_pool2d(known, 3, 1, 1)
+        mean = F.avg_pool2d(x * known, 3, 1, 1) / weight.clamp(min=1e-6)
+        x = torch.where(known > 0, x, mean)
+        known = torch.maximum(known, (weight > 0).to(x))
+    return x

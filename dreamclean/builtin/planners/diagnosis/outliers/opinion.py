@@ -1,0 +1,35 @@
+"""The prior's opinion of a mask: what it expects of each pixel when the lost ones are taken out, beside what stands there."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from dreamclean.builtin.planners.diagnosis.outliers.local import distance, filled, median
+from dreamclean.contracts.codec import Codec
+from dreamclean.contracts.estimate import Predict
+from dreamclean.contracts.levels import Schedule
+
+Ask = Callable[[Tensor, float], Tensor]
+"""``ask(picture, std)``: the posterior mean of a picture (1, 3, H, W) in [0, 1] with white noise of ``std``."""
+ASKED = 0.08
+"""Standard deviation that the prior is told at least, so that it looks at what is around a pixel."""
+FLOOR, TIMES = 0.07, 4.0
+"""A pixel is unexpected when it is off by more than FLOOR, and TIMES as far as those around it, and twice the noise more."""
+
+
+def asking(predict: Predict, schedule: Schedule, codec: Codec) -> Ask:
+    """A prior's ``predict(x, level)`` as an ``Ask``."""
+
+    def ask(picture: Tensor, std: float) -> Tensor:
+        level = schedule.at(schedule.timestep(std / codec.pixel_scale))
+        return codec.decode(predict(level.alpha * codec.encode(picture), level).x0)
+
+    return ask
+
+
+def unexpected(x: Tensor, lost: Tensor, noise: float, ask: Ask) -> Tensor:
+    """Where ``x`` (1, 3, H, W) is not what the prior expects from the pixels that are not ``lost``. One evaluation."""
+    off = distance(x, ask(filled(x, lost), max(ASKED, noise)))
+    usual = median(torch.where(lost, torch.zeros_like(off), off), 7)
+    return off > torch.clamp(TIMES * usual, min=FLOOR) + 2 * noise

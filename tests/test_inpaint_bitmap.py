@@ -1,0 +1,61 @@
+"""A mask as text: in an object, a string and a recipe, without a file."""
+
+import pytest
+import torch
+
+from dreamclean import DreamCleanError, Host, Inpaint, Recipe
+from dreamclean.contracts.component import parse_spec
+
+
+def holes(height: int = 24, width: int = 20) -> torch.Tensor:
+    return torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(0)) > 0.3
+
+
+def test_inpaint_of_keeps_what_is_known() -> None:
+    known = holes()
+    operator = Inpaint.of(known, noise=0.1)
+    x = torch.rand(2, 3, 24, 20)
+    assert torch.equal(operator.degrade(x), x * known)
+    assert torch.equal(operator.known(24, 20), known.float())
+    assert (operator.noise, operator) == (0.1, Inpaint.of(known, noise=0.1))
+    assert operator != Inpaint.of(~known, noise=0.1)
+
+
+def test_inpaint_of_projects_on_known_pixels_alone() -> None:
+    known = holes()
+    x0, y = torch.rand(2, 2, 3, 24, 20, generator=torch.Generator().manual_seed(1))
+    made = Inpaint.of(known).project(x0, y * known, 0.3)
+    torch.testing.assert_close(made, torch.where(known, y, x0))
+
+
+def test_inpaint_bitmap_goes_through_strings_and_recipes() -> None:
+    operator = Inpaint.of(holes(), noise=0.05)
+    text = f"inpaint:bitmap={operator.bitmap},noise=0.05"
+    assert parse_spec(text)[1] == {"bitmap": operator.bitmap, "noise": "0.05"}
+    assert Host().make("operator", text) == operator
+    assert not set("|,/=") & set(operator.bitmap or "")
+    recipe = Recipe(operator=Host().spec(operator))
+    again = Recipe.model_validate_json(recipe.model_dump_json())
+    assert Host().make("operator", again.operator) == operator
+
+
+def test_inpaint_bitmap_of_a_large_mask_is_short() -> None:
+    known = torch.ones(1, 1, 1000, 1500, dtype=torch.bool)
+    known[..., 300:340, 500:700] = False
+    assert len(Inpaint.of(known).bitmap or "") < 1500
+
+
+@pytest.mark.parametrize("text", ["", "no bitmap", "aGVsbG8", "iVBORw0KGgo"])
+def test_inpaint_bitmap_that_is_none_gets_one_line(text: str) -> None:
+    with pytest.raises(DreamCleanError, match="a bitmap is the text of a mask"):
+        Inpaint(bitmap=text)
+
+
+def test_inpaint_bitmap_of_another_size_gets_one_line() -> None:
+    with pytest.raises(DreamCleanError, match="the bitmap is 20x24, the image 30x30; give a mask of the image's size"):
+        Inpaint.of(holes()).degrade(torch.rand(1, 3, 30, 30))
+
+
+def test_inpaint_takes_a_mask_or_a_bitmap() -> None:
+    with pytest.raises(DreamCleanError, match="give a mask or a bitmap, not both"):
+        Inpaint(mask="mask.png", bitmap=Inpaint.of(holes()).bitmap)

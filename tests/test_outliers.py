@@ -1,0 +1,198 @@
+"""Outliers: found where they are, and nothing found in clean pictures; the prior's opinion; the noise of what is left."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dreamclean import DDPMSchedule, Estimate, Level, Picture
+from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
+from dreamclean.builtin.planners.diagnosis.outliers.find import Outliers, find_outliers
+from dreamclean.builtin.planners.diagnosis.outliers.local import filled, in_bands, median
+from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
+from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking, unexpected
+from dreamclean.contracts.codec import PixelCodec
+
+COFFEE = Picture.open(Path(__file__).parents[1] / "contrib/demo/coffee.png").pixels
+SMALL = F.interpolate(COFFEE, scale_factor=0.5, mode="bicubic", antialias=True).clamp(0, 1).mul(255).round() / 255
+
+
+def smooth(picture: Tensor, std: float) -> Tensor:
+    """A prior of smooth pictures: a mean over 5 x 5."""
+    return F.avg_pool2d(F.pad(picture, (2, 2, 2, 2), mode="reflect"), 5, 1)
+
+
+def found(kind: str, **settings: float) -> tuple[Outliers | None, Tensor, float, float]:
+    """What is found, what is lost, and the shares: of the lost pixels found, and of the found pixels lost."""
+    made = KINDS[kind].make(SMALL, 2, **settings)
+    assert made.lost is not None
+    outliers = find_outliers(made.shown)
+    if outliers is None:
+        return None, made.lost, 0.0, 0.0
+    both = (outliers.lost & made.lost).sum()
+    return outliers, made.lost, float(both / made.lost.sum()), float(both / outliers.lost.sum())
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "name", "recall"),
+    [
+        ("salt-and-pepper", {"share": 0.06}, "salt and pepper", 0.9),
+        ("salt-and-pepper", {"share": 0.02}, "salt and pepper", 0.9),
+        ("salt-and-pepper", {"share": 0.1}, "salt and pepper", 0.85),
+        ("random-impulses", {"share": 0.06}, "impulses", 0.75),
+        ("dead-pixels", {"lines": 0, "pixels": 40}, "dead pixels", 0.85),
+        ("dead-pixels", {"lines": 2, "pixels": 0}, "dead lines", 0.95),
+        ("scratches", {"count": 6, "std": 8.0}, "scratches", 0.85),
+        ("dust", {"std": 0.0}, "specks", 0.6),
+        ("date", {"std": 3.0}, "stamped date", 0.9),
+    ],
+)
+def test_find_outliers_finds(kind: str, settings: dict[str, float], name: str, recall: float) -> None:
+    outliers, _, hit, right = found(kind, **settings)
+    assert outliers is not None
+    assert name in outliers.kinds
+    assert hit >= recall
+    assert right >= 0.8
+    assert outliers.sure > 0.5
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.group == "clean"], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("seed", range(3))
+def test_find_outliers_leaves_clean_pictures_alone(kind: object, seed: int) -> None:
+    assert find_outliers(kind(SMALL, seed).shown) is None  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "white",
+        "grey-noise",
+        "halo",
+        "poisson",
+        "camera",
+        "grain",
+        "jpeg",
+        "enlarged",
+        "blur",
+        "faded",
+        "haze",
+        "banding",
+        "snow",
+    ],
+)
+def test_find_outliers_leaves_other_damage_alone(kind: str) -> None:
+    assert find_outliers(KINDS[kind](SMALL, 1).shown) is None
+
+
+def test_find_outliers_leaves_the_rules_of_windows_alone() -> None:
+    """They are thin, white and sharp as scratches are, and one in five screenshots has enough of them."""
+    empty = torch.zeros(1, 3, 160, 160)
+    assert not any(find_outliers(KINDS["screenshot"](empty, seed).shown) for seed in range(25))
+
+
+@pytest.mark.parametrize("std", [15.0, 25.0, 50.0])
+def test_find_outliers_is_not_taken_in_by_grey_noise(std: float) -> None:
+    """Its tails are longer than those of three channels together, and some neighbours agree by luck."""
+    assert find_outliers(KINDS["grey-noise"].make(SMALL, 1, std=std).shown) is None
+
+
+def test_find_outliers_of_a_picture_too_small_or_of_one_tone() -> None:
+    assert find_outliers(KINDS["salt-and-pepper"](SMALL[..., :24, :24], 1).shown) is None
+    for tone in (0.0, 0.5, 1.0):
+        assert find_outliers(torch.full((1, 3, 64, 64), tone)) is None
+
+
+def test_find_outliers_turns_with_the_picture() -> None:
+    made = KINDS["dead-pixels"].make(SMALL, 3)
+    upright, turned = find_outliers(made.shown), find_outliers(made.shown.transpose(-1, -2))
+    assert upright is not None and turned is not None
+    assert float((upright.lost ^ turned.lost.transpose(-1, -2)).float().mean()) < 0.002
+
+
+def test_outliers_make_an_operator_that_says_the_noise() -> None:
+    made = KINDS["scratches"].make(SMALL, 1, std=10.0)
+    outliers = find_outliers(made.shown)
+    assert outliers is not None
+    assert outliers.noise * 255 == pytest.approx(10, rel=0.2)
+    assert outliers.operator.noise == pytest.approx(outliers.noise, rel=1e-3)
+    assert torch.equal(outliers.operator.known(*SMALL.shape[-2:]), (~outliers.lost).float())
+    assert outliers.words().startswith("scratches (")
+
+
+def test_find_outliers_believes_a_prior_that_expects_what_is_there() -> None:
+    """The prior looks at the picture without the lost pixels; where it expects them as they are, nothing is lost."""
+    made = KINDS["salt-and-pepper"].make(SMALL, 2, share=0.06)
+    assert find_outliers(made.shown, lambda picture, std: made.shown) is None
+    assert find_outliers(made.shown, smooth) is not None
+
+
+def test_find_outliers_completes_impulses_with_a_prior() -> None:
+    made = KINDS["random-impulses"].make(SMALL, 2, share=0.06)
+    assert made.lost is not None
+    alone, helped = find_outliers(made.shown), find_outliers(made.shown, lambda picture, std: made.clean)
+    assert alone is not None and helped is not None
+    wrong = [float((outliers.lost ^ made.lost).float().mean()) for outliers in (alone, helped)]
+    assert wrong[1] < 0.8 * wrong[0]
+
+
+def test_unexpected_asks_once_at_the_noise_or_more() -> None:
+    asked: list[tuple[Tensor, float]] = []
+
+    def ask(picture: Tensor, std: float) -> Tensor:
+        asked.append((picture, std))
+        return picture
+
+    lost = torch.zeros_like(SMALL[:, :1], dtype=torch.bool)
+    lost[..., 50, 60] = True
+    x = SMALL.clone()
+    x[..., 50, 60] = 1 - x[..., 50, 60].round()
+    odd = unexpected(x, lost, 0.2, ask)
+    assert [std for _, std in asked] == [0.2]
+    assert (asked[0][0] - SMALL).abs()[..., 50, 60].max() < 0.3, "the prior does not see what is lost"
+    unexpected(x, lost, 0.0, ask)
+    assert asked[1][1] >= 0.05
+    assert odd.sum() <= 1
+
+
+def test_asking_puts_the_picture_at_the_level_of_the_noise() -> None:
+    seen: list[tuple[Tensor, Level]] = []
+
+    def predict(x: Tensor, level: Level) -> Estimate:
+        seen.append((x, level))
+        return Estimate.from_eps(x, level, torch.zeros_like(x))
+
+    image = torch.rand(1, 3, 8, 8)
+    answer = asking(predict, DDPMSchedule.linear(), PixelCodec())(image, 0.1)
+    torch.testing.assert_close(answer, image)
+    x, level = seen[0]
+    assert level.ratio == pytest.approx(0.2, rel=0.1)
+    torch.testing.assert_close(x, level.alpha * (image * 2 - 1))
+
+
+@pytest.mark.parametrize("std", [4.0, 10.0, 25.0])
+def test_noise_outside_is_of_the_pixels_that_are_left(std: float) -> None:
+    noisy = KINDS["white"].make(SMALL, 1, std=std).shown
+    lost = torch.rand((1, 1, *SMALL.shape[-2:]), generator=torch.Generator().manual_seed(0)) < 0.03
+    broken = torch.where(lost, torch.full_like(noisy, 0.99), noisy)
+    assert noise_outside(broken, lost) * 255 == pytest.approx(std, rel=0.25)
+
+
+def test_noise_outside_of_what_has_none() -> None:
+    flat = torch.linspace(0.2, 0.8, 96).expand(1, 3, 96, 96).mul(255).round() / 255
+    assert noise_outside(flat, torch.zeros(1, 1, 96, 96, dtype=torch.bool)) == 0
+
+
+def test_filled_comes_from_known_pixels_alone() -> None:
+    x = torch.full((1, 3, 40, 40), 0.25)
+    lost = torch.zeros(1, 1, 40, 40, dtype=torch.bool)
+    lost[..., 10:20, 10:30] = True
+    broken = torch.where(lost, torch.ones_like(x), x)
+    torch.testing.assert_close(filled(broken, lost), x)
+    assert torch.equal(filled(broken, torch.ones_like(lost)), broken)
+
+
+def test_in_bands_is_as_at_once() -> None:
+    x = torch.rand(1, 1, 600, 12, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(in_bands(lambda part: median(part, 5), x, 4), median(x, 5))
