@@ -187,7 +187,11 @@ def smooth(low: float, high: float) -> Tensor:
     return torch.linspace(low, high, 32).expand(1, 3, 16, 32).clone()
 
 
-@pytest.mark.parametrize("image", [smooth(0, 1), smooth(0.3, 1), smooth(0.1, 0.3), torch.rand(1, 3, 32, 32)])
+NOISE = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+"""Of a fixed seed: of other noise no part may be dark enough to tell."""
+
+
+@pytest.mark.parametrize("image", [smooth(0, 1), smooth(0.3, 1), smooth(0.1, 0.3), NOISE])
 def test_tensor_in_minus_one_to_one_is_refused(image: Tensor, restorer: Restorer, unet: str) -> None:
     operator = Restorer(unet, operator="identity", noise=0.01, **QUICK)
     for use in (restorer, restorer.plan, operator):
