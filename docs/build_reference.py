@@ -45,6 +45,8 @@ TYPES = {
     "Given": "dreamclean.method.given",
     "Ask": "dreamclean.contracts.model",
     "Boundary": "dreamclean.builtin.operators.blur",
+    "Enlarging": "dreamclean.builtin.operators.resampling",
+    "Shrinking": "dreamclean.builtin.operators.resampling",
     "Coloured": "dreamclean.builtin.noise.coloured",
     "Function": "dreamclean.builtin.noise.stationary",
     "Calibration": "dreamclean.builtin.planners.diagnosis.calibration",

@@ -573,7 +573,7 @@ def test_describe_gives_bounds_types_and_defaults(cli: Cli) -> None:
     assert "  gamma = 0.05  (number, > 0, <= 1)\n      Step size gamma\n" in out
     assert "  fused = false  (boolean)\n" in out
     out = cli("describe", "operator/blur").out
-    assert "  shape = uniform  (uniform | gaussian | motion | file)\n" in out
+    assert "  shape = uniform  (uniform | gaussian | defocus | motion | file)\n" in out
     assert "  file = none  (path | none)\n" in out
     assert "  path = (needed)  (string)\n" in cli("describe", "prior/diffusers").out
 

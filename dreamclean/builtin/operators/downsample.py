@@ -1,5 +1,6 @@
 """Downsampling, the operator of super-resolution."""
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -25,4 +26,5 @@ class Downsample(SeparableOperator):
         return super().degrade(x[..., :height, :width])
 
     def matrix(self, size: int, axis: int) -> Tensor:
-        return reduction(size, size // self.factor, self.method)
+        small = size // self.factor
+        return reduction(size, small, self.method) if small else torch.zeros(0, size, dtype=torch.float64)

@@ -24,10 +24,11 @@ def gaussian(size: int, std: tuple[float, ...]) -> Tensor:
 
 
 def disc(radius: float) -> Tensor:
-    """A disc of ``radius`` pixels whose edge is soft over one pixel: a lens out of focus."""
-    reach = math.ceil(radius)
-    offset = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    kernel = (radius + 0.5 - (offset[:, None].square() + offset.square()).sqrt()).clamp(0, 1)
+    """A disc of ``radius`` pixels, the share of each pixel that it covers: a lens out of focus."""
+    parts, reach = 16, math.ceil(radius + 0.5)
+    offset = (torch.arange((2 * reach + 1) * parts, dtype=torch.float64) + 0.5) / parts - reach - 0.5
+    inside = (offset[:, None].square() + offset.square() <= radius**2).double()
+    kernel = inside.unflatten(0, (-1, parts)).unflatten(2, (-1, parts)).mean((1, 3))
     return kernel / kernel.sum()
 
 
