@@ -60,7 +60,7 @@ def noisy(x: Tensor, kind: str, rng: random.Random, generator: torch.Generator) 
         own = blur if rng.random() < 0.5 else rng.uniform(0, 2)
         noise = noise + drawn(std * (1 - common) ** 0.5, own, 0, side, generator)
     if kind == "compressed":
-        jpeg = JPEG(quality=(rng.randint(60, 95),), chroma=rng.random() < 0.7)
+        jpeg = JPEG(quality=(rng.randint(60, 95),), subsampling="4:2:0" if rng.random() < 0.7 else "4:4:4")
     grey = kind == "grey" or rng.random() < 0.15
     if grey:
         x, noise = (v.mean(0, keepdim=True).expand_as(v) for v in (x, noise))

@@ -68,7 +68,8 @@ class Enlarged(SeparableOperator):
         inverses, axes = zip(*(_reduced(self, v.shape[2 + axis], axis) for axis in (0, 1)), strict=True)
         amplified = math.prod(float(inverse.square().sum(1).mean()) for inverse in inverses)  # white noise through U^+
         noise = self.grain**2 + amplified * float(torch.as_tensor(variance).float().mean())
-        return inverted(*axes, self.small(v), gain, noise)
+        rows, columns = axes
+        return inverted(rows, columns, self.small(v), gain, noise)
 
     def _side(self, size: int, axis: int) -> int:
         return smaller_side(size, self.factor[-1 if axis else 0])

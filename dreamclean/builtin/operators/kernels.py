@@ -28,7 +28,8 @@ def disc(radius: float) -> Tensor:
     parts, reach = 16, math.ceil(radius + 0.5)
     offset = (torch.arange((2 * reach + 1) * parts, dtype=torch.float64) + 0.5) / parts - reach - 0.5
     inside = (offset[:, None].square() + offset.square() <= radius**2).double()
-    kernel = inside.unflatten(0, (-1, parts)).unflatten(2, (-1, parts)).mean((1, 3))
+    side = 2 * reach + 1
+    kernel: Tensor = inside.view(side, parts, side, parts).mean((1, 3))
     return kernel / kernel.sum()
 
 

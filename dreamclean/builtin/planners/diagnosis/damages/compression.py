@@ -8,8 +8,9 @@ from dreamclean.builtin.planners.diagnosis.damages.kind import Damaged, eight_bi
 
 def jpeg(x: Tensor, seed: int, quality: int = 30, chroma: bool = True) -> Damaged:
     """One pass of the codec; ``chroma``: colour planes halved."""
-    text = f"jpeg:quality={quality},chroma={str(chroma).lower()}"
-    return Damaged(JPEG(quality=(quality,), chroma=chroma).degrade(x), x, text)
+    subsampling = "4:2:0" if chroma else "4:4:4"
+    text = f"jpeg:quality={quality},subsampling={subsampling}"
+    return Damaged(JPEG(quality=(quality,), subsampling=subsampling).degrade(x), x, text)
 
 
 def jpeg_twice(x: Tensor, seed: int, first: int = 20, second: int = 50) -> Damaged:

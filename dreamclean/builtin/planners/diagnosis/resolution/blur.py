@@ -1,6 +1,7 @@
 """Was this whole picture blurred, how, and how much?"""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -112,7 +113,7 @@ def _round(rings: Spectrum) -> _Guess:
     wave = rings.frequency[:, 1]
     found = fit(rings, torch.cat([_gaussians(wave), _discs(rings)]))
     best = int(found.likelihood.argmax())
-    margin = float(found.likelihood[best] - found.likelihood[0]) / float(rings.count.sum())
+    margin = float(found.likelihood[best] - found.likelihood[0]) / float(rings.members.sum())
     if best >= len(STDS):
         radius = _between(RADII, found.likelihood[len(STDS) :])
         return _Guess(Blur(shape="defocus", radius=radius), radius / 2, margin, _noise(found, best))
@@ -137,7 +138,7 @@ def _motion(plane: Spectrum) -> _Guess | None:
     return _Guess(blur, length / math.sqrt(12), margin, _noise(found, best))
 
 
-def _best_move(plane: Spectrum, moves: list[tuple[float, float]]) -> tuple[tuple[float, float], Fit, int]:
+def _best_move(plane: Spectrum, moves: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], Fit, int]:
     found = fit(plane, torch.stack([_moved(*move) for move in moves]), _FEW_SLOPES, _FEW_ROUNDS)
     best = int(found.likelihood.argmax())
     return moves[best], found, best

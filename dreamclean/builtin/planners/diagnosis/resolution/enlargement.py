@@ -122,7 +122,7 @@ def _part(lines: Tensor) -> _Part:
     side = lines.shape[1]
     start = max(0, side - SEGMENT) // 2
     part = lines[:, start : start + SEGMENT]
-    part = part.round(decimals=1).unique(dim=0)
+    part = torch.unique(part.round(decimals=1), dim=0)
     detail = part.diff(n=2, dim=1).square().mean(1)
     return _Part(part[detail.topk(min(LINES, len(part))).indices], start, side)
 
@@ -191,7 +191,8 @@ def _basis(start: int, length: int, side: int, small: int, method: Enlarging, sh
     pixels = torch.arange(start, start + length, dtype=torch.float64)
     matrix = interpolation((pixels + 0.5) * small / side - 0.5 + margin + shift, small + 2 * margin, method)
     used = matrix.abs().sum(0) > 1e-6
-    return torch.linalg.qr(matrix[:, used])[0].float()
+    basis: Tensor = torch.linalg.qr(matrix[:, used])[0]
+    return basis.float()
 
 
 def _factors(sides: torch.Size, rows: int, columns: int) -> tuple[float, ...]:

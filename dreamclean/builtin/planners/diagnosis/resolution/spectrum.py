@@ -28,7 +28,7 @@ class Spectrum(NamedTuple):
     """(n,), of 255 squared for white noise of variance 1."""
     frequency: Tensor
     """(n, 2): radians per pixel, vertical and horizontal."""
-    count: Tensor
+    members: Tensor
     """(n,): of how many frequencies it is the mean."""
 
 
@@ -77,7 +77,7 @@ def radial(plane: Spectrum) -> Spectrum:
 
 def fit(found: Spectrum, transfer: Tensor, slopes: Tensor = SLOPES, rounds: int = 40) -> Fit:
     """The likeliest power law and noise for each squared transfer function, rows of ``transfer`` (k, n)."""
-    power, count = found.power, found.count
+    power, count = found.power, found.members
     law = found.frequency.norm(dim=1) ** -slopes[:, None]
     shape = law[None] * transfer[:, None].clamp(min=1e-12)
     scale = power.max() / shape.amax(-1, keepdim=True)
