@@ -17,6 +17,7 @@ from dreamclean_bench.tasks import find_task, shown
 from torch import Tensor
 
 from dreamclean import Diagnosis, Restorer
+from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
 
 RIGHT = {
     "denoise-10": "white noise",
@@ -85,11 +86,6 @@ def diagnosis_of(restorer: Restorer, image: Tensor) -> Diagnosis:
     found = restorer.plan(image).report
     assert isinstance(found, Diagnosis)
     return found
-
-
-def eight_bit(image: Tensor) -> Tensor:
-    """As a picture file would hold it."""
-    return (image.clamp(0, 1) * 255).round() / 255
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from dreamclean import JPEG, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.damage import blurred
+from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.pictures.picture import is_picture
 
@@ -75,10 +76,6 @@ def damage(task: str, clean: Tensor, seed: int) -> Tensor:
     known = find_task(task)
     assert known.operator
     return shown(known, known.operator.measure(clean, generator), clean.shape)
-
-
-def eight_bit(image: Tensor) -> Tensor:
-    return (image.clamp(0, 1) * 255).round() / 255
 
 
 def sharpness(image: Tensor) -> float:

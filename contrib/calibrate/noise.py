@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from dreamclean import Grain, Picture
 from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.damage import log_uniform
+from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
 from dreamclean.builtin.planners.diagnosis.noise_estimate import ROUNDING, WEIGHTS, Network
 from dreamclean.builtin.planners.diagnosis.noise_features import EDGES, band_power, quiet_power
 
@@ -64,7 +65,7 @@ def noisy(x: Tensor, kind: str, rng: random.Random, generator: torch.Generator) 
     grey = kind == "grey" or rng.random() < 0.15
     if grey:
         x, noise = (v.mean(0, keepdim=True).expand_as(v) for v in (x, noise))
-    y = ((x + noise).clamp(0, 1) * 255).round() / 255
+    y = eight_bit(x + noise)
     if jpeg:
         y = jpeg.degrade(y[None])[0]
         noise = y - jpeg.degrade(x[None])[0]

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from dreamclean import Picture, Restorer
 from dreamclean.builtin.initializers.local_level import ABOVE, unevenness
+from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.method.asking import fitted
 
@@ -58,7 +59,7 @@ def stds(clean: Tensor) -> Iterator[tuple[str, Tensor]]:
 
 def noisy(clean: Tensor, std: Tensor) -> Tensor:
     y = clean + std * torch.randn(clean.shape, generator=torch.Generator().manual_seed(3))
-    return (y.clamp(0, 1) * 255).round() / 255
+    return eight_bit(y)
 
 
 def picture(photo: Path, left: int, top: int, target: Path) -> None:

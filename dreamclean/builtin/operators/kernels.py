@@ -1,6 +1,7 @@
 """Blur kernels, as float64 tensors of odd sides with sum 1."""
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -23,6 +24,12 @@ def gaussian(size: int, std: tuple[float, ...]) -> Tensor:
     return kernel / kernel.sum()
 
 
+def gaussian_size(std: float) -> int:
+    """Side, odd, of a Gaussian kernel that holds three standard deviations on each side."""
+    return 2 * math.ceil(3 * std) + 1
+
+
+@lru_cache(maxsize=64)
 def disc(radius: float) -> Tensor:
     """A disc of ``radius`` pixels, the share of each pixel that it covers: a lens out of focus."""
     parts, reach = 16, math.ceil(radius + 0.5)

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.jpeg import JPEG
+from dreamclean.builtin.operators.kernels import gaussian_size
+from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
 
 
 def log_uniform(rng: Random, low: float, high: float) -> float:
@@ -21,13 +23,17 @@ def white(x: Tensor, std: float, generator: torch.Generator) -> Tensor:
 
 def camera(x: Tensor, noise: Tensor, rng: Random) -> Tensor:
     """Shot and read noise in linear light, ``noise`` of unit variance: louder in the shadows than in the lights."""
-    shot = log_uniform(rng, 5e-4, 0.03)
+    return sensed(x, noise, log_uniform(rng, 5e-4, 0.03))
+
+
+def sensed(x: Tensor, noise: Tensor, shot: float) -> Tensor:
+    """The same with a variance of ``shot`` at white, and a tenth of it everywhere."""
     linear = x**2.2
     return (linear + (shot * linear + shot * 0.1).sqrt() * noise).clamp(min=0) ** (1 / 2.2)
 
 
 def blurred(x: Tensor, std: float) -> Tensor:
-    return Blur(shape="gaussian", size=2 * math.ceil(3 * std) + 1, std=(std,)).degrade(x)
+    return Blur(shape="gaussian", size=gaussian_size(std), std=(std,)).degrade(x)
 
 
 def resized(x: Tensor, rng: Random, std: float = 0, generator: torch.Generator | None = None) -> Tensor:
@@ -89,4 +95,4 @@ def damaged(x: Tensor, family: str, rng: Random, generator: torch.Generator) -> 
         y = blurred(x, rng.uniform(0.7, 3)) if rng.random() < 0.5 else resized(x, rng)
     else:
         y = mixed(x, rng, generator)
-    return (y.clamp(0, 1) * 255).round() / 255, std / 255
+    return eight_bit(y), std / 255

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-ROUNDING = 1 / 255 / 12**0.5
-"""Standard deviation of the rounding to 8 bits, [0, 1] scale (Widrow 1956)."""
+from dreamclean.method.measured import EIGHT_BIT
 
 
 @dataclass(frozen=True)
@@ -80,4 +79,4 @@ def grey(x: Tensor) -> Tensor:
 
 def noise_text(*stds: float) -> str:
     """``noise=S`` of independent noises of these standard deviations, [0, 1] scale, and the rounding to 8 bits."""
-    return f"noise={(sum(std**2 for std in stds) + ROUNDING**2) ** 0.5:.4g}"
+    return f"noise={(sum(std**2 for std in stds) + EIGHT_BIT**2) ** 0.5:.4g}"

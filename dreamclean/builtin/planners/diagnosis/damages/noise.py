@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from dreamclean.builtin.planners.diagnosis.damage import sensed
 from dreamclean.builtin.planners.diagnosis.damages.kind import Damaged, eight_bit, grey, noise_text, normal
 
 
@@ -22,9 +23,7 @@ def camera(x: Tensor, seed: int, shot: float = 0.004) -> Damaged:
 
     Its operator is told the root mean square, the nearest that one number can say.
     """
-    linear = x**2.2
-    noisy = linear + (shot * linear + shot * 0.1).sqrt() * normal(x, seed)
-    shown = eight_bit(noisy.clamp(min=0) ** (1 / 2.2))
+    shown = eight_bit(sensed(x, normal(x, seed), shot))
     return Damaged(shown, x, f"identity:{noise_text(float((shown - x).square().mean().sqrt()))}")
 
 

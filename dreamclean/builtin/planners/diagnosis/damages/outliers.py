@@ -8,7 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from dreamclean.builtin.operators.inpaint import Inpaint
-from dreamclean.builtin.planners.diagnosis.damages.kind import ROUNDING, Damaged, eight_bit, normal
+from dreamclean.builtin.planners.diagnosis.damages.kind import Damaged, eight_bit, normal
+from dreamclean.method.measured import EIGHT_BIT
 
 ORANGE = (255, 140, 30)
 """What cameras stamped dates in."""
@@ -17,7 +18,7 @@ ORANGE = (255, 140, 30)
 def covered(x: Tensor, over: Tensor, lost: Tensor, std: float, seed: int) -> Damaged:
     """``x`` with noise of ``std`` (of 255), under ``over`` where ``lost`` (1, 1, H, W) is True."""
     y = torch.where(lost, over, x + std / 255 * normal(x, seed))
-    noise = float(f"{((std / 255) ** 2 + ROUNDING**2) ** 0.5:.4g}")
+    noise = float(f"{((std / 255) ** 2 + EIGHT_BIT**2) ** 0.5:.4g}")
     return Damaged(eight_bit(y), x, f"inpaint:bitmap={Inpaint.of(~lost).bitmap},noise={noise}", lost=lost)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.outliers.components import Pixels, components
-from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, drawn, grown
+from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, drawn, grown, thick
 
 WHITE, CONTRAST, EVEN = 0.9, 0.2, 0.08
 """The least value of a speck in any channel, what it rises above its ground, and how far that may vary."""
@@ -25,7 +25,7 @@ def find_specks(x: Tensor) -> Finding | None:
     bright = white > WHITE
     if drawn(x) > DRAWN or not bright.any():
         return None
-    bright &= ~grown(~grown(~bright, THICK), THICK)  # what is thicker is no dust
+    bright &= ~thick(bright, THICK)  # what is thicker is no dust
     if float(bright.float().mean()) > CROWD:
         return None
     parts = components(bright)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.outliers.components import Pixels, components
-from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, drawn, grown
+from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, drawn, grown, thick
 
 NEAR, EDGE = 0.06, 0.35
 """How far the pixels of the letters may be from their colour, in any channel; and those at their edges."""
@@ -37,8 +37,7 @@ def _stamp_in(x: Tensor, rows: slice) -> Tensor | None:
     alike = ((x - colour).abs() < NEAR).all(1, keepdim=True)
     inside = torch.zeros_like(alike)
     inside[..., rows, :] = alike[..., rows, :]
-    thick = grown(~grown(~inside, THICK), THICK)
-    letters = [part for part in components(inside & ~thick) if len(part) >= 4]
+    letters = [part for part in components(inside & ~thick(inside, THICK)) if len(part) >= 4]
     count = sum(map(len, letters))
     if len(letters) < GLYPHS or count < FEWEST or int(alike.sum()) - int(inside.sum()) > ELSEWHERE * count:
         return None

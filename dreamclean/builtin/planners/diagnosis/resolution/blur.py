@@ -118,7 +118,7 @@ def _round(rings: Spectrum) -> _Guess:
         radius = _between(RADII, found.likelihood[len(STDS) :])
         return _Guess(Blur(shape="defocus", radius=radius), radius / 2, margin, _noise(found, best))
     std = _between(STDS, found.likelihood[: len(STDS)])
-    blur = Blur(shape="gaussian", size=2 * math.ceil(3 * std) + 1, std=(max(std, 0.1),))
+    blur = Blur(shape="gaussian", size=kernels.gaussian_size(std), std=(max(std, 0.1),))
     return _Guess(blur, std, margin, _noise(found, best))
 
 
