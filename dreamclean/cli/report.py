@@ -28,6 +28,7 @@ class Report:
         if not path.parent.is_dir():
             raise DreamCleanError(f"there is no folder {path.parent}; make it first")
         self.path, self._csv = path, path.suffix.lower() == ".csv"
+        self._head = ",".join(COLUMNS) + "\n" if self._csv else ""
         self._lines: dict[str, dict[str, Any]] = {}
         self._read()
 
@@ -40,16 +41,13 @@ class Report:
         self._lines[line["input"]] = line
         try:
             with self.path.open("a", encoding="utf-8", newline="") as file:
-                if self._csv and file.tell() == 0:
-                    file.write(_csv([dict(zip(COLUMNS, COLUMNS, strict=True))]))
-                file.write(self._text([line]))
+                file.write((self._head if file.tell() == 0 else "") + self._text([line]))
         except OSError as error:
             raise DreamCleanError(f"{self.path} could not be written ({error.strerror})") from error
 
     def close(self) -> None:
         """One line for each picture."""
-        head = _csv([dict(zip(COLUMNS, COLUMNS, strict=True))]) if self._csv else ""
-        write_atomically(self.path, (head + self._text(list(self._lines.values()))).encode())
+        write_atomically(self.path, (self._head + self._text(list(self._lines.values()))).encode())
 
     def _line(self, outcome: Outcome) -> dict[str, Any]:
         fields = outcome.fields()

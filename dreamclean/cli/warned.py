@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dreamclean.contracts.errors import DreamCleanWarning
+from dreamclean.contracts.warn import told
 
 
 @contextmanager
@@ -19,9 +20,7 @@ def collected(source: Path) -> Iterator[list[str]]:
             yield lines
         finally:
             lines += (
-                f"warning: {source}: {one.message}"
-                if issubclass(one.category, DreamCleanWarning)
-                else warnings.formatwarning(one.message, one.category, one.filename, one.lineno).rstrip("\n")
+                told(one.message, one.category, one.filename, one.lineno, about=f"{source}: ").rstrip("\n")
                 for one in caught
             )
 

@@ -30,14 +30,13 @@ def in_workers(jobs: list[Job], restorer: "Restorer", workers: int) -> Iterator[
     """
     waiting, doubtful = deque(jobs), deque[Job]()
     while waiting or doubtful:
-        suspects = waiting if waiting else doubtful
-        pool = _pool(restorer, workers if suspects is waiting else 1, workers)
-        killed = yield from _drained(pool, suspects, workers if suspects is waiting else 1)
-        if suspects is waiting:
-            doubtful += killed
+        alone = not waiting
+        left, at_once = (doubtful, 1) if alone else (waiting, workers)
+        killed = yield from _drained(_pool(restorer, at_once, workers), left, at_once)
+        if alone:
+            yield from (Outcome(job, None, f"{job.source}: {_KILLED}") for job in killed)
         else:
-            for job in killed:
-                yield Outcome(job, None, f"{job.source}: {_KILLED}")
+            doubtful += killed
 
 
 def _drained(pool: ProcessPoolExecutor, jobs: deque[Job], at_once: int) -> Generator[Outcome, None, list[Job]]:

@@ -155,13 +155,20 @@ FloatList = Annotated[tuple[float, ...], BeforeValidator(_split)]
 
 def written(component: Component) -> str:
     """The string form with the settings that are not as by default, ``vps:gamma=0.1``."""
+    values, changed = component.model_dump(mode="json"), component.model_dump(exclude_defaults=True)
+    return string_form(component.name, {name: values[name] for name in values if name in changed})
+
+
+def string_form(name: str, settings: Mapping[str, Any]) -> str:
+    """``name:key=value,...``, which ``parse_spec`` reads, of JSON-ready ``settings``."""
 
     def text(value: Any) -> str:
-        return "/".join(map(text, value)) if isinstance(value, list) else str(value)
+        if isinstance(value, list | tuple):
+            return "/".join(map(text, value))
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
-    values, as_by_default = component.model_dump(mode="json"), component.model_dump(exclude_defaults=True)
-    said = ",".join(f"{name}={text(values[name])}" for name in values if name in as_by_default)
-    return f"{component.name}:{said}" if said else component.name
+    said = ",".join(f"{key}={text(value)}" for key, value in settings.items())
+    return f"{name}:{said}" if said else name
 
 
 def parse_spec(spec: str | Mapping[str, Any] | Sequence[Any]) -> tuple[str, dict[str, Any]]:

@@ -33,6 +33,18 @@ def show(
     line: str | None = None,
 ) -> None:
     """``warnings.showwarning`` of the command line: this library's warnings as ``warning: ...``, others as in Python."""
-    ours = issubclass(category, DreamCleanWarning)
-    text = f"warning: {message}\n" if ours else warnings.formatwarning(message, category, filename, lineno, line)
-    print(text, end="", file=file or sys.stderr)
+    print(told(message, category, filename, lineno, line), end="", file=file or sys.stderr)
+
+
+def told(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+    about: str = "",
+) -> str:
+    """The text of a warning with its line's end; ``about``: what goes before this library's."""
+    if issubclass(category, DreamCleanWarning):
+        return f"warning: {about}{message}\n"
+    return warnings.formatwarning(message, category, filename, lineno, line)

@@ -1,5 +1,6 @@
 """Masks that the user gives: what is to be filled in, and what must not be touched."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ def mask_of(given: Any, what: str) -> Tensor:
     An array or tensor is (H, W) or (1, 1, H, W), of bool, of uint8, or of values in [0, 1]. DreamCleanError for
     anything else; ``what`` is the setting's name.
     """
+    if isinstance(given, str | Path) and Path(given).is_file():
+        return _read(Path(given), Path(given).stat().st_mtime_ns)
     if isinstance(given, str | Path | Image.Image):
-        return opened(given).pixels.mean(1, keepdim=True) > 0.5
+        return _white(given)
     if not isinstance(given, np.ndarray | Tensor):
         raise DreamCleanError(f"{what} is a picture, an array (H, W) or a tensor (1, 1, H, W), not {brief(given)}")
     values = torch.as_tensor(given)
@@ -34,6 +37,16 @@ def mask_of(given: Any, what: str) -> Tensor:
         raise DreamCleanError(f"{what} is {tuple(values.shape)}; give (H, W) or (1, 1, H, W)")
     values = values.cpu().view(1, 1, *values.shape[-2:])
     return values > 127 if values.dtype == torch.uint8 else values > 0.5
+
+
+@lru_cache(maxsize=4)
+def _read(file: Path, changed: int) -> Tensor:
+    """Of a file, once for all pictures."""
+    return _white(file)
+
+
+def _white(given: Path | str | Image.Image) -> Tensor:
+    return opened(given).pixels.mean(1, keepdim=True) > 0.5
 
 
 def name_of(given: Any, what: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dreamclean.contracts.component import CHAIN
+from dreamclean.contracts.component import CHAIN, string_form
 from dreamclean.contracts.corrector import Corrector
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.initializer import Initializer
@@ -61,12 +61,4 @@ def written(values: Mapping[str, Any]) -> str:
     """A component's config dict in the string form."""
     if values["name"] == CHAIN:
         return " | ".join(map(written, values["links"]))
-    settings = {key: value for key, value in values.items() if key != "name" and value is not None}
-    items = ",".join(f"{key}={_text(value)}" for key, value in settings.items())
-    return f"{values['name']}:{items}" if items else str(values["name"])
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "/".join(map(_text, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return string_form(values["name"], {k: value for k, value in values.items() if k != "name" and value is not None})

@@ -10,8 +10,9 @@ from PIL import Image, JpegImagePlugin
 Settings = dict[str, Any]
 """Settings of the operator ``jpeg``: ``tables`` (luma and chroma, 64 steps each, row by row), ``subsampling``, ``shift``."""
 
-SUBSAMPLINGS = {(1, 1): "4:4:4", (1, 2): "4:2:2", (2, 2): "4:2:0", (2, 1): "4:4:0"}
-"""By how much colour planes are smaller, in rows and in columns."""
+STEPS = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2), "4:4:0": (2, 1), "grey": (1, 1)}
+"""Rows and columns of pixels to one value of a colour plane, by subsampling."""
+_BY_STEPS = {steps: name for name, steps in STEPS.items() if name != "grey"}
 _T = Image.Transpose
 _ROWS_TURNED = (_T.FLIP_TOP_BOTTOM, _T.ROTATE_180, _T.ROTATE_90, _T.TRANSVERSE)
 _COLUMNS_TURNED = (_T.FLIP_LEFT_RIGHT, _T.ROTATE_180, _T.ROTATE_270, _T.TRANSVERSE)
@@ -45,7 +46,7 @@ def _subsampling(sampling: list[tuple[int, int]]) -> str | None:
     (rows, columns), *others = sampling
     if len(sampling) != 3 or len(set(others)) > 1 or rows % others[0][0] or columns % others[0][1]:
         return None
-    return SUBSAMPLINGS.get((rows // others[0][0], columns // others[0][1]))
+    return _BY_STEPS.get((rows // others[0][0], columns // others[0][1]))
 
 
 def turned(settings: Settings, size: tuple[int, int], turn: Image.Transpose) -> Settings:
@@ -53,7 +54,7 @@ def turned(settings: Settings, size: tuple[int, int], turn: Image.Transpose) -> 
 
     Where the end of the file's rows comes first, the picture starts inside a block, unless it is whole there.
     """
-    steps = {name: part for part, name in SUBSAMPLINGS.items()}.get(settings["subsampling"], (1, 1))
+    steps = STEPS[settings["subsampling"]]
     rows, columns = (-side % (8 * step) for side, step in zip(reversed(size), steps, strict=True))
     tables, subsampling = settings["tables"], settings["subsampling"]
     if turn in _TRANSPOSED:

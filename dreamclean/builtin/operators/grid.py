@@ -8,11 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean.builtin.operators import dct
+from dreamclean.pictures.jpeg_file import STEPS
 
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0", "4:4:0", "grey"]
 """How colour planes are made smaller."""
-STEPS = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2), "4:4:0": (2, 1), "grey": (1, 1)}
-"""Rows and columns of pixels to one value of a colour plane."""
 
 
 class Grid(NamedTuple):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from dreamclean.builtin.operators.grid import STEPS, Grid
+from dreamclean.builtin.operators.grid import Grid
+from dreamclean.pictures.jpeg_file import STEPS
 
 _PILLOWS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 

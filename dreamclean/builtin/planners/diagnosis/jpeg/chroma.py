@@ -5,10 +5,11 @@ from typing import NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from dreamclean.builtin.operators.grid import STEPS, Subsampling
+from dreamclean.builtin.operators.grid import Subsampling
 from dreamclean.builtin.planners.diagnosis.jpeg.lattice import NOISES, evidence, histograms
 from dreamclean.builtin.planners.diagnosis.jpeg.planes import blocks, shrunk, unclipped
 from dreamclean.builtin.planners.diagnosis.jpeg.steps import Steps, best_steps, family, of_quality
+from dreamclean.pictures.jpeg_file import STEPS
 
 _COLOURLESS = 0.01
 """The largest colour difference, of 255, of a grey picture."""
