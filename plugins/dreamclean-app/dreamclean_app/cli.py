@@ -14,7 +14,9 @@ _L = Limits()
 
 
 def app(
-    host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0: to all who reach this machine.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to serve at; 0.0.0.0: to all who reach this machine.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 7860,
     prior: Annotated[
         list[str] | None, typer.Option(help="A prior that may be chosen, name:key=value,...; the first is the default.")
@@ -25,8 +27,12 @@ def app(
     max_pictures: Annotated[int, typer.Option(min=1, help="Pictures in one go.")] = _L.pictures,
     max_seconds: Annotated[float, typer.Option(min=1, help="Time that one picture may take.")] = _L.seconds,
     max_waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait.")] = _L.waiting,
-    keep_minutes: Annotated[float, typer.Option(min=1, help="How long files are kept after their last use.")] = _L.minutes,
-    name: Annotated[list[str] | None, typer.Option(help="A name under which browsers reach this machine; '*': any.")] = None,
+    keep_minutes: Annotated[
+        float, typer.Option(min=1, help="How long files are kept after their last use.")
+    ] = _L.minutes,
+    name: Annotated[
+        list[str] | None, typer.Option(help="A name under which browsers reach this machine; '*': any.")
+    ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Who reaches the page may name files and models of this machine.")
     ] = False,

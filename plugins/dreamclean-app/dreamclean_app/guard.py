@@ -30,7 +30,9 @@ def check(settings: Mapping[str, Any], offered: Sequence[str], host: Host, trust
     """
     check_names(name for name in settings if name not in ("detail", "samples"))
     if closed := sorted(settings.keys() & _CLOSED):
-        raise InvalidSetting(f"{closed[0]} cannot be set here: files are uploaded, and the rest is chosen with dreamclean app")
+        raise InvalidSetting(
+            f"{closed[0]} cannot be set here: files are uploaded, and the rest is chosen with dreamclean app"
+        )
     _within("steps", settings.get("steps"))
     _within("samples", settings.get("samples"), SAMPLES)
     for kind in KINDS:
@@ -63,7 +65,9 @@ def _links(spec: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from _links(link)
 
 
-def _check_prior(component: type[Any], name: str, values: Mapping[str, Any], offered: Sequence[str], host: Host) -> None:
+def _check_prior(
+    component: type[Any], name: str, values: Mapping[str, Any], offered: Sequence[str], host: Host
+) -> None:
     """It is one of those offered, in every setting that is free text, such as its file."""
     free = [field for field in fields_of(component) if field.free]
     for other in offered:

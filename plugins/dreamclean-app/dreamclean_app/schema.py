@@ -32,7 +32,8 @@ def fields_of(component: type[Any]) -> list[Field]:
     schema = component.model_json_schema()
     needed = schema.get("required", [])
     return [
-        _field(name, part, name in needed, schema.get("$defs", {})) for name, part in schema.get("properties", {}).items()
+        _field(name, part, name in needed, schema.get("$defs", {}))
+        for name, part in schema.get("properties", {}).items()
     ]
 
 

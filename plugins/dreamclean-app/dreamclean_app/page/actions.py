@@ -81,9 +81,7 @@ class Actions:
             event.set()
         yield items, current if len(items) == 1 else show, _end(items, stopped, time.monotonic() - began), None
 
-    def _own(
-        self, item: Item, detail: float, painted: Any, settings: dict[str, Any], user: str
-    ) -> dict[str, Any]:
+    def _own(self, item: Item, detail: float, painted: Any, settings: dict[str, Any], user: str) -> dict[str, Any]:
         """The settings of one picture."""
         own = self.studio.settings(settings)
         own |= masks(painted, item.size, self.studio.fresh(user))
@@ -99,7 +97,10 @@ class Actions:
             if isinstance(message, Item):
                 yield message
             elif isinstance(message, Phase):
-                yield status.progress(f"{before}{item.name}: {message.words}", None), None
+                yield (
+                    status.progress(f"{before}{item.name}: looking at it, evaluation {message.evaluations}", None),
+                    None,
+                )
             elif isinstance(message, Stepped):
                 left = "" if message.left is None else f", {status.duration(message.left)} left"
                 text = f"{before}{item.name}: step {message.index} of {message.total}{left}"

@@ -1,6 +1,8 @@
 """The HTTP interface: the functions of the page under names of their own, for programs. docs/app.md describes it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -67,8 +69,6 @@ class Endpoints:
     def recipe(self, file: str) -> Any:
         """The recipe of a restored PNG, or of a .toml or .json file."""
         with said():
-            from pathlib import Path
-
             return recipe_in(Path(file or ""), self.studio)
 
     def components(self) -> Any:
@@ -93,23 +93,19 @@ class Endpoints:
 
     def _masks(self, given: dict[str, str | None]) -> dict[str, str]:
         """Uploaded masks, checked."""
-        from pathlib import Path
-
         found = {name: path for name, path in given.items() if path}
         for path in found.values():
             opened(Path(path), plain(path), self.studio.limits)
         return found
 
 
-class said:  # noqa: N801 (reads as a statement)
+@contextmanager
+def said() -> Iterator[None]:
     """Errors of the user's as errors of the interface, in one line."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, DreamCleanError):
-            raise gr.Error(str(error), print_exception=False) from None
+    try:
+        yield
+    except DreamCleanError as error:
+        raise gr.Error(str(error), print_exception=False) from None
 
 
 def _user(request: gr.Request) -> str:
@@ -139,10 +135,18 @@ def add_endpoints(studio: Studio) -> None:
     ends = Endpoints(studio)
     device: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": len(studio.pool.workers)}
     with gr.Row(visible=False):
-        picture, restored, mask, keep, any_file = (gr.File(label=name) for name in ("picture", "restored", "mask", "keep", "file"))
+        picture, restored, mask, keep, any_file = (
+            gr.File(label=name) for name in ("picture", "restored", "mask", "keep", "file")
+        )
         pictures, settings = gr.File(label="pictures", file_count="multiple"), gr.JSON(label="settings", value={})
         share, prior = gr.Number(1.0, label="share"), gr.Textbox("", label="prior")
-        png, archive, about, words, figure = gr.File(label="png"), gr.File(label="zip"), gr.JSON(label="about"), gr.Textbox(label="words"), gr.File(label="figure")
+        png, archive, about, words, figure = (
+            gr.File(label="png"),
+            gr.File(label="zip"),
+            gr.JSON(label="about"),
+            gr.Textbox(label="words"),
+            gr.File(label="figure"),
+        )
 
     def add(call: Callable[..., Any], inputs: list[Any], outputs: list[Any], **options: Any) -> None:
         gr.Button(visible=False).click(call, inputs, outputs, api_name=call.__name__, **options)

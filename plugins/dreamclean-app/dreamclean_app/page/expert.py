@@ -29,9 +29,8 @@ class Expert:
                 self.fields["noise"] = _text("noise", "25/255")
                 self.fields["strength"] = _text("strength", "nsr:0.2")
             with gr.Row():
-                self.fields["steps"] = gr.Number(label="Steps", precision=0, minimum=1, maximum=1000, value=None)
-                self.fields["samples"] = gr.Number(label="Samples", precision=0, minimum=1, maximum=16, value=None)
-                self.fields["seed"] = gr.Number(label="Seed", precision=0, minimum=0, value=None)
+                self.fields["steps"] = _text("steps", "20")
+                self.fields["seed"] = _text("seed", "0")
             kinds = [*ORDER, *(kind for kind in KINDS if kind not in ORDER)]
             self.chosen: dict[str, gr.Dropdown] = {}
             for kind in kinds:

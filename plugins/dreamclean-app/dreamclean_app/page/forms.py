@@ -27,13 +27,14 @@ def form(kind: str, trusting: bool) -> tuple[gr.Dropdown, gr.Textbox]:
     with gr.Accordion(kind.capitalize(), open=False, elem_id=f"dc-kind-{kind}"):
         chosen = gr.Dropdown(choices(kind), value=DEFAULT, label=kind.capitalize(), info=about)
         text = gr.Textbox(
-            label="As text", info="Made from the fields; you may also write it.", max_length=100_000, lines=1, render=False
+            label="As text",
+            info="Made from the fields; you may also write it.",
+            max_length=100_000,
+            lines=1,
+            render=False,
         )
 
-        @gr.render(inputs=[chosen], show_progress="hidden")
-        def fields(name: str) -> None:
-            _fields(kind, name, text, trusting)
-
+        gr.render(inputs=[chosen], show_progress="hidden")(lambda name: _fields(kind, name, text, trusting))
         text.render()
     chosen.input(lambda name: "" if name == DEFAULT else name, chosen, text, api_visibility="private", queue=False)
     return chosen, text
@@ -65,16 +66,9 @@ def spec_of(name: str, fields: Sequence[Field], values: Sequence[Any]) -> str:
     """The string form with the values that are not as by default."""
     said = {}
     for field, value in zip(fields, values, strict=True):
-        given = _as_json(field, value)
-        if given is not None and given != field.default and given != _listed(field.default):
-            said[field.name] = given
+        if value not in (None, "") and value != field.default and str(value) != str(_listed(field.default)):
+            said[field.name] = int(value) if field.kind == "integer" and isinstance(value, float) else value
     return string_form(name, said)
-
-
-def _as_json(field: Field, value: Any) -> Any:
-    if value is None or value == "":
-        return None
-    return int(value) if field.kind == "integer" else value
 
 
 def _listed(default: Any) -> Any:
@@ -83,17 +77,16 @@ def _listed(default: Any) -> Any:
 
 
 def _drawn(field: Field) -> Any:
-    common: dict[str, Any] = {"label": field.name, "info": field.description, "value": _listed(field.default)}
+    """Numbers between bounds are sliders; others are text, which may be empty and takes 25/255 too."""
+    default = _listed(field.default)
+    common: dict[str, Any] = {"label": field.name, "info": field.description, "value": default, "interactive": True}
     if field.kind == "flag":
-        return gr.Checkbox(**{**common, "value": bool(field.default)})
+        return gr.Checkbox(**{**common, "value": bool(default)})
     if field.kind == "choice":
         return gr.Dropdown([("none" if one is None else str(one), one) for one in field.choices], **common)
-    if field.kind in ("integer", "number"):
-        bounds = {"minimum": field.low, "maximum": field.high}
-        if None not in bounds.values() and field.default is not None:
-            step = 1 if field.kind == "integer" else (field.high - field.low) / 100  # type: ignore[operator]
-            return gr.Slider(**common, **bounds, step=step)
-        return gr.Number(**common, **bounds, precision=0 if field.kind == "integer" else None)
-    return gr.Textbox(**common, max_length=10_000, placeholder="needed" if field.needed else "")
-
-
+    if field.kind in ("integer", "number") and None not in (field.low, field.high, default):
+        assert field.low is not None and field.high is not None
+        step = 1 if field.kind == "integer" else (field.high - field.low) / 100
+        return gr.Slider(field.low, field.high, step=step, **common)
+    text = "" if default is None else str(default)
+    return gr.Textbox(**{**common, "value": text}, max_length=10_000, placeholder="needed" if field.needed else "")

@@ -13,9 +13,7 @@ from dreamclean_app.page.studio import Studio
 from dreamclean_app.page.theme import TITLE
 from dreamclean_app.page.view import View
 
-HEAD = (
-    f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It comes back clean, and faithful to the one you have."
-)
+HEAD = f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It comes back clean, and faithful to the one you have."
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -23,7 +21,9 @@ def page(studio: Studio) -> gr.Blocks:
     """The whole page and its HTTP interface."""
     actions = Actions(studio)
     keep = round(studio.limits.minutes * 60)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(min(keep, 600), keep), fill_width=True) as blocks:
+    with gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(min(keep, 600), keep), fill_width=True
+    ) as blocks:
         gr.Markdown(HEAD, elem_id="dc-head")
         items, current = gr.State([]), gr.State(0)
         with gr.Row(equal_height=False):
@@ -31,7 +31,13 @@ def page(studio: Studio) -> gr.Blocks:
                 files = gr.File(label="Photographs", file_count="multiple", height=150, elem_id="dc-files")
                 found = gr.HTML(elem_id="dc-found")
                 detail = gr.Slider(
-                    0, 1, 1, step=0.05, label="Detail", info="0: most faithful, smoother. 1: crispest.", elem_id="dc-detail"
+                    0,
+                    1,
+                    1,
+                    step=0.05,
+                    label="Detail",
+                    info="0: most faithful, smoother. 1: crispest.",
+                    elem_id="dc-detail",
                 )
                 with gr.Row():
                     go = gr.Button("Restore", variant="primary", size="lg", elem_id="dc-go")
@@ -67,7 +73,9 @@ def wire(
         for state in actions.restore(items, current, detail, painted, settings, str(request.session_hash)):
             yield (*state[:3], view.preview(state[0], state[1], state[3]))
 
-    running = go.click(lambda: [gr.Button(interactive=False), gr.Button(interactive=True)], None, [go, stop], **QUIET, queue=False)
+    running = go.click(
+        lambda: [gr.Button(interactive=False), gr.Button(interactive=True)], None, [go, stop], **QUIET, queue=False
+    )
     done = running.then(
         restore,
         [items, current, detail, view.canvas, *expert.inputs],
@@ -75,9 +83,11 @@ def wire(
         **QUIET,
         **queue,
     )
-    done.then(lambda: [gr.Button(interactive=True), gr.Button(interactive=False)], None, [go, stop], **QUIET, queue=False).then(
-        view.show, [items, current, view.share], shown, **QUIET
-    ).then(view.said, [items, current], [found, view.figure], **QUIET, queue=False)
+    done.then(
+        lambda: [gr.Button(interactive=True), gr.Button(interactive=False)], None, [go, stop], **QUIET, queue=False
+    ).then(view.show, [items, current, view.share], shown, **QUIET).then(
+        view.said, [items, current], [found, view.figure], **QUIET, queue=False
+    )
     stop.click(actions.stop, None, None, **QUIET, queue=False)
     view.wire(items, current)
     expert.file.change(expert.read, expert.file, [expert.recipe, expert.said], **QUIET)

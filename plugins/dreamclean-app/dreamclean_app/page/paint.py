@@ -21,7 +21,7 @@ def editor() -> gr.ImageEditor:
         sources=(),
         transforms=(),
         layers=False,
-        brush=gr.Brush(colors=[REPAIR, PROTECT], default_color=REPAIR, color_mode="fixed", default_size=24),
+        brush=gr.Brush(colors=[REPAIR, PROTECT], default_color=REPAIR, color_mode="fixed", default_size="auto"),
         canvas_size=(1200, 800),
         elem_id="dc-paint",
         buttons=["fullscreen"],

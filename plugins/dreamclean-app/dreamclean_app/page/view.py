@@ -4,7 +4,6 @@ from typing import Any
 
 import gradio as gr
 
-from dreamclean import DreamCleanError
 from dreamclean_app.page import paint, status
 from dreamclean_app.page.actions import Actions
 from dreamclean_app.page.session import Item
@@ -21,21 +20,40 @@ class View:
         with gr.Tabs():
             with gr.Tab("Before and after"):
                 self.slider = gr.ImageSlider(
-                    label="Before | after", type="filepath", format="png", interactive=False, max_height=640,
-                    elem_id="dc-view", buttons=["fullscreen"],
+                    label="Before | after",
+                    type="filepath",
+                    format="png",
+                    interactive=False,
+                    max_height=640,
+                    elem_id="dc-view",
+                    buttons=["fullscreen"],
                 )
                 self.status = gr.HTML(elem_id="dc-status")
                 with gr.Row(visible=False) as self.results:
                     self.share = gr.Slider(
-                        0, 100, 100, step=1, label="Strength of the restoration, in per cent",
+                        0,
+                        100,
+                        100,
+                        step=1,
+                        label="Strength of the restoration, in per cent",
                         info="0 is the picture you gave. No new run is needed; what you see is what you download.",
-                        elem_id="dc-blend", scale=3,
+                        elem_id="dc-blend",
+                        scale=3,
                     )
-                    self.one = gr.DownloadButton("Download PNG", elem_id="dc-download", variant="primary", min_width=150)
+                    self.one = gr.DownloadButton(
+                        "Download PNG", elem_id="dc-download", variant="primary", min_width=150
+                    )
                     self.all = gr.DownloadButton("Download all as ZIP", elem_id="dc-zip", min_width=150, visible=False)
                 self.strip = gr.Gallery(
-                    label="All pictures", columns=6, height=190, allow_preview=False, visible=False,
-                    interactive=False, elem_id="dc-strip", object_fit="contain", buttons=[],
+                    label="All pictures",
+                    columns=6,
+                    height=190,
+                    allow_preview=False,
+                    visible=False,
+                    interactive=False,
+                    elem_id="dc-strip",
+                    object_fit="contain",
+                    buttons=[],
                 )
             with gr.Tab("Repair or protect") as self.painting:
                 gr.Markdown(
@@ -83,7 +101,11 @@ class View:
 
     def said(self, items: list[Item], current: int) -> list[Any]:
         """What was found, in words and drawn."""
-        texts = [(f"{one.name}: {one.found}" if len(items) > 1 else f"Found: {one.found}", "calm") for one in items if one.found]
+        texts = [
+            (f"{one.name}: {one.found}" if len(items) > 1 else f"Found: {one.found}", "calm")
+            for one in items
+            if one.found
+        ]
         figure = items[current].figure if current < len(items) else None
         return [status.lines(texts), str(figure) if figure else None]
 

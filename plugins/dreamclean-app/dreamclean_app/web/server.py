@@ -10,7 +10,13 @@ from dreamclean_app.work.pool import Pool
 
 
 def serve(
-    host: str, port: int, priors: Sequence[str], devices: Sequence[str], limits: Limits, trusting: bool, names: Sequence[str]
+    host: str,
+    port: int,
+    priors: Sequence[str],
+    devices: Sequence[str],
+    limits: Limits,
+    trusting: bool,
+    names: Sequence[str],
 ) -> None:
     """Serve until stopped; then end the workers and remove the temporary files.
 
@@ -24,7 +30,9 @@ def serve(
 
         scratch.keep_swept()
         app = application(priors, limits, pool, scratch, trusting, host, port, names)
-        print(f"DreamClean is at http://{host if ':' not in host else f'[{host}]'}:{port} (stop with Ctrl-C)", flush=True)
+        print(
+            f"DreamClean is at http://{host if ':' not in host else f'[{host}]'}:{port} (stop with Ctrl-C)", flush=True
+        )
         uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
     finally:
         pool.close()
@@ -34,7 +42,10 @@ def serve(
 def _keep_to_ourselves(scratch: Scratch) -> None:
     """Before Gradio is imported: its files go to ``scratch``, and it asks no other machine."""
     os.environ.update(
-        GRADIO_TEMP_DIR=str(scratch.served), GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1"
+        GRADIO_TEMP_DIR=str(scratch.served),
+        GRADIO_ANALYTICS_ENABLED="False",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        DO_NOT_TRACK="1",
     )
 
 

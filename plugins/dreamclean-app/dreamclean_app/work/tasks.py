@@ -39,15 +39,14 @@ class Looked:
 
 @dataclass(frozen=True)
 class Phase:
-    """What is being done before the first step, and how often the prior was asked so far."""
+    """How often the prior was asked before the first step, to look at the picture and to make the first latent."""
 
-    words: str
     evaluations: int
 
 
 @dataclass(frozen=True)
 class Stepped:
-    """A step of a restoration is done."""
+    """``index`` of ``total`` steps of a restoration are done."""
 
     index: int
     total: int

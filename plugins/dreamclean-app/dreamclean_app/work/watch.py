@@ -51,7 +51,7 @@ class Watched:
         now = time.monotonic()
         if not self._steps and now - self._said > _BETWEEN:
             self._said = now
-            self._send(Phase("Looking at the picture", self._evaluations))
+            self._send(Phase(self._evaluations))
 
     def step(self, step: Step, decode: Callable[[Tensor], Tensor]) -> None:
         """A step was done; ``decode`` makes a picture of its estimate."""
@@ -61,13 +61,12 @@ class Watched:
         if step.index == 0:
             self._began = now
         self._steps += 1
-        rest = step.total - 1 - step.index
-        left = (now - self._began) / step.index * rest if step.index else None
+        left = (now - self._began) / step.index * (step.total - step.index) if step.index else None
         preview = None
         if now - self._drawn > _BETWEEN:
             preview = self._draw(decode(step.x0[:1]))
             self._drawn = time.monotonic()
-        self._send(Stepped(step.index + 1, step.total, left, preview))
+        self._send(Stepped(step.index, step.total, left, preview))
 
     def _draw(self, pixels: Tensor) -> Path:
         from dreamclean import Picture

@@ -64,7 +64,9 @@ class Worker:
             self.end()
             context = multiprocessing.get_context("spawn")
             self._link, theirs = context.Pipe()
-            self._process = context.Process(target=serve, args=(theirs, self.device, self._limits, self._prior), daemon=True)
+            self._process = context.Process(
+                target=serve, args=(theirs, self.device, self._limits, self._prior), daemon=True
+            )
             self._process.start()
             theirs.close()
         return self._link
