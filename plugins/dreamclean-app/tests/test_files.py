@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-
-from dreamclean import DreamCleanError
-from dreamclean.pictures.picture import embedded_recipe, save
 from dreamclean_app.blend import BLEND_KEY, blended
 from dreamclean_app.limits import Limits
 from dreamclean_app.names import apart, plain
 from dreamclean_app.pictures import opened, shown_small
 from dreamclean_app.scratch import Scratch
+from PIL import Image
+
+from dreamclean import DreamCleanError
+from dreamclean.pictures.picture import embedded_recipe, save
 
 
 @pytest.mark.parametrize(

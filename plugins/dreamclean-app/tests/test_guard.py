@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dreamclean_app.guard import check
 
 from dreamclean import DreamCleanError
 from dreamclean.host.host import host
-from dreamclean_app.guard import check
 
 OFFERED = ["diffusers:path=/models/faces", "mixture:path=/models/set"]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from dreamclean_app.schema import fields_of
 from pydantic import Field
 
 from dreamclean import VPS, Blur, Component, FloatList, Inpaint
 from dreamclean.host.host import host
-from dreamclean_app.schema import fields_of
 
 
 class Example(Component):

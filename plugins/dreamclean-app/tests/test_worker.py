@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from dreamclean import read_recipe
 from dreamclean_app.limits import Limits
 from dreamclean_app.work import worker as module
 from dreamclean_app.work.pool import Pool
 from dreamclean_app.work.tasks import Failed, Look, Looked, Restore, Restored, Stepped
+
+from dreamclean import read_recipe
 
 SLOW = {"prior": "tiny:delay=0.05", "strength": "nsr:0.3", "steps": 60, "planner": "fixed"}
 
