@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dreamclean.contracts.covariance import Covariance
+from dreamclean.contracts.covariance import Covariance, Independent
 
 
 def _dot(u: Tensor, v: Tensor) -> Tensor:
@@ -89,3 +89,16 @@ def weighted_solve(
         new = _dot(r, h)
         p, rh = h + _times(torch.where(active, new / torch.where(active, rh, 1), 0), p), new
     return adjoint(z)
+
+
+def agreement(
+    forward: Callable[[Tensor], Tensor],
+    adjoint: Callable[[Tensor], Tensor],
+    b: Tensor,
+    gain: float,
+    noise: Covariance,
+) -> Tensor:
+    """A^T (gain A A^T + S)^-1 b by the solver that suits the noise, to the tolerance that a projection needs."""
+    if isinstance(noise, Independent):
+        return least_squares(forward, adjoint, b, gain, noise.variance, tolerance=1e-5, iterations=100)
+    return weighted_solve(forward, adjoint, b, gain, noise)
