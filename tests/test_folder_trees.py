@@ -84,7 +84,7 @@ def test_restore_into_a_folder_inside_does_not_take_its_own_results(tree: Path, 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3"])
 def test_shard_of_refuses_what_is_no_share(text: str) -> None:
-    with pytest.raises(DreamCleanError, match="is no share"):
+    with pytest.raises(DreamCleanError, match="is not a share"):
         shard_of(text)
 
 

@@ -212,7 +212,7 @@ def test_store_stays_valid_on_a_full_disk(bench_host: Host, photos: Path, mixtur
 
 
 def test_store_refuses_a_file_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / "other").write_text("This is no database, but it is a file of some length." * 40)
+    (tmp_path / "other").write_text("This is not a database, but it is a file of some length." * 40)
     with pytest.raises(DreamCleanError, match="not a database"):
         Store(tmp_path / "other", create=True)
     assert (tmp_path / "other").read_text().startswith("This is")

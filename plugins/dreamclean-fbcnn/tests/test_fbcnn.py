@@ -110,7 +110,7 @@ def test_fbcnn_has_the_layout_of_the_published_weights():
 
 
 def test_fbcnn_returns_the_picture_where_the_weights_add_nothing(saved):
-    """Of a size that is no multiple of 8: the padding is cropped off again."""
+    """Of a size that is not a multiple of 8: the padding is cropped off again."""
     pictures = some_pictures()
     torch.testing.assert_close(run(pictures, path=saved(transparent())), pictures, rtol=0, atol=1e-6)
 
