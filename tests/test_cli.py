@@ -397,7 +397,7 @@ def test_restore_does_what_is_missing_in_a_second_run(here: Path, cli: Cli, quic
     Path("folder-restored/b.png").unlink()
     Path("folder-restored/a.png").write_bytes(b"kept")
     status, out, err = cli("restore", "folder", *quick)
-    assert (status, err) == (0, "2 done before, left as they are (--overwrite does them again)\n")
+    assert (status, err) == (0, "already done: 2 (--overwrite does them again)\n")
     assert out.startswith("folder/b.png -> folder-restored/b.png")
     assert Path("folder-restored/b.png").read_bytes() == wanted
     assert Path("folder-restored/a.png").read_bytes() == b"kept"
@@ -449,7 +449,7 @@ def test_restore_that_was_terminated_goes_on(here: Path, mixture: str) -> None:
     while run.poll() is None:
         complete(stopped)
         time.sleep(0.02)
-    assert (run.returncode, run.communicate()[1].split(",")[0]) == (0, f"{len(done)} done before")
+    assert (run.returncode, run.communicate()[1].split(" (")[0]) == (0, f"already done: {len(done)}")
     assert {name: (stopped / name).stat().st_mtime_ns for name in done} == kept
 
     subprocess.run([*command, "whole"], env=environment, check=True, stdout=subprocess.DEVNULL)

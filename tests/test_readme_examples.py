@@ -47,9 +47,7 @@ def vignette(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         return dreamclean_vignette
 
-    monkeypatch.setattr(
-        loader, "discover", lambda: [*discover(), Plugin("dreamclean-vignette", "0", "vignette", load)]
-    )
+    monkeypatch.setattr(loader, "discover", lambda: [*discover(), Plugin("dreamclean-vignette", "0", "vignette", load)])
     plugins.host.cache_clear()
     yield
     plugins.host.cache_clear()

@@ -33,9 +33,7 @@ def run(
         if report:
             report.add(outcome)
     if done:
-        print(
-            f"{len(done)} were done before and are left as they are (--overwrite restores them again)", file=sys.stderr
-        )
+        print(f"already done: {len(done)} (--overwrite does them again)", file=sys.stderr)
     failures = []
     for outcome in outcomes:
         for warning in outcome.warnings:

@@ -166,7 +166,7 @@ def test_fbcnn_runs_no_code_in_a_pickle(saved, tmp_path):
     plain.write_bytes(pickle.dumps(Touch(trace), protocol=2))
     text.write_text("not found")
     for path in (saved({"m_head.weight": Touch(trace)}), plain, text):
-        with pytest.raises(DreamCleanError, match="no plain file of weights") as caught:
+        with pytest.raises(DreamCleanError, match="not a plain file of weights") as caught:
             run(some_pictures(), path=path)
         assert "\n" not in str(caught.value)
         assert not trace.exists()
