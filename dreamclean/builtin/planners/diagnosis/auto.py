@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.calibration import calibration_of
-from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image, left_alone
+from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.model import Model
@@ -33,6 +33,6 @@ class Auto(Planner):
         return max(calibration.ratios) if calibration else None
 
     def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
-        found = left_alone("transparent") if info.get("transparent") else diagnose_image(image, prior, model)
+        found = diagnose_image(image, info, prior, model)
         refusal = _REFUSAL if found.family == UNKNOWN else ""
-        return Plan(treatment(found, model.schedule, self.detail), found, refusal, self.samples)
+        return Plan(treatment(found, model, self.detail), found, refusal, self.samples)
