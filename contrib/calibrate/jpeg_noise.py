@@ -38,8 +38,8 @@ def collected(photos: list[Path], count: int, seed: int) -> Samples:
     """JPEGs of crops, half of them noisy."""
     rng, rows = random.Random(seed), []
     for path in photos:
-        for x in crops(path, rng, count):
-            x = x[None]
+        for part in crops(path, rng, count):
+            x = part[None]
             gray = rng.random() < 0.15
             std = log_uniform(rng, 2, 40) if rng.random() < 0.5 else rng.choice([0, 0, rng.uniform(0, 1.5)])
             noise = normal(x, rng.randrange(2**31), 1 if gray else 3)

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.calibration import calibration_of
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
+from dreamclean.builtin.planners.diagnosis.review import revised
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.model import Model
@@ -35,4 +37,12 @@ class Auto(Planner):
     def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
         found = diagnose_image(image, info, prior, model)
         refusal = _REFUSAL if found.family == UNKNOWN else ""
-        return Plan(treatment(found, model, self.detail), found, refusal, self.samples)
+        return Plan(
+            treatment(found, model.schedule, self.detail, model.codec.pixel_scale), found, refusal, self.samples
+        )
+
+    def review(self, image: Tensor, plan: Plan, result: Tensor, model: Model) -> Plan | None:
+        found = revised(image, plan.report, result) if isinstance(plan.report, Diagnosis) else None
+        return found and Plan(
+            treatment(found, model.schedule, self.detail, model.codec.pixel_scale), found, samples=self.samples
+        )

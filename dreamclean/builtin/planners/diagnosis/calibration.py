@@ -27,7 +27,9 @@ class Calibration(BaseModel):
     ratios: list[float] = Field(description="Noise-to-signal ratios of the levels asked")
     mean: list[float] = Field(description="Of each feature")
     spread: list[float] = Field(description="Standard deviation of each feature")
-    family: list[list[float]] = Field(description="Logit of each family, in the order of FAMILIES; an older one lacks the last")
+    family: list[list[float]] = Field(
+        description="Logit of each family, in the order of FAMILIES; an older one lacks the last"
+    )
     noise: list[float] = Field(description="Log standard deviation of white noise, [0, 1] scale; has squares too")
     level: list[list[float]] = Field(
         description="Log noise-to-signal ratio of the best start, for each family; empty where that is not learnt"

@@ -1,21 +1,28 @@
 """The degradation that explains a picture, from its file and its pixels, as an operator with its noise."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from dreamclean.builtin.operators.blur import Blur
+from dreamclean.builtin.operators.enlarged import Enlarged
 from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
+from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.find import find_outliers
+from dreamclean.builtin.planners.diagnosis.outliers.local import filled
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement
 from dreamclean.contracts.operator import Operator
 
-MILD = 3.0
-"""Root mean square, of 255, of a JPEG's rounding, up to which the pixels tell what happened before it (quality 75)."""
+MILD = 20.0
+"""Root mean square, of 255, of a JPEG's rounding, up to which the pixels tell what happened before it (about quality 50)."""
+ROUNDED = 0.4
+"""The noise that a JPEG of the small picture is for its enlargement, as a share of its rounding at most: many coefficients are 0."""
 
 
 class Explained(NamedTuple):
@@ -52,29 +59,43 @@ def _compressed(jpeg: Found) -> Explained:
 
 def _lost(image: Tensor, ask: Ask) -> Explained | None:
     found = find_outliers(image, ask)
-    return found and Explained("outliers", found.operator, found.sure, found.words())
+    if found is None:
+        return None
+    rest = estimate_noise(filled(image, found.lost))  # the finder takes fine texture for noise
+    noise = min(found.noise, rest.std) if rest else 0.0
+    found = replace(found, noise=noise)
+    return Explained("outliers", found.operator, found.sure, found.words())
 
 
 def _enlarged(image: Tensor) -> Explained | None:
     found = estimate_enlargement(image)
     if found is None:
         return None
-    factor = "/".join(f"{value:.4g}" for value in found.operator.factor)
-    method = found.operator.method.removesuffix("-0.75")
-    return Explained("enlarged", found.operator, found.sure, f"enlarged {factor} times, {method}{_noise(found.operator)}")
+    operator = found.operator
+    assert isinstance(operator, Enlarged)
+    factor, method = "/".join(f"{value:.4g}" for value in operator.factor), operator.method.removesuffix("-0.75")
+    words = f"enlarged {factor} times, {method}{_noise(operator)}"
+    small = (operator.small(image).clamp(0, 1) * 255).round() / 255
+    if jpeg := estimate_jpeg(small):
+        grain = float(f"{ROUNDED * jpeg.rounding / 255:.4g}")
+        operator, words = operator.model_copy(update={"grain": grain}), f"{jpeg.words()}; then {words}"
+    return Explained("enlarged", operator, found.sure, words)
 
 
 def _blurred(image: Tensor) -> Explained | None:
     found = estimate_blur(image)
-    if found is None:
-        return None
-    blur = found.operator
-    width = {
-        "gaussian": lambda: f"Gaussian blur, std {blur.std[0]:.2g} pixels",
-        "defocus": lambda: f"out of focus, radius {blur.radius:.2g} pixels",
-        "motion": lambda: f"motion blur, {blur.length:.2g} pixels at {blur.angle:.0f} degrees",
-    }[blur.shape]()
-    return Explained("blurred", blur, found.sure, width + _noise(blur))
+    return found and Explained("blurred", found.operator, found.sure, blur_words(found.operator))
+
+
+def blur_words(blur: Blur) -> str:
+    """A blur in a few words."""
+    if blur.shape == "motion":
+        said = f"motion blur, {blur.length:.2g} pixels at {blur.angle:.0f} degrees"
+    elif blur.shape == "defocus":
+        said = f"out of focus, radius {blur.radius:.2g} pixels"
+    else:
+        said = f"Gaussian blur, std {blur.std[0]:.2g} pixels"
+    return said + _noise(blur)
 
 
 def _noise(operator: Operator) -> str:

@@ -19,6 +19,10 @@ from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
 from dreamclean.contracts.model import Model
 from dreamclean.contracts.prior import Prior
 
+SURE = 0.95
+"""Least probability of noise by the picture's spectrum alone; of clean pictures one in fifty looks like that."""
+SPECTRUM = 96
+"""Side in pixels of the smallest picture whose spectrum is believed to show noise: of smaller ones there is too little."""
 COLOURED = 2.5
 """White noise's loudest component is estimated at up to so many times its standard deviation; grain's at 3 to 6."""
 
@@ -34,7 +38,7 @@ def diagnose_image(image: Tensor, info: Mapping[str, Any], prior: Prior, model: 
     if model.codec.scale_factor == 1 and (found := explained(image, info, asking(model))):
         return _by_operator(image, found)
     by_prior = by_answers(image, prior, model)
-    noise = estimate_noise(image)
+    noise = estimate_noise(image, SURE) if min(image.shape[-2:]) >= SPECTRUM else None
     if noise and (by_prior.family != "white noise" or noise.line or noise.loudest > COLOURED * noise.std):
         return _coloured(by_prior, noise)
     return by_prior

@@ -102,7 +102,7 @@ class Sampler:
 
     def _worth(self, family: str, level: Level, clean: Tensor, picture: Tensor) -> float:
         """Of the family's treatment from ``level``."""
-        recipe = treatment(Diagnosis(family, ratio=level.ratio), self.model)
+        recipe = treatment(Diagnosis(family, ratio=level.ratio), self.model.schedule)
         assert recipe is not None
         return self.metric(self.treat(picture, recipe).cpu(), clean)
 

@@ -5,7 +5,7 @@ from typing import Any
 from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.noise_treatment import noise_treatment
-from dreamclean.contracts.model import Model
+from dreamclean.contracts.levels import Schedule
 
 STEPS = 8
 NOISE = ("white noise", "correlated noise")
@@ -16,7 +16,9 @@ DRAWN = 0.25
 """VPS's gamma at the crisp end: towards 1 it smooths, it does not draw texture."""
 
 
-def treatment(diagnosis: Diagnosis, model: Model, detail: float = 1.0) -> dict[str, Any] | None:
+def treatment(
+    diagnosis: Diagnosis, schedule: Schedule, detail: float = 1.0, pixel_scale: float = 0.5
+) -> dict[str, Any] | None:
     """The recipe that suits the diagnosis; None: leave the picture as it is.
 
     With an operator the prior's own recipe for known operators, but coloured noise alone starts every component at its
@@ -29,12 +31,12 @@ def treatment(diagnosis: Diagnosis, model: Model, detail: float = 1.0) -> dict[s
     is detail. Parts that start at levels of their own need all the steps to get there.
     """
     if isinstance(diagnosis.operator, Grain):
-        return noise_treatment(diagnosis.operator, model.schedule, model.codec.pixel_scale)
+        return noise_treatment(diagnosis.operator, schedule, pixel_scale)
     if diagnosis.operator is not None:
         return {"operator": diagnosis.operator}
     if diagnosis.ratio is None:
         return None
-    schedule, drawn = model.schedule, 0.0 if diagnosis.family in NOISE else detail
+    drawn = 0.0 if diagnosis.family in NOISE else detail
     gamma, eta, steps = DRAWN * drawn**2, drawn, round(STEPS**detail)
     loudest = schedule.at(schedule.highest).ratio
     ratio = min(diagnosis.ratio * FAITHFUL.get(diagnosis.family, 1.0) ** (1 - detail), loudest)
