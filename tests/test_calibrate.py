@@ -24,7 +24,7 @@ CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
 PRIOR = "mixture:path=known"
 
 
-def image(number: int, side: int = 48) -> Tensor:
+def image(number: int, side: int = 44) -> Tensor:
     """Coloured squares (1, 3, side, side) in [0.2, 0.8]: room for noise, and edges for a JPEG to spoil."""
     coarse = torch.rand(1, 3, side // 4, side // 4, generator=torch.Generator().manual_seed(number))
     return 0.2 + 0.6 * F.interpolate(coarse, side)
@@ -43,11 +43,11 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         saved(image(number), f"known/{number}.png")
 
 
-CALIBRATE = ("calibrate", PRIOR, "known", "--side", 48)
+CALIBRATE = ("calibrate", PRIOR, "known", "--side", 44)
 
 
 def test_it_tells_what_could_not_be_told_before(cli: Cli) -> None:
-    noisy = image(0) + 20 / 255 * torch.randn(1, 3, 48, 48, generator=torch.Generator().manual_seed(9))
+    noisy = image(0) + 20 / 255 * torch.randn(1, 3, 44, 44, generator=torch.Generator().manual_seed(9))
     cases = {"clean": image(0), "white noise": noisy, "JPEG": JPEG(quality=(12,)).degrade(image(0))}
     for name, pixels in cases.items():
         saved(pixels, f"{name}.png")
@@ -81,7 +81,7 @@ def test_a_network_in_a_folder_finds_its_calibration(cli: Cli, unet: str, tmp_pa
 
 
 def test_a_stopped_calibration_goes_on_where_it_was(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli(*CALIBRATE, "--samples", 40, "-o", "whole.json")[0] == 0
+    assert cli(*CALIBRATE, "--samples", 50, "-o", "whole.json")[0] == 0
     made, sample = [], Sampler.sample
 
     def until_stopped(self: Sampler, number: int) -> Sample:
@@ -92,11 +92,11 @@ def test_a_stopped_calibration_goes_on_where_it_was(cli: Cli, monkeypatch: pytes
         return sample(self, number)
 
     monkeypatch.setattr(Sampler, "sample", until_stopped)
-    status, out, err = cli(*CALIBRATE, "--samples", 40, "-o", "parts.json")
+    status, out, err = cli(*CALIBRATE, "--samples", 50, "-o", "parts.json")
     assert (status, out, err) == (130, "", "stopped; run the same command again to continue\n")
     assert Path("parts.json.samples").exists() and not Path("parts.json").exists()
-    assert cli(*CALIBRATE, "--samples", 40, "-o", "parts.json")[0] == 0
-    assert made == [*range(15), 15, *range(15, 40)]
+    assert cli(*CALIBRATE, "--samples", 50, "-o", "parts.json")[0] == 0
+    assert made == [*range(15), 15, *range(15, 50)]
     assert Path("parts.json").read_text() == Path("whole.json").read_text()
     assert not Path("parts.json.samples").exists()
 
@@ -199,7 +199,7 @@ def test_damage_is_told_by_its_seed() -> None:
             for seed in (number, number, number + 50)
         )
         assert torch.equal(first[0], again[0]) and first[1] == again[1]
-        assert first[0].shape == (1, 3, 48, 48) and first[0].min() >= 0 and first[0].max() <= 1
+        assert first[0].shape == (1, 3, 44, 44) and first[0].min() >= 0 and first[0].max() <= 1
         if family != "clean":
             assert not torch.equal(first[0], other[0])
 
@@ -208,7 +208,7 @@ def test_every_family_comes_in_a_cycle() -> None:
     assert {family for family, _ in CYCLE} == set(FAMILIES)
     prior = Mixture.around(torch.cat([image(k) for k in range(3)]))
     restorer = Restorer(prior, planner="auto", **CPU)
-    sampler = Sampler(prior, restorer.model, treat_with(restorer), sorted(Path("known").glob("*.png")), 48)
+    sampler = Sampler(prior, restorer.model, treat_with(restorer), sorted(Path("known").glob("*.png")), 44)
     samples = [sampler.sample(number) for number in range(len(CYCLE))]
     assert [sample.family for sample in samples] == [family for family, _ in CYCLE]
     assert [len(sample.worth) for sample in samples] == [6 * learnt for _, learnt in CYCLE]

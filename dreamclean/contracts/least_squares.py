@@ -91,9 +91,7 @@ def weighted_solve(
     return adjoint(z)
 
 
-def _flat(
-    adjoint: Callable[[Tensor], Tensor], b: Tensor, gain: float, noise: Covariance
-) -> Callable[[Tensor], Tensor]:
+def _flat(adjoint: Callable[[Tensor], Tensor], b: Tensor, gain: float, noise: Covariance) -> Callable[[Tensor], Tensor]:
     """(gain c + S)^-1."""
     probe = torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0)).to(b).expand(b.shape)
     level = gain * float(adjoint(probe).square().sum() / probe.square().sum())

@@ -24,10 +24,8 @@ _MEANS = {"file": "file", "length": "motion", "angle": "motion", "std": "gaussia
 """Settings that only one form of kernel has."""
 
 
-TOLERANCE = 1e-4
-"""Of conjugate gradients with noise: relative residual, within a few thousandths of a grey level."""
 ITERATIONS = 40
-"""At most; only slanting motion needs more, at the border, where a diffusion step does not wait for it."""
+"""Of conjugate gradients with noise, at most; only slanting motion needs more, at the border, where a diffusion step does not wait for it."""
 
 
 class Blur(SeparableOperator):
@@ -107,7 +105,7 @@ class Blur(SeparableOperator):
             return LinearOperator.solve(self, exact, gain, variance).to(v)
         near = inverse(_kernel(self)[0], v.shape, self.boundary == "reflect", gain, float(noise.mean()))
         return weighted_solve(
-            self.degrade, self.adjoint, exact, gain, Independent(noise), tolerance=TOLERANCE, iterations=ITERATIONS, precondition=near
+            self.degrade, self.adjoint, exact, gain, Independent(noise), iterations=ITERATIONS, precondition=near
         ).to(v)
 
 

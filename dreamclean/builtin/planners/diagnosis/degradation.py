@@ -21,6 +21,10 @@ from dreamclean.contracts.operator import Operator
 
 MILD = 20.0
 """Root mean square, of 255, of a JPEG's rounding, up to which the pixels tell what happened before it (about quality 50)."""
+SURE = {"outliers": 0.6, "enlarged": 0.8, "blurred": 0.6}
+"""How sure a finding has to be."""
+LOUDEST = 10 / 255
+"""Noise after an enlargement, [0, 1] scale, above which it is not believed: print looks like that."""
 ROUNDED = 0.4
 """The noise that a JPEG of the small picture is for its enlargement, as a share of its rounding at most: many coefficients are 0."""
 
@@ -45,7 +49,8 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
     jpeg = said_by_file(info) or estimate_jpeg(image)
     if jpeg is not None and jpeg.rounding > MILD:
         return _compressed(jpeg)
-    earlier = _lost(image, ask) or _enlarged(image) or _blurred(image)
+    finders = (lambda: _lost(image, ask), lambda: _enlarged(image), lambda: _blurred(image))
+    earlier = next((found for find in finders if (found := find()) and found.sure >= SURE[found.family]), None)
     if jpeg is None or earlier is None:
         return earlier if jpeg is None else _compressed(jpeg)
     last = _compressed(jpeg)
@@ -69,7 +74,7 @@ def _lost(image: Tensor, ask: Ask) -> Explained | None:
 
 def _enlarged(image: Tensor) -> Explained | None:
     found = estimate_enlargement(image)
-    if found is None:
+    if found is None or found.operator.noise > LOUDEST:
         return None
     operator = found.operator
     assert isinstance(operator, Enlarged)
