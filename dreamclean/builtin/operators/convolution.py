@@ -16,7 +16,8 @@ def valid(x: Tensor, kernel: Tensor) -> Tensor:
         return F.conv2d(x, kernel.flip(0, 1).to(x).expand(x.shape[1], 1, *kernel.shape), groups=x.shape[1])
     size, (rows, columns) = x.shape[-2:], kernel.shape
     spectrum = torch.fft.rfft2(x) * torch.fft.rfft2(kernel.to(x), s=size)
-    return torch.fft.irfft2(spectrum, s=size)[..., rows - 1 :, columns - 1 :]
+    whole: Tensor = torch.fft.irfft2(spectrum, s=size)
+    return whole[..., rows - 1 :, columns - 1 :]
 
 
 def inverse(
@@ -37,7 +38,7 @@ def inverse(
             whole = torch.cat([wide, wide.flip(-2)], -2)
         else:
             whole = v
-        done = torch.fft.irfft2(torch.fft.rfft2(whole) * weight.to(v), s=whole.shape[-2:])
+        done: Tensor = torch.fft.irfft2(torch.fft.rfft2(whole) * weight.to(v), s=whole.shape[-2:])
         return done[..., : size[-2], : size[-1]]
 
     return apply
@@ -48,4 +49,5 @@ def _power(kernel: Tensor, height: int, width: int) -> Tensor:
     rows, columns = torch.arange(kernel.shape[0]) % height, torch.arange(kernel.shape[1]) % width
     wrapped = torch.zeros(height, width, dtype=kernel.dtype)
     wrapped.index_put_((rows[:, None], columns[None]), kernel, accumulate=True)
-    return torch.fft.rfft2(wrapped).abs().square()
+    power: Tensor = torch.fft.rfft2(wrapped).abs().square()
+    return power

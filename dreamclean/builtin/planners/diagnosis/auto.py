@@ -43,6 +43,7 @@ class Auto(Planner):
 
     def review(self, image: Tensor, plan: Plan, result: Tensor, model: Model) -> Plan | None:
         found = revised(image, plan.report, result) if isinstance(plan.report, Diagnosis) else None
-        return found and Plan(
-            treatment(found, model.schedule, self.detail, model.codec.pixel_scale), found, samples=self.samples
-        )
+        if found is None:
+            return None
+        recipe = treatment(found, model.schedule, self.detail, model.codec.pixel_scale)
+        return Plan(recipe, found, samples=self.samples)

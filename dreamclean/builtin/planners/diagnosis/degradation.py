@@ -1,6 +1,6 @@
 """The degradation that explains a picture, from its file and its pixels, as an operator with its noise."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -49,13 +49,22 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
     jpeg = said_by_file(info) or estimate_jpeg(image)
     if jpeg is not None and jpeg.rounding > MILD:
         return _compressed(jpeg)
-    finders = (lambda: _lost(image, ask), lambda: _enlarged(image), lambda: _blurred(image))
-    earlier = next((found for find in finders if (found := find()) and found.sure >= SURE[found.family]), None)
+    earlier = _before_compression(image, ask)
     if jpeg is None or earlier is None:
         return earlier if jpeg is None else _compressed(jpeg)
     last = _compressed(jpeg)
     quiet = earlier.operator.model_copy(update={"noise": 0.0})  # what is taken for noise is the rounding
     return Explained(earlier.family, last.operator @ quiet, earlier.sure, f"{earlier.words}; {last.words}")
+
+
+def _before_compression(image: Tensor, ask: Ask) -> Explained | None:
+    finders: tuple[Callable[[], Explained | None], ...] = (
+        lambda: _lost(image, ask),
+        lambda: _enlarged(image),
+        lambda: _blurred(image),
+    )
+    found = (find() for find in finders)
+    return next((one for one in found if one and one.sure >= SURE[one.family]), None)
 
 
 def _compressed(jpeg: Found) -> Explained:
@@ -89,7 +98,10 @@ def _enlarged(image: Tensor) -> Explained | None:
 
 def _blurred(image: Tensor) -> Explained | None:
     found = estimate_blur(image)
-    return found and Explained("blurred", found.operator, found.sure, blur_words(found.operator))
+    if found is None:
+        return None
+    assert isinstance(found.operator, Blur)
+    return Explained("blurred", found.operator, found.sure, blur_words(found.operator))
 
 
 def blur_words(blur: Blur) -> str:

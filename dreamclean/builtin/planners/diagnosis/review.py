@@ -1,5 +1,6 @@
 """Whether a restoration agrees with its picture: what it leaves unexplained must be as loud as the noise was said to be."""
 
+import math
 from dataclasses import replace
 
 from torch import Tensor
@@ -40,7 +41,7 @@ def unexplained(image: Tensor, operator: Operator, result: Tensor) -> float:
     """Root mean square of y - A x, [0, 1] scale, over what was measured."""
     y, _ = measured(image, operator)
     off = (y - operator.degrade(result)).square()
-    return float(off.sum() / max(1.0, float((y != 0).sum()))) ** 0.5
+    return math.sqrt(float(off.sum()) / max(1.0, float((y != 0).sum())))
 
 
 def _narrower(blur: Blur) -> Blur:
