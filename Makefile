@@ -3,12 +3,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: help install demo test coverage lint docs overhead bench-quick clean
+# Gradio, which the app is made of, brings sixty packages: they are installed for the app's own tests alone.
+APP := plugins/dreamclean-app
+APP_VENV := .venv-app
+PLUGINS := $(filter-out $(APP),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
+
+.PHONY: help install demo app test test-app coverage lint docs overhead bench-quick clean
 IMAGES ?= contrib/demo
 
 help:
 	@echo "make demo      degrade a photograph, restore it, look at demo/sheet.png"
+	@echo "make app       serve the page at http://127.0.0.1:7860"
 	@echo "make test      run the tests"
+	@echo "make test-app  run the app's tests, in a browser: needs Chromium"
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
 	@echo "make coverage  the tests, and which lines they reach; fails below the floor in pyproject.toml"
 	@echo "make lint      ruff, mypy and import-linter"
@@ -20,14 +27,26 @@ install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(patsubst %/pyproject.toml,-e ./%,$(wildcard plugins/*/pyproject.toml))
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e ./%)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e ./$(APP)
 	touch $@
+
+$(APP_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(APP_VENV)
+	$(APP_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e ./plugins/dreamclean-starter -e './$(APP)[testing]'
+	touch $@
+
+app: $(APP_VENV)/.installed
+	$(APP_VENV)/bin/dreamclean app
 
 demo: install
 	$(BIN)/python contrib/demo/demo.py demo
 
 test: install
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest  # the tests' pictures are small: threads would only wait for each other
+
+test-app: $(APP_VENV)/.installed
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(APP_VENV)/bin/pytest $(APP)
 
 coverage: install
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest --cov --cov-report=term:skip-covered
@@ -51,4 +70,4 @@ bench-quick: install
 	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
 
 clean:
-	rm -rf $(VENV) demo bench
+	rm -rf $(VENV) $(APP_VENV) demo bench

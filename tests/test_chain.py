@@ -27,7 +27,7 @@ from dreamclean import (
 from dreamclean.builtin.operators import dct
 from dreamclean.contracts.component import written
 from dreamclean.contracts.covariance import Covariance
-from dreamclean.contracts.operator import differentiable
+from dreamclean.contracts.differentiable import differentiable
 from dreamclean.host.host import host
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import make_recipe, read_recipe

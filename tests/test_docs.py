@@ -23,7 +23,7 @@ import typer
 from dreamclean import DDPMSchedule, Model, Prior, hookimpl
 from dreamclean.builtin import hooks
 from dreamclean.cli.main import app
-from dreamclean.host import hookspecs
+from dreamclean.host import hookspecs, loader
 from dreamclean.host import host as plugins
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ PAGES = sorted(p for p in DOCS.rglob("*.md") if "bench" not in p.relative_to(DOC
 LANGUAGES = {"python", "console", "py", "sh", "toml", "text"}
 NAMED = re.compile(r"`((?:dreamclean|docs|tests)/[\w./-]+)`")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-DISCOVER = plugins.discover
+DISCOVER = loader.discover
 SPECS = {**vars(hooks), **vars(hookspecs)}
 HOOKS = [name for name, value in SPECS.items() if hasattr(value, "dreamclean_spec")]
 
@@ -91,7 +91,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty working folder that Python imports from, where one plugin offers a default prior."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(plugins, "discover", lambda: [plugins.Plugin("grey", "1.0", "grey", GreyPlugin)])
+    monkeypatch.setattr(loader, "discover", lambda: [loader.Plugin("grey", "1.0", "grey", GreyPlugin)])
     plugins.host.cache_clear()
     modules = set(sys.modules)
     yield tmp_path

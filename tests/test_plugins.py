@@ -9,7 +9,8 @@ import pytest
 import typer
 
 from dreamclean import Blur, DreamCleanError, Mixture, Restorer
-from dreamclean.host.host import Host, discover
+from dreamclean.host.discovery import discover
+from dreamclean.host.host import Host
 from dreamclean.testing import pictures
 
 HEAD = """

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dreamclean.contracts.covariance import Covariance
+from dreamclean.contracts.covariance import Covariance, Independent
 
 
 def _dot(u: Tensor, v: Tensor) -> Tensor:
@@ -96,3 +96,16 @@ def _flat(adjoint: Callable[[Tensor], Tensor], b: Tensor, gain: float, noise: Co
     probe = torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0)).to(b).expand(b.shape)
     level = gain * float(adjoint(probe).square().sum() / probe.square().sum())
     return lambda r: noise.solve(r, level)
+
+
+def agreement(
+    forward: Callable[[Tensor], Tensor],
+    adjoint: Callable[[Tensor], Tensor],
+    b: Tensor,
+    gain: float,
+    noise: Covariance,
+) -> Tensor:
+    """A^T (gain A A^T + S)^-1 b by the solver that suits the noise, to the tolerance that a projection needs."""
+    if isinstance(noise, Independent):
+        return least_squares(forward, adjoint, b, gain, noise.variance, tolerance=1e-5, iterations=100)
+    return weighted_solve(forward, adjoint, b, gain, noise)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.operator import Operator, channel_advice
+from dreamclean.contracts.operator import Operator
+from dreamclean.contracts.trial import channel_advice
 from dreamclean.pictures.picture import Picture
 from dreamclean.recipe.recipe import Recipe, make_recipe, read_recipe
 

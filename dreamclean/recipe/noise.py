@@ -3,7 +3,8 @@
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.fraction import number
-from dreamclean.contracts.operator import Operator, check_noise
+from dreamclean.contracts.measurement_noise import check_noise
+from dreamclean.contracts.operator import Operator
 
 
 def parse_noise(noise: float | str) -> dict[str, float]:

@@ -1,0 +1,130 @@
+"""What happens when the page is used: each takes values of the page and gives new ones."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from dreamclean import DreamCleanError
+from dreamclean_app.page import status
+from dreamclean_app.page.paint import masks
+from dreamclean_app.page.session import Item, Runs
+from dreamclean_app.page.studio import Studio
+from dreamclean_app.work.tasks import STOPPED, Phase, Stepped
+
+
+class Actions:
+    """The handlers. ``request.session_hash`` tells the users apart."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio, self.runs = studio, Runs()
+
+    def take(self, uploads: list[str] | None, request: gr.Request) -> tuple[list[Item], int, str]:
+        """Uploaded files: the pictures among them, and a line about each of the others."""
+        user = str(request.session_hash)
+        self.runs.stop(user)
+        try:
+            items, refused = self.studio.take(user, uploads or [])
+        except DreamCleanError as error:
+            items, refused = [], [str(error)]
+        return items, 0, status.lines([(text, "bad") for text in refused])
+
+    def look(
+        self, items: list[Item], refused: str, prior: str, request: gr.Request
+    ) -> Iterator[tuple[list[Item], str]]:
+        """What is wrong with each picture, one after the other."""
+        event = self.runs.begin(str(request.session_hash))
+        try:
+            settings = self.studio.settings({"prior": prior})
+        except DreamCleanError as error:
+            yield items, status.line(str(error), "bad")
+            return
+        try:
+            for number, item in enumerate(items):
+                if event.is_set():
+                    return
+                doing = refused + status.progress(f"Looking at {item.name}: what is wrong with it?", None)
+                yield items, doing
+                for seen in self.studio.look(item, settings, lambda: not event.is_set()):
+                    if isinstance(seen, Item):
+                        items = [*items[:number], seen, *items[number + 1 :]]
+                yield items, refused
+        finally:
+            event.set()
+
+    def restore(
+        self, items: list[Item], current: int, detail: float, painted: Any, settings: dict[str, Any], user: str
+    ) -> Iterator[tuple[list[Item], int, str, str | None]]:
+        """Restore all pictures: the items, the number of the one that is shown, the status, and a preview of it."""
+        if not items:
+            yield items, current, status.line("Drop a photograph first.", "bad"), None
+            return
+        event, began = self.runs.begin(user), time.monotonic()
+        try:
+            for number, item in enumerate(items):
+                own = self._own(item, detail, painted if number == current else None, settings, user)
+                show = number if len(items) > 1 and painted is None else current
+                for state in self._one(item, own, user, event, f"{number + 1} of {len(items)}: " * (len(items) > 1)):
+                    if isinstance(state, Item):
+                        items = [*items[:number], state, *items[number + 1 :]]
+                    else:
+                        yield items, show, *state
+                if event.is_set():
+                    break
+                yield items, show, "", None
+        except DreamCleanError as error:
+            yield items, current, status.line(str(error), "bad"), None
+            return
+        finally:
+            stopped = event.is_set()
+            event.set()
+        yield items, current if len(items) == 1 else show, _end(items, stopped, time.monotonic() - began), None
+
+    def _own(self, item: Item, detail: float, painted: Any, settings: dict[str, Any], user: str) -> dict[str, Any]:
+        """The settings of one picture."""
+        own = self.studio.settings(settings)
+        own |= masks(painted, item.size, self.studio.fresh(user))
+        told = {"operator", "strength", "preset", "mask", "recipe", "planner"} & own.keys()
+        return own if told or detail == 1 else {**own, "detail": detail}
+
+    def _one(
+        self, item: Item, settings: dict[str, Any], user: str, event: Any, before: str
+    ) -> Iterator[tuple[str, str | None] | Item]:
+        """Status and preview as a picture is restored, and the item at its end."""
+        yield status.progress(f"{before}{item.name}: waiting ...", None), None
+        for message in self.studio.restore(user, item, settings, lambda: not event.is_set()):
+            if isinstance(message, Item):
+                yield message
+            elif isinstance(message, Phase):
+                yield (
+                    status.progress(f"{before}{item.name}: looking at it, evaluation {message.evaluations}", None),
+                    None,
+                )
+            elif isinstance(message, Stepped):
+                left = "" if message.left is None else f", {status.duration(message.left)} left"
+                text = f"{before}{item.name}: step {message.index} of {message.total}{left}"
+                preview = str(message.preview) if message.preview else None
+                yield status.progress(text, message.index / message.total), preview
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop the user's run."""
+        self.runs.stop(str(request.session_hash))
+
+    def leave(self, request: gr.Request) -> None:
+        """The user's page was closed."""
+        user = str(request.session_hash)
+        self.runs.stop(user)
+        self.studio.scratch.leave(user)
+
+
+def _end(items: list[Item], stopped: bool, seconds: float) -> str:
+    """The status after a run."""
+    failed = [(f"{item.name}: {item.failure}", "bad") for item in items if item.failure and item.failure != STOPPED]
+    done = [item for item in items if item.restored]
+    if stopped:
+        return status.lines([("Stopped. What was done before is kept.", "calm"), *failed])
+    if len(items) == 1 and done:
+        return status.lines([(f"Done: {done[0].told}", "good"), *failed])
+    good = [(f"{len(done)} of {len(items)} pictures restored in {seconds:.0f} s.", "good")] if done else []
+    return status.lines([*good, *failed])

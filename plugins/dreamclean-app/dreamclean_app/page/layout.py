@@ -1,0 +1,95 @@
+"""The page: what is where, and which action each part starts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from dreamclean_app.page.actions import Actions
+from dreamclean_app.page.api import add_endpoints
+from dreamclean_app.page.expert import Expert
+from dreamclean_app.page.session import Item
+from dreamclean_app.page.studio import Studio
+from dreamclean_app.page.theme import TITLE
+from dreamclean_app.page.view import View
+
+HEAD = f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It comes back clean, and faithful to the one you have."
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def page(studio: Studio) -> gr.Blocks:
+    """The whole page and its HTTP interface."""
+    actions = Actions(studio)
+    keep = round(studio.limits.minutes * 60)
+    with gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(min(keep, 600), keep), fill_width=True
+    ) as blocks:
+        gr.Markdown(HEAD, elem_id="dc-head")
+        items, current = gr.State([]), gr.State(0)
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=1, min_width=340):
+                files = gr.File(label="Photographs", file_count="multiple", height=150, elem_id="dc-files")
+                found = gr.HTML(elem_id="dc-found")
+                detail = gr.Slider(
+                    0,
+                    1,
+                    1,
+                    step=0.05,
+                    label="Detail",
+                    info="0: most faithful, smoother. 1: crispest.",
+                    elem_id="dc-detail",
+                )
+                with gr.Row():
+                    go = gr.Button("Restore", variant="primary", size="lg", elem_id="dc-go")
+                    stop = gr.Button("Stop", size="lg", elem_id="dc-stop", interactive=False)
+                expert = Expert(studio)
+            with gr.Column(scale=2, min_width=480):
+                view = View(actions)
+        wire(blocks, actions, view, expert, (files, found, detail, go, stop), (items, current))
+        add_endpoints(studio)
+    return blocks
+
+
+def wire(
+    blocks: gr.Blocks, actions: Actions, view: View, expert: Expert, left: tuple[Any, ...], states: tuple[Any, ...]
+) -> None:
+    """Which part of the page starts what."""
+    files, found, detail, go, stop = left
+    items, current = states
+    queue = {"concurrency_id": "device", "concurrency_limit": len(actions.studio.pool.workers)}
+    refused = gr.State("")
+    shown = view.outputs
+
+    taken = files.change(actions.take, files, [items, current, refused], **QUIET, trigger_mode="always_last")
+    taken = taken.then(lambda text: (text, None, ""), refused, [found, view.canvas, view.status], **QUIET, queue=False)
+    taken = taken.then(view.show, [items, current, view.share], shown, **QUIET)
+    looked = taken.then(actions.look, [items, refused, expert.fields["prior"]], [items, found], **QUIET, **queue)
+    looked.then(view.said, [items, current], [found, view.figure], **QUIET, queue=False)
+
+    def restore(
+        request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, *rest: Any
+    ) -> Iterator[tuple[Any, ...]]:
+        settings = expert.settings(*rest)
+        for state in actions.restore(items, current, detail, painted, settings, str(request.session_hash)):
+            yield (*state[:3], view.preview(state[0], state[1], state[3]))
+
+    running = go.click(
+        lambda: [gr.Button(interactive=False), gr.Button(interactive=True)], None, [go, stop], **QUIET, queue=False
+    )
+    done = running.then(
+        restore,
+        [items, current, detail, view.canvas, *expert.inputs],
+        [items, current, view.status, view.slider],
+        **QUIET,
+        **queue,
+    )
+    done.then(
+        lambda: [gr.Button(interactive=True), gr.Button(interactive=False)], None, [go, stop], **QUIET, queue=False
+    ).then(view.show, [items, current, view.share], shown, **QUIET).then(
+        view.said, [items, current], [found, view.figure], **QUIET, queue=False
+    )
+    stop.click(actions.stop, None, None, **QUIET, queue=False)
+    view.wire(items, current)
+    expert.file.change(expert.read, expert.file, [expert.recipe, expert.said], **QUIET)
+    blocks.load(expert.refreshed, None, list(expert.chosen.values()), **QUIET, queue=False)
+    blocks.unload(actions.leave)

@@ -1,0 +1,50 @@
+"""Painting on the picture: red is what is to be repaired, blue what must not be touched."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+REPAIR, PROTECT = "#e5484d", "#2f6feb"
+_OPAQUE = 64
+
+
+def editor() -> gr.ImageEditor:
+    """The canvas with two brushes."""
+    return gr.ImageEditor(
+        label="Red: repair this. Blue: do not touch this.",
+        type="pil",
+        format="png",
+        image_mode="RGBA",
+        sources=(),
+        transforms=(),
+        layers=False,
+        brush=gr.Brush(colors=[REPAIR, PROTECT], default_color=REPAIR, color_mode="fixed", default_size="auto"),
+        canvas_size=(1200, 800),
+        elem_id="dc-paint",
+        buttons=["fullscreen"],
+    )
+
+
+def masks(painted: Any, size: tuple[int, int], folder: Path) -> dict[str, str]:
+    """``mask`` and ``keep`` for a picture of ``size`` (width, height), as files in ``folder``; none for what is not painted."""
+    found = {}
+    layers = [np.asarray(layer.convert("RGBA")) for layer in (painted or {}).get("layers") or []]
+    for name, chosen in (("mask", _red), ("keep", _blue)):
+        parts = [chosen(layer) for layer in layers]
+        if any(part.any() for part in parts):
+            white = np.logical_or.reduce(parts).astype(np.uint8) * 255
+            path = folder / f"{name}.png"
+            Image.fromarray(white).resize(size, Image.Resampling.NEAREST).save(path)
+            found[name] = str(path)
+    return found
+
+
+def _red(layer: np.ndarray) -> Any:
+    return (layer[..., 3] > _OPAQUE) & (layer[..., 0].astype(int) > layer[..., 2])
+
+
+def _blue(layer: np.ndarray) -> Any:
+    return (layer[..., 3] > _OPAQUE) & (layer[..., 0].astype(int) <= layer[..., 2])

@@ -1,0 +1,129 @@
+"""The right side: before and after, the blend, downloads, the brush, and what was found."""
+
+from typing import Any
+
+import gradio as gr
+
+from dreamclean_app.page import paint, status
+from dreamclean_app.page.actions import Actions
+from dreamclean_app.page.session import Item
+from dreamclean_app.page.studio import as_text
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+class View:
+    """The components of the right side, and what is shown in them."""
+
+    def __init__(self, actions: Actions) -> None:
+        self._actions = actions
+        with gr.Tabs():
+            with gr.Tab("Before and after"):
+                self.slider = gr.ImageSlider(
+                    label="Before | after",
+                    type="filepath",
+                    format="png",
+                    interactive=False,
+                    max_height=640,
+                    elem_id="dc-view",
+                    buttons=["fullscreen"],
+                )
+                self.status = gr.HTML(elem_id="dc-status")
+                with gr.Row(visible=False) as self.results:
+                    self.share = gr.Slider(
+                        0,
+                        100,
+                        100,
+                        step=1,
+                        label="Strength of the restoration, in per cent",
+                        info="0 is the picture you gave. No new run is needed; what you see is what you download.",
+                        elem_id="dc-blend",
+                        scale=3,
+                    )
+                    self.one = gr.DownloadButton(
+                        "Download PNG", elem_id="dc-download", variant="primary", min_width=150
+                    )
+                    self.all = gr.DownloadButton("Download all as ZIP", elem_id="dc-zip", min_width=150, visible=False)
+                self.strip = gr.Gallery(
+                    label="All pictures",
+                    columns=6,
+                    height=190,
+                    allow_preview=False,
+                    visible=False,
+                    interactive=False,
+                    elem_id="dc-strip",
+                    object_fit="contain",
+                    buttons=[],
+                )
+            with gr.Tab("Repair or protect") as self.painting:
+                gr.Markdown(
+                    "Paint over scratches, dust or missing parts in **red**: they are filled in. "
+                    "Paint in **blue** what must stay exactly as it is. Then press Restore."
+                )
+                self.canvas = paint.editor()
+            with gr.Tab("What was found"):
+                self.figure = gr.Image(show_label=False, interactive=False, type="filepath", format="png", buttons=[])
+                self.recipe = gr.Code(language="json", label="The recipe of the restoration", max_lines=18)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What ``show`` sets."""
+        return [self.slider, self.results, self.one, self.all, self.strip, self.recipe]
+
+    def show(self, items: list[Item], current: int, share: float, request: gr.Request) -> list[Any]:
+        """Everything about the picture that is chosen."""
+        item = items[current] if current < len(items) else None
+        restored = [one for one in items if one.restored]
+        user = str(request.session_hash)
+        strip = [(str(one.shown), one.name + (" ✓" if one.restored else "")) for one in items]
+        single, several = None, None
+        if item and item.restored:
+            single = str(self._actions.studio.download(user, item, share / 100))
+        if len(restored) > 1:
+            several = str(self._actions.studio.archive(user, restored, share / 100))
+        return [
+            (str(item.before), single) if item and single else self.preview(items, current, None, anew=True),
+            gr.Row(visible=bool(restored)),
+            gr.DownloadButton(value=single, interactive=single is not None),
+            gr.DownloadButton(value=several, visible=several is not None),
+            gr.Gallery(value=strip, visible=len(items) > 1, selected_index=current if len(items) > 1 else None),
+            as_text(item.recipe) if item and item.recipe else "",
+        ]
+
+    def preview(self, items: list[Item], current: int, estimate: str | None, anew: bool = False) -> Any:
+        """The slider while nothing is done yet: the picture, and the current ``estimate`` of it."""
+        if current >= len(items):
+            return None
+        if estimate is None and not anew:
+            return gr.skip()
+        shown = str(items[current].shown)
+        return shown, estimate or shown
+
+    def said(self, items: list[Item], current: int) -> list[Any]:
+        """What was found, in words and drawn."""
+        texts = [
+            (f"{one.name}: {one.found}" if len(items) > 1 else f"Found: {one.found}", "calm")
+            for one in items
+            if one.found
+        ]
+        figure = items[current].figure if current < len(items) else None
+        return [status.lines(texts), str(figure) if figure else None]
+
+    def wire(self, items: gr.State, current: gr.State) -> None:
+        """What the parts of the right side start."""
+        show: dict[str, Any] = {"fn": self.show, "inputs": [items, current, self.share], "outputs": self.outputs}
+        self.share.release(**show, **QUIET)
+        chosen = self.strip.select(_number, None, current, **QUIET, queue=False)
+        chosen.then(lambda: None, None, self.canvas, **QUIET, queue=False).then(**show, **QUIET)
+        self.painting.select(_canvas, [items, current, self.canvas], self.canvas, **QUIET)
+
+
+def _number(event: gr.SelectData) -> int:
+    return int(event.index)
+
+
+def _canvas(items: list[Item], current: int, painted: Any) -> Any:
+    """The picture under the brush, where none is there yet."""
+    if current >= len(items) or (painted and painted.get("background") is not None):
+        return gr.skip()
+    return {"background": str(items[current].shown), "layers": [], "composite": str(items[current].shown)}

@@ -1,0 +1,56 @@
+"""Temporary files: a folder for each user, gone some time after its last use, and all of them at the end."""
+
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+
+class Scratch:
+    """Folders under one temporary folder of this process's user alone."""
+
+    def __init__(self, minutes: float) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="dreamclean-app-"))
+        self.served = self.root / "served"
+        """Uploads and what is shown, which Gradio keeps and deletes."""
+        self.served.mkdir()
+        self._seconds = minutes * 60
+        self._used: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def folder(self, key: str) -> Path:
+        """The folder of ``key``, made anew if it is gone; its time starts again."""
+        with self._lock:
+            self._used[key] = time.monotonic()
+            folder = self.root / "users" / key
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+
+    def leave(self, key: str) -> None:
+        """Its user has gone: the folder is kept for a minute more, for a connection that comes back."""
+        with self._lock:
+            if key in self._used:
+                self._used[key] = min(self._used[key], time.monotonic() - self._seconds + 60)
+
+    def sweep(self) -> None:
+        """Remove the folders whose time is over."""
+        with self._lock:
+            now = time.monotonic()
+            for key in [key for key, used in self._used.items() if now - used > self._seconds]:
+                del self._used[key]
+                shutil.rmtree(self.root / "users" / key, ignore_errors=True)
+
+    def keep_swept(self, every: float = 30) -> None:
+        """``sweep`` from a thread of its own until the process ends."""
+
+        def run() -> None:
+            while self.root.exists():
+                time.sleep(every)
+                self.sweep()
+
+        threading.Thread(target=run, name="sweep", daemon=True).start()
+
+    def close(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.root, ignore_errors=True)

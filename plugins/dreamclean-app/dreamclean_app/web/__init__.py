@@ -1,0 +1,1 @@
+"""The server: what may come in, and what browsers are told."""

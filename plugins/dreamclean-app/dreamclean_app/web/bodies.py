@@ -1,0 +1,95 @@
+"""What may come in: no request that is too large, and none that makes the server fetch from elsewhere."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dreamclean_app.limits import Limits
+
+_TEXT = 16_000_000
+"""Bytes of a request that is no upload: settings, a mask as text."""
+_FETCHES = re.compile(r"/(file=|proxy=|file/)\s*https?:", re.IGNORECASE)
+_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+class Bodies:
+    """Refuses them with one line."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self.app, self._limits = app, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif _FETCHES.search(scope["path"]):
+            await PlainTextResponse("addresses are not fetched; upload the file", 403)(scope, receive, send)
+        elif scope["method"] == "POST" and _is_upload(scope):
+            await self.app(scope, _counted(receive, self._limits.bytes_a_request), send)
+        elif scope["method"] == "POST":
+            await self._text(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _text(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request with JSON: all of it is read, looked at, and handed on."""
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > _TEXT:
+                await PlainTextResponse(f"more than {_TEXT} bytes; upload files as files", 413)(scope, receive, send)
+                return
+            if not message.get("more_body"):
+                break
+        if body and any(map(_ADDRESS.match, paths_in(body))):
+            await PlainTextResponse("addresses are not fetched; upload the file", 400)(scope, receive, send)
+            return
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, again, send)
+
+
+def _is_upload(scope: Scope) -> bool:
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    return any(kind.lower().startswith(b"multipart/") for kind in kinds)
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    """``receive`` up to ``most`` bytes; then the connection ends as if the user had left."""
+    count = 0
+
+    async def counted() -> Message:
+        nonlocal count
+        message = await receive()
+        count += len(message.get("body", b""))
+        return message if count <= most else {"type": "http.disconnect"}
+
+    return counted
+
+
+def paths_in(body: bytes) -> Iterator[str]:
+    """Every text in a JSON body that Gradio could take for the place of a file; none if it is no JSON."""
+    try:
+        found: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    todo = [found]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get("path"), str):
+                yield one["path"]
+            todo += one.values()
+        elif isinstance(one, list):
+            todo += one

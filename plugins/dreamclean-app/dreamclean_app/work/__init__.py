@@ -1,0 +1,1 @@
+"""Doing the work: a process for each device, which holds the model."""
