@@ -53,7 +53,7 @@ def flow_error(sampler, steps):
 
 
 @pytest.mark.parametrize(("sampler", "order"), [(DDIM(), 1), (DPMSolver(), 2), (ThirdOrder(), 3)])
-def test_error_falls_with_the_order(sampler, order):
+def test_solver_error_falls_with_the_order(sampler, order):
     errors = [flow_error(sampler, steps) for steps in (20, 40, 80)]
     for coarse, fine in pairwise(errors):
         assert coarse / fine > 2**order * 0.75
