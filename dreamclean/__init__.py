@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.separable import SeparableOperator
     from dreamclean.builtin.paths.descent import Descent
     from dreamclean.builtin.planners.diagnosis.auto import Auto
-    from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+    from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
     from dreamclean.builtin.planners.fixed import Fixed
     from dreamclean.builtin.priors.denoiser import Denoiser
     from dreamclean.builtin.priors.diffusers import Diffusers, UNetPrior
@@ -127,7 +127,7 @@ _WHERE = {
     "builtin.operators.separable": "SeparableOperator",
     "pictures.picture": "Picture",
     "builtin.planners.diagnosis.auto": "Auto",
-    "builtin.planners.diagnosis.diagnose": "Diagnosis",
+    "builtin.planners.diagnosis.diagnosis": "Diagnosis",
     "builtin.planners.fixed": "Fixed",
     "builtin.paths.descent": "Descent",
     "contracts.path": "Path",

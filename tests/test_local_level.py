@@ -24,7 +24,8 @@ from dreamclean import (
     Uniform,
 )
 from dreamclean.builtin.initializers.local_level import LaterEntry, unevenness
-from dreamclean.builtin.planners.diagnosis.diagnose import UNEVEN, diagnose_image
+from dreamclean.builtin.planners.diagnosis.answers import UNEVEN
+from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.treatment import STEPS, treatment
 from dreamclean.contracts.latent import Noise
 from dreamclean.method.loop import resample
@@ -144,7 +145,7 @@ def test_local_level_costs_an_evaluation() -> None:
 def diagnosed(picture: Tensor) -> Any:
     """By a model that knows the picture, so that its noise estimate is the damage itself."""
     model = Mixture.around((MEAN + 1) / 2, std=0.02)
-    return diagnose_image(picture, model, Evaluator(loaded(model)).model), model.schedule
+    return diagnose_image(picture, {}, model, Evaluator(loaded(model)).model), model.schedule
 
 
 def test_local_level_treats_uneven_noise_part_by_part() -> None:

@@ -28,7 +28,7 @@ def calibrate(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write; by default, where the prior looks for it.")
     ] = None,
-    samples: Annotated[int, typer.Option(min=36, help="Damaged crops to learn from.")] = 1800,
+    samples: Annotated[int, typer.Option(min=46, help="Damaged crops to learn from.")] = 1800,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after this many minutes and fit the samples made so far.")
     ] = None,
