@@ -136,10 +136,10 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore in.png --prior diffusers", "setting 'path' is needed"),
         ("restore in.png --strength 100 --prior mixture:path=nowhere", "no images in 'nowhere'"),
         ("restore in.png --noise 0.1", "noise belongs to a known operator"),
-        ("restore in.png --operator identity --noise loud", "'loud' is no noise; write a standard deviation"),
-        ("restore in.png --operator identity --noise -1", "'-1' is no noise"),
+        ("restore in.png --operator identity --noise loud", "'loud' is not a noise level; write a standard deviation"),
+        ("restore in.png --operator identity --noise -1", "'-1' is not a noise"),
         ("restore in.png --operator inpaint:mask=nothing.png", "there is no file nothing.png"),
-        ("restore in.png --operator fourier-magnitude", "is no picture; give it from Python as a tensor"),
+        ("restore in.png --operator fourier-magnitude", "is not a picture; give it from Python as a tensor"),
         ("restore nothing.png", "there is no file nothing.png"),
         ("restore nothing -o out", "there is no file nothing"),
         ("restore in.png --recipe nothing.toml", "no recipe could be read from nothing.toml"),
@@ -157,7 +157,7 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore folder -o in.png/out", "Not a directory"),
         ("restore empty", "there is no picture in empty"),
         ("degrade nothing.png", "there is no file nothing.png"),
-        ("degrade in.png --operator fourier-magnitude", "a measurement of fourier-magnitude is no picture"),
+        ("degrade in.png --operator fourier-magnitude", "a measurement of fourier-magnitude is not a picture"),
         ("degrade in.png --operator blur:size=4", "size must be odd"),
         ("degrade in.png --operator blr|jpeg", "there is no operator 'blr'; did you mean 'blur'?"),
         ("degrade in.png --operator blur|", "a link is missing in 'blur|'; write first | second"),
@@ -173,7 +173,7 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore in.png --corrector vps|langevin", "there is no corrector 'chain'"),
         ("degrade in.png --operator jpeg:quality=0", "a quality lies between 1 and 100"),
         ("degrade in.png --operator downsample:factor=40", "could not be written"),
-        ("degrade in.png --noise loud", "'loud' is no noise"),
+        ("degrade in.png --noise loud", "'loud' is not a noise"),
         (f"degrade in.png --noise 0.1 --seed {2**63}", f"less than or equal to {2**63 - 1}"),
         ("describe vsp", "there is no component 'vsp'; did you mean 'vps'?"),
         ("describe zzzz", "there is no component 'zzzz'; 'dreamclean plugins' lists them"),
@@ -397,7 +397,7 @@ def test_restore_does_what_is_missing_in_a_second_run(here: Path, cli: Cli, quic
     Path("folder-restored/b.png").unlink()
     Path("folder-restored/a.png").write_bytes(b"kept")
     status, out, err = cli("restore", "folder", *quick)
-    assert (status, err) == (0, "2 done before, left as they are (--overwrite does them again)\n")
+    assert (status, err) == (0, "already done: 2 (--overwrite does them again)\n")
     assert out.startswith("folder/b.png -> folder-restored/b.png")
     assert Path("folder-restored/b.png").read_bytes() == wanted
     assert Path("folder-restored/a.png").read_bytes() == b"kept"
@@ -449,7 +449,7 @@ def test_restore_that_was_terminated_goes_on(here: Path, mixture: str) -> None:
     while run.poll() is None:
         complete(stopped)
         time.sleep(0.02)
-    assert (run.returncode, run.communicate()[1].split(",")[0]) == (0, f"{len(done)} done before")
+    assert (run.returncode, run.communicate()[1].split(" (")[0]) == (0, f"already done: {len(done)}")
     assert {name: (stopped / name).stat().st_mtime_ns for name in done} == kept
 
     subprocess.run([*command, "whole"], env=environment, check=True, stdout=subprocess.DEVNULL)

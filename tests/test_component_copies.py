@@ -69,7 +69,7 @@ def test_model_copy_with_another_file_runs_that_file(tmp_path: Path) -> None:
     given = Denoiser.of(lambda y, sigma: y, sigma="none")
     assert denoised(given) == pytest.approx(0.5)
     assert denoised(given.model_copy(update={"path": half})) == pytest.approx(0.25)
-    with pytest.raises(DreamCleanError, match="is no denoiser"):
+    with pytest.raises(DreamCleanError, match="is not a denoiser"):
         denoised(prior.model_copy(update={"path": ""}))
 
 

@@ -154,8 +154,8 @@ def test_denoiser_refuses_bad_files_in_one_line(tmp_path: Path, monkeypatch: pyt
     other.write_bytes(b"")
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     for path, said in {
-        "": "is no denoiser; give denoiser:path=FILE",
-        str(other): "is no denoiser",
+        "": "is not a denoiser; give denoiser:path=FILE",
+        str(other): "is not a denoiser",
         str(tmp_path / "none.pt"): "there is no file",
         str(empty): "holds no TorchScript model",
         str(tmp_path / "bad.onnx"): "holds no ONNX model",

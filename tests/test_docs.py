@@ -208,7 +208,7 @@ def test_docs_links_lead_somewhere(page: Path):
         path, _, anchor = target.partition("#")
         goal = (page.parent / path) if path else page
         assert goal.exists(), f"{target} leads nowhere"
-        assert not anchor or anchor in anchors(goal), f"{target} is no heading there"
+        assert not anchor or anchor in anchors(goal), f"{target} is not a heading there"
 
 
 def anchors(page: Path) -> set[str]:

@@ -281,7 +281,7 @@ def test_restorer_treats_an_image_alike_in_any_batch(operator: str | None, unet:
     for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3, 1], [3, 1]):
         together = restorer(y[order], seed=[seeds[i] for i in order]).image
         assert (together - alone[order]).abs().max() < 1 / 255
-    assert (alone - restorer(y, seed=9).image).abs().max() > 4 / 255  # the bound is no idle one
+    assert (alone - restorer(y, seed=9).image).abs().max() > 4 / 255  # the bound is not an idle one
 
 
 def test_seeds_are_of_each_image(restorer: Restorer) -> None:
@@ -367,7 +367,7 @@ def test_noise_of_a_measurement(noise: Any, gaussian: float, poisson: float, une
 
 @pytest.mark.parametrize("noise", ["loud", -0.1, "salt:0.1", float("nan"), float("inf"), "poisson:"])
 def test_noise_that_is_none(noise: Any, unet: str) -> None:
-    with pytest.raises(DreamCleanError, match="is no noise"):
+    with pytest.raises(DreamCleanError, match="is not a noise"):
         Restorer(unet, operator="identity", noise=noise, **QUICK)
 
 
@@ -431,7 +431,7 @@ def test_downsample_of_a_picture_with_alpha(unet: str, photo: Image.Image) -> No
 def test_restorer_refuses_a_measurement_that_is_no_picture(unet: str, photo: Image.Image) -> None:
     restorer = Restorer(unet, operator="fourier-magnitude", **QUICK)
     assert restorer.operator is not None
-    with pytest.raises(DreamCleanError, match="is no picture; give it from Python as a tensor"):
+    with pytest.raises(DreamCleanError, match="is not a picture; give it from Python as a tensor"):
         restorer(photo)
     assert restorer(restorer.operator.degrade(images(1))).image.shape == (1, 3, 12, 20)
 

@@ -76,7 +76,7 @@ def linearized(links: Sequence[Link], x: Tensor) -> Stages:
 def through(links: Sequence[L], act: Callable[[L, Tensor], Tensor], x: Tensor) -> Tensor:
     """What is left of ``x`` after ``act`` with each link in turn.
 
-    DreamCleanError that names both if a link fails at what the one before it makes, which is no colour picture.
+    DreamCleanError that names both if a link fails at what the one before it makes, which is not a colour picture.
     """
     for number, link in enumerate(links):
         try:

@@ -54,7 +54,7 @@ class Host(Loader):
 
             def register(cls: type[Any], kind: str = kind, base: type[Any] = base) -> None:
                 if not (isinstance(cls, type) and issubclass(cls, base)):
-                    raise TypeError(f"{cls!r} is no subclass of {base.__name__}, so it cannot be a {kind}")
+                    raise TypeError(f"{cls!r} is not a subclass of {base.__name__}, so it cannot be a {kind}")
                 if not (isinstance(cls.name, str) and cls.name):
                     raise TypeError(f"{cls.__name__} has no name; set the class attribute 'name'")
                 if abstract := sorted(getattr(cls, "__abstractmethods__", ())):

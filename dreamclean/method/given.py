@@ -65,7 +65,7 @@ def recipe_of(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
 
 def _path(path: Path | str) -> Path:
     if len(str(path)) > _LONGEST:
-        raise DreamCleanError(f"a path of {len(str(path))} characters is no file's; give the name of one")
+        raise DreamCleanError(f"a path of {len(str(path))} characters is not a file name; give the name of a file")
     return Path(path)
 
 

@@ -32,7 +32,7 @@ def _shift(part: Any) -> int | str:
     try:
         rows, columns = map(int, [*pair, *pair] if len(pair) == 1 else pair)
     except ValueError:
-        raise ValueError(f"{brief(part)} is no shift; write pixels, or ROWS:COLUMNS") from None
+        raise ValueError(f"{brief(part)} is not a shift; write pixels, or ROWS:COLUMNS") from None
     return rows if rows == columns else f"{rows}:{columns}"
 
 

@@ -88,9 +88,9 @@ def test_load_refuses_files_of_something_else(models, saved, tmp_path):
     assert "there is no file" in refusal(tmp_path / "nothing.safetensors")
     assert "there is no file" in refusal(tmp_path)
     (tmp_path / "text.pt").write_text("not found")
-    assert "no plain file of weights" in refusal(tmp_path / "text.pt")
+    assert "not a plain file of weights" in refusal(tmp_path / "text.pt")
     (tmp_path / "text.safetensors").write_text("not found")
-    assert "no safetensors file" in refusal(tmp_path / "text.safetensors")
+    assert "not a safetensors file" in refusal(tmp_path / "text.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_load_runs_no_code_in_a_pickle(saved, tmp_path):
     trace, plain = tmp_path / "trace", tmp_path / "plain.ckpt"
     plain.write_bytes(pickle.dumps(Touch(trace), protocol=2))
     for path in (saved({"input_blocks.0.0.weight": Touch(trace)}), plain):
-        assert "no plain file of weights; a pickle that holds code is not run" in refusal(path)
+        assert "not a plain file of weights; a pickle that holds code is not run" in refusal(path)
         assert not trace.exists()
     pickle.loads(plain.read_bytes())
     assert trace.exists()  # it would have

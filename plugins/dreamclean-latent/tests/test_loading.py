@@ -113,7 +113,7 @@ def test_load_refuses_what_is_no_model(tmp_path, tiny):
     (tmp_path / "cut.safetensors").write_bytes(b"\xff" * 100)
     (tmp_path / "empty").mkdir()
     refused("there is no folder or file", path=str(tmp_path / "nowhere"))
-    refused("is no safetensors file", path=str(tmp_path / "model.ckpt"))
+    refused("is not a safetensors file", path=str(tmp_path / "model.ckpt"))
     refused("cut.safetensors' could not be loaded", path=str(tmp_path / "cut.safetensors"))
     refused("could not be loaded", path=str(tmp_path / "cut.safetensors"), config=str(tiny("sd1")))
     refused("model_index.json", path=str(tmp_path / "empty"))
