@@ -80,9 +80,7 @@ BROKEN = {
     ),
     "same seeds differ; draw noise with": lambda: MOVES.test_same_seed_same_result(Batched(how="torch"), SCENE),
     "argument x was changed; work on a copy": lambda: MOVES.test_input_is_left_alone(Batched(how="in place"), SCENE),
-    "the picture changes: .*scale what is left by a": lambda: MOVES.test_level_is_kept(
-        Batched(how="in place"), "ddpm"
-    ),
+    "the picture changes: .*scale what is left by a": lambda: MOVES.test_level_is_kept(Batched(how="in place"), "ddpm"),
     "predict differs from call to call": lambda: PRIORS.test_prediction_is_repeatable_and_leaves_its_input_alone(
         loaded(Alien())
     ),

@@ -16,11 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean import Restorer
+from dreamclean.builtin.planners.diagnosis.answers import answers, read_features
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.builtin.planners.diagnosis.degradation import explained
 from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
-from dreamclean.builtin.planners.diagnosis.samples import Sampler, answers, crop, damaged_by, read_features
+from dreamclean.builtin.planners.diagnosis.samples import Sampler, crop, damaged_by
 
 SIDE = 160
 OF = ("unknown damage", "clean", "unknown damage", "white noise", "clean", "unknown damage", "clean", "mixed")
@@ -53,10 +54,10 @@ def fitted(rules: Calibration, samples: list[tuple[str, Tensor]]) -> list[float]
         value = (
             F.cross_entropy(torch.cat([known, (x @ row)[:, None]], 1), target) + WEIGHT / 2 * row[:-1].square().sum()
         )
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    solver.step(loss)
+    solver.step(loss)  # type: ignore[no-untyped-call]
     return [float(f"{value:.5g}") for value in row.detach().tolist()]
 
 
