@@ -14,6 +14,8 @@ from dreamclean_app.page.theme import TITLE
 from dreamclean_app.page.view import View
 
 HEAD = f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It comes back clean, and faithful to the one you have."
+GUIDE = """<ol class="dc-guide"><li>Drop one photograph or several.</li><li>Press <b>Restore</b>.</li>
+<li>Compare, and download.</li></ol>"""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -29,7 +31,7 @@ def page(studio: Studio) -> gr.Blocks:
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=340):
                 files = gr.File(label="Photographs", file_count="multiple", height=150, elem_id="dc-files")
-                found = gr.HTML(elem_id="dc-found")
+                found = gr.HTML(GUIDE, elem_id="dc-found")
                 detail = gr.Slider(
                     0,
                     1,
@@ -41,7 +43,7 @@ def page(studio: Studio) -> gr.Blocks:
                 )
                 with gr.Row():
                     go = gr.Button("Restore", variant="primary", size="lg", elem_id="dc-go")
-                    stop = gr.Button("Stop", size="lg", elem_id="dc-stop", interactive=False)
+                    stop = gr.Button("Stop", variant="stop", size="lg", elem_id="dc-stop", interactive=False)
                 expert = Expert(studio)
             with gr.Column(scale=2, min_width=480):
                 view = View(actions)
@@ -61,12 +63,14 @@ def wire(
     shown = view.outputs
 
     taken = files.change(actions.take, files, [items, current, refused], **QUIET, trigger_mode="always_last")
-    taken = taken.then(lambda text: (text, None, ""), refused, [found, view.canvas, view.status], **QUIET, queue=False)
+    taken = taken.then(
+        lambda text: (text, None, "", ""), refused, [found, view.canvas, view.under, view.status], **QUIET, queue=False
+    )
     taken = taken.then(view.show, [items, current, view.share], shown, **QUIET)
     looked = taken.then(actions.look, [items, refused, expert.fields["prior"]], [items, found], **QUIET, **queue)
     looked.then(view.said, [items, current], [found, view.figure], **QUIET, queue=False)
 
-    def restore(
+    def restore_shown(
         request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, *rest: Any
     ) -> Iterator[tuple[Any, ...]]:
         settings = expert.settings(*rest)
@@ -77,7 +81,7 @@ def wire(
         lambda: [gr.Button(interactive=False), gr.Button(interactive=True)], None, [go, stop], **QUIET, queue=False
     )
     done = running.then(
-        restore,
+        restore_shown,
         [items, current, detail, view.canvas, *expert.inputs],
         [items, current, view.status, view.slider],
         **QUIET,

@@ -61,6 +61,7 @@ class View:
                     "Paint in **blue** what must stay exactly as it is. Then press Restore."
                 )
                 self.canvas = paint.editor()
+                self.under = gr.State("")
             with gr.Tab("What was found"):
                 self.figure = gr.Image(show_label=False, interactive=False, type="filepath", format="png", buttons=[])
                 self.recipe = gr.Code(language="json", label="The recipe of the restoration", max_lines=18)
@@ -114,16 +115,17 @@ class View:
         show: dict[str, Any] = {"fn": self.show, "inputs": [items, current, self.share], "outputs": self.outputs}
         self.share.release(**show, **QUIET)
         chosen = self.strip.select(_number, None, current, **QUIET, queue=False)
-        chosen.then(lambda: None, None, self.canvas, **QUIET, queue=False).then(**show, **QUIET)
-        self.painting.select(_canvas, [items, current, self.canvas], self.canvas, **QUIET)
+        chosen.then(lambda: (None, ""), None, [self.canvas, self.under], **QUIET, queue=False).then(**show, **QUIET)
+        self.painting.select(_canvas, [items, current, self.under], [self.canvas, self.under], **QUIET)
 
 
 def _number(event: gr.SelectData) -> int:
     return int(event.index)
 
 
-def _canvas(items: list[Item], current: int, painted: Any) -> Any:
-    """The picture under the brush, where none is there yet."""
-    if current >= len(items) or (painted and painted.get("background") is not None):
-        return gr.skip()
-    return {"background": str(items[current].shown), "layers": [], "composite": str(items[current].shown)}
+def _canvas(items: list[Item], current: int, under: str) -> tuple[Any, Any]:
+    """The picture under the brush, where it is not there yet, and its file."""
+    shown = str(items[current].shown) if current < len(items) else ""
+    if shown == under:
+        return gr.skip(), under
+    return ({"background": shown, "layers": [], "composite": shown} if shown else None), shown
