@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from dreamclean_app.page.actions import Actions
+from dreamclean_app.page.actions import GUIDE, Actions, Painted
 from dreamclean_app.page.api import add_endpoints
 from dreamclean_app.page.expert import Expert
 from dreamclean_app.page.session import Item
@@ -14,8 +14,6 @@ from dreamclean_app.page.theme import TITLE
 from dreamclean_app.page.view import View
 
 HEAD = f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It comes back clean, and faithful to the one you have."
-GUIDE = """<ol class="dc-guide"><li>Drop one photograph or several.</li><li>Press <b>Restore</b>.</li>
-<li>Compare, and download.</li></ol>"""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -64,25 +62,27 @@ def wire(
 
     taken = files.change(actions.take, files, [items, current, refused], **QUIET, trigger_mode="always_last")
     taken = taken.then(
-        lambda text: (text, None, "", ""), refused, [found, view.canvas, view.under, view.status], **QUIET, queue=False
+        lambda text: (text, None, "", "", 100), refused, [found, view.canvas, view.under, view.status, view.share], **QUIET, queue=False
     )
     taken = taken.then(view.show, [items, current, view.share], shown, **QUIET)
     looked = taken.then(actions.look, [items, refused, expert.fields["prior"]], [items, found], **QUIET, **queue)
     looked.then(view.said, [items, current], [found, view.figure], **QUIET, queue=False)
 
     def restore_shown(
-        request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, *rest: Any
+        request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, under: str, *rest: Any
     ) -> Iterator[tuple[Any, ...]]:
         settings = expert.settings(*rest)
-        for state in actions.restore(items, current, detail, painted, settings, str(request.session_hash)):
+        for state in actions.restore(items, current, detail, Painted(painted, under), settings, str(request.session_hash)):
             yield (*state[:3], view.preview(state[0], state[1], state[3]))
 
-    running = go.click(
-        lambda: [gr.Button(interactive=False), gr.Button(interactive=True)], None, [go, stop], **QUIET, queue=False
-    )
+    def begin(request: gr.Request) -> list[Any]:
+        actions.stop(request)  # what is looked at
+        return [gr.Button(interactive=False), gr.Button(interactive=True)]
+
+    running = go.click(begin, None, [go, stop], **QUIET, queue=False)
     done = running.then(
         restore_shown,
-        [items, current, detail, view.canvas, *expert.inputs],
+        [items, current, detail, view.canvas, view.under, *expert.inputs],
         [items, current, view.status, view.slider],
         **QUIET,
         **queue,

@@ -43,7 +43,8 @@ class View:
                     self.one = gr.DownloadButton(
                         "Download PNG", elem_id="dc-download", variant="primary", min_width=150
                     )
-                    self.all = gr.DownloadButton("Download all as ZIP", elem_id="dc-zip", min_width=150, visible=False)
+                    self.all = gr.Button("Download all as ZIP", elem_id="dc-zip", min_width=150, visible=False)
+                    self.archive = gr.DownloadButton(elem_id="dc-archive", elem_classes="dc-unseen")
                 self.strip = gr.Gallery(
                     label="All pictures",
                     columns=6,
@@ -64,7 +65,7 @@ class View:
                 self.under = gr.State("")
             with gr.Tab("What was found"):
                 self.figure = gr.Image(show_label=False, interactive=False, type="filepath", format="png", buttons=[])
-                self.recipe = gr.Code(language="json", label="The recipe of the restoration", max_lines=18)
+                self.recipe = gr.Code(language="json", label="The recipe of the restoration", max_lines=18, visible=False)
 
     @property
     def outputs(self) -> list[Any]:
@@ -77,18 +78,16 @@ class View:
         restored = [one for one in items if one.restored]
         user = str(request.session_hash)
         strip = [(str(one.shown), one.name + (" ✓" if one.restored else "")) for one in items]
-        single, several = None, None
+        single = None
         if item and item.restored:
             single = str(self._actions.studio.download(user, item, share / 100))
-        if len(restored) > 1:
-            several = str(self._actions.studio.archive(user, restored, share / 100))
         return [
             (str(item.before), single) if item and single else self.preview(items, current, None, anew=True),
             gr.Row(visible=bool(restored)),
             gr.DownloadButton(value=single, interactive=single is not None),
-            gr.DownloadButton(value=several, visible=several is not None),
+            gr.Button(visible=len(restored) > 1),
             gr.Gallery(value=strip, visible=len(items) > 1, selected_index=current if len(items) > 1 else None),
-            as_text(item.recipe) if item and item.recipe else "",
+            gr.Code(as_text(item.recipe) if item and item.recipe else "", visible=bool(item and item.recipe)),
         ]
 
     def preview(self, items: list[Item], current: int, estimate: str | None, anew: bool = False) -> Any:
@@ -114,9 +113,15 @@ class View:
         """What the parts of the right side start."""
         show: dict[str, Any] = {"fn": self.show, "inputs": [items, current, self.share], "outputs": self.outputs}
         self.share.release(**show, **QUIET)
+        packed = self.all.click(self._packed, [items, self.share], self.archive, api_visibility="private")
+        packed.then(None, None, None, js="() => document.querySelector('#dc-archive').click()", api_visibility="private")
         chosen = self.strip.select(_number, None, current, **QUIET, queue=False)
         chosen.then(lambda: (None, ""), None, [self.canvas, self.under], **QUIET, queue=False).then(**show, **QUIET)
         self.painting.select(_canvas, [items, current, self.under], [self.canvas, self.under], **QUIET)
+
+    def _packed(self, items: list[Item], share: float, request: gr.Request) -> str:
+        """A ZIP of all that are restored, when it is asked for."""
+        return str(self._actions.studio.archive(str(request.session_hash), items, share / 100))
 
 
 def _number(event: gr.SelectData) -> int:

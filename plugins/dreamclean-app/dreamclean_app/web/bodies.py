@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import PlainTextResponse
@@ -12,6 +14,8 @@ from dreamclean_app.limits import Limits
 
 _TEXT = 16_000_000
 """Bytes of a request that is no upload: settings, a mask as text."""
+_SPARE = 500_000_000
+"""Bytes of the disk that uploads leave free."""
 _FETCHES = re.compile(r"/(file=|proxy=|file/)\s*https?:", re.IGNORECASE)
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -19,8 +23,8 @@ _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 class Bodies:
     """Refuses them with one line."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        self.app, self._limits = app, limits
+    def __init__(self, app: ASGIApp, limits: Limits, folder: Path) -> None:
+        self.app, self._limits, self._folder = app, limits, folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -28,7 +32,10 @@ class Bodies:
         elif _FETCHES.search(scope["path"]):
             await PlainTextResponse("addresses are not fetched; upload the file", 403)(scope, receive, send)
         elif scope["method"] == "POST" and _is_upload(scope):
-            await self.app(scope, _counted(receive, self._limits.bytes_a_request), send)
+            if shutil.disk_usage(self._folder).free < _SPARE + _length(scope):
+                await PlainTextResponse("no room for uploads; try again later", 507)(scope, receive, send)
+            else:
+                await self.app(scope, _counted(receive, self._limits.bytes_a_request), send)
         elif scope["method"] == "POST":
             await self._text(scope, receive, send)
         else:
@@ -58,6 +65,12 @@ class Bodies:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, again, send)
+
+
+def _length(scope: Scope) -> int:
+    """Bytes that the request says it has; 0 if it does not say."""
+    said = [value for name, value in scope["headers"] if name == b"content-length"]
+    return int(said[0]) if said and said[0].isdigit() else 0
 
 
 def _is_upload(scope: Scope) -> bool:

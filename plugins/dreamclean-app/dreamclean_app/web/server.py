@@ -75,7 +75,7 @@ def application(
     blocks = page(Studio(priors, limits, pool, scratch, trusting))
     blocks.queue(max_size=limits.waiting, default_concurrency_limit=4)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Bodies, limits=limits)
+    app.add_middleware(Bodies, limits=limits, folder=scratch.root)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(host, names))
     app.add_middleware(Headers)
     return gr.mount_gradio_app(
