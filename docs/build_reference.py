@@ -182,8 +182,9 @@ def alias(name: str, module: str) -> str:
 
 def constructor(cls: type[Any]) -> str:
     """The class with its bases, and how an object is made."""
+    left_out = {"Component", "BaseModel", *(base.__name__ for base in unlisted(cls))}
     named = [ast.unparse(base) for base in node_of(cls).bases]
-    bases = [name for name in named if name not in ("Component", "BaseModel") and not name.startswith("_")]
+    bases = [name for name in named if name not in left_out and not name.startswith("_")]
     line = f"class {cls.__name__}" + (f"({', '.join(bases)})" if bases else "")
     own = next((node for node in body(cls) if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
     if own:
@@ -226,7 +227,8 @@ def meaning(cls: type[Any], name: str, after: ast.stmt | None) -> str:
 
 def methods(cls: type[Any]) -> Iterator[str]:
     """The public methods that the class itself brings, or has something to say about."""
-    inherited = {name for base in cls.__mro__[1:] if base is not object for name in vars(base)}
+    listed = [base for base in cls.__mro__[1:] if base is not object and base not in unlisted(cls)]
+    inherited = {name for base in listed for name in vars(base)}
     for node in body(cls):
         if not isinstance(node, ast.FunctionDef) or (node.name.startswith("_") and node.name != "__call__"):
             continue
@@ -309,8 +311,15 @@ def node_of(value: Any) -> Any:
 
 
 def body(cls: type[Any]) -> list[ast.stmt]:
-    statements: list[ast.stmt] = node_of(cls).body
-    return statements
+    """The statements of the class, and of those bases that the package does not export."""
+    statements: list[ast.stmt] = list(node_of(cls).body)
+    return [*statements, *(statement for base in unlisted(cls) for statement in body(base))]
+
+
+def unlisted(cls: type[Any]) -> list[type[Any]]:
+    """The bases that the reference does not have."""
+    ours = [base for base in cls.__bases__ if base.__module__.startswith("dreamclean")]
+    return [base for base in ours if base.__name__ not in dreamclean.__all__ and not base.__name__.startswith("_")]
 
 
 def markdown(value: Any) -> str:

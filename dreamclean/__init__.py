@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.separable import SeparableOperator
     from dreamclean.builtin.paths.descent import Descent
     from dreamclean.builtin.planners.diagnosis.auto import Auto
-    from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+    from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
     from dreamclean.builtin.planners.fixed import Fixed
     from dreamclean.builtin.priors.denoiser import Denoiser
     from dreamclean.builtin.priors.diffusers import Diffusers, UNetPrior
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from dreamclean.builtin.spacings.karras import Karras
     from dreamclean.builtin.spacings.log_snr import LogSNR
     from dreamclean.builtin.spacings.uniform import Uniform
-    from dreamclean.contracts.chain import Chain
     from dreamclean.contracts.codec import PixelCodec
     from dreamclean.contracts.component import Component, FloatList, IntList
     from dreamclean.contracts.corrector import Corrector
@@ -71,7 +70,7 @@ if TYPE_CHECKING:
         descending,
     )
     from dreamclean.contracts.model import Geometry, Model
-    from dreamclean.contracts.operator import LinearOperator, Operator
+    from dreamclean.contracts.operator import Chain, LinearOperator, Operator
     from dreamclean.contracts.path import Path
     from dreamclean.contracts.planner import Plan, Planner
     from dreamclean.contracts.prior import Prior
@@ -89,7 +88,6 @@ if TYPE_CHECKING:
     from dreamclean.restorer import Restorer
 
 _WHERE = {
-    "contracts.chain": "Chain",
     "contracts.component": "Component FloatList IntList",
     "builtin.correctors.score": "ScoreCorrector",
     "contracts.corrector": "Corrector",
@@ -115,7 +113,7 @@ _WHERE = {
     "contracts.levels": "DDPMSchedule FlowSchedule Level Schedule VESchedule ascending descending",
     "method.evaluator": "Evaluator",
     "method.explanation": "Explanation",
-    "contracts.operator": "LinearOperator Operator",
+    "contracts.operator": "Chain LinearOperator Operator",
     "builtin.noise.stationary": "Stationary",
     "builtin.operators.blur": "Blur",
     "builtin.operators.colorize": "Colorize",
@@ -129,7 +127,7 @@ _WHERE = {
     "builtin.operators.separable": "SeparableOperator",
     "pictures.picture": "Picture",
     "builtin.planners.diagnosis.auto": "Auto",
-    "builtin.planners.diagnosis.diagnose": "Diagnosis",
+    "builtin.planners.diagnosis.diagnosis": "Diagnosis",
     "builtin.planners.fixed": "Fixed",
     "builtin.paths.descent": "Descent",
     "contracts.path": "Path",

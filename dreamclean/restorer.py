@@ -1,6 +1,5 @@
 """``Restorer``: settings in, pictures in, results out."""
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -12,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean.contracts.component import Spec
-from dreamclean.contracts.errors import DreamCleanError, Refusal
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.model import Model
 from dreamclean.contracts.operator import Operator
@@ -30,8 +29,9 @@ from dreamclean.method.loaded import sized
 from dreamclean.method.marks import check_size, kept
 from dreamclean.method.measured import info_of, measured
 from dreamclean.method.noise import seeds_of
+from dreamclean.method.planned import planned
 from dreamclean.method.resolved import recipe_of_run
-from dreamclean.method.restoration import Restoration, averaged, carrying, joined
+from dreamclean.method.restoration import Restoration, carrying, joined
 from dreamclean.method.run import Listener, Watch, run
 from dreamclean.method.setup import set_up
 from dreamclean.pictures.decoding import check_limit
@@ -201,19 +201,16 @@ class Restorer:
 
     def _planned(self, image: Tensor, info: Mapping[str, Any], seed: int, watch: Watch) -> Restoration[Tensor]:
         """One image (1, 3, H, W) as the planner says."""
-        began, evaluator = time.perf_counter(), self._evaluator(image)
-        plan = self.planner(image, info, self.prior, evaluator.model)
-        if plan.refusal:
-            raise Refusal(plan.refusal)
-        own, reports = self.recipe.model_copy(update={"seed": seed}), [plan.report] if plan.report else []
-        looked = Restoration(image, evaluator.nfe, time.perf_counter() - began, evaluator.seconds, own, [], reports)
-        if plan.recipe is None:
-            return looked
-        how = self._setup.resolved(make_recipe(**plan.recipe))
-        y, operator = measured(image, how.operator)
-        check_shape(y, operator)
-        seeds = [(seed + k) % 2**63 for k in range(plan.samples)]
-        return averaged([run(how.with_operator(operator), self._here(y), [own], watch) for own in seeds], looked)
+        own = self.recipe.model_copy(update={"seed": seed})
+
+        def follow(plan: Plan) -> list[Restoration[Tensor]]:
+            how = self._setup.resolved(make_recipe(**(plan.recipe or {})))
+            y, operator = measured(image, how.operator)
+            check_shape(y, operator)
+            seeds = [(seed + k) % 2**63 for k in range(plan.samples)]
+            return [run(how.with_operator(operator), self._here(y), [each], watch) for each in seeds]
+
+        return planned(self.planner, self.prior, image, info, own, lambda: self._evaluator(image), follow)
 
     def _arithmetic(self) -> AbstractContextManager[None]:
         return deterministic() if self.recipe.exact else nullcontext()

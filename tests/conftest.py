@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from dreamclean import DDPMSchedule
+from dreamclean.builtin.planners.diagnosis.answers import RATIOS
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
-from dreamclean.builtin.planners.diagnosis.diagnose import RATIOS
 from dreamclean.cli.main import main
 
 

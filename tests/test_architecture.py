@@ -31,8 +31,8 @@ def test_kernel_knows_no_plugin(path: Path) -> None:
 
 def test_loader_names_the_built_in_components_once() -> None:
     naming = [path.name for path in KERNEL if "dreamclean.builtin" in path.read_text()]
-    assert naming == ["host.py"]
-    assert (ROOT / "host" / "host.py").read_text().count("dreamclean.builtin") == 1
+    assert naming == ["loader.py"]
+    assert (ROOT / "host" / "loader.py").read_text().count("dreamclean.builtin") == 1
 
 
 def test_root_holds_few_files() -> None:

@@ -25,9 +25,9 @@ from dreamclean import (
     Step,
     VESchedule,
 )
-from dreamclean.builtin.planners.diagnosis import auto, diagnose
+from dreamclean.builtin.planners.diagnosis import answers, auto
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_of
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.treatment import FAITHFUL, NOISE, STEPS, treatment
 from dreamclean.host.host import host
 from dreamclean.method.tiling import Tiles
@@ -75,7 +75,7 @@ class Counting(Mixture):
 def calibrated(exact: Calibration, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every ``Counting`` is."""
     known = calibration_of
-    for module in (auto, diagnose):
+    for module in (auto, answers):
         monkeypatch.setattr(
             module, "calibration_of", lambda prior: exact if isinstance(prior, Counting) else known(prior)
         )
@@ -86,7 +86,7 @@ def knowing(kind: type[Mixture] = Counting) -> Any:
 
 
 def found(family: str, ratio: float | None) -> Diagnosis:
-    return Diagnosis(family, None, {}, None, ratio, [], [], [], 6)
+    return Diagnosis(family, ratio=ratio, nfe=6)
 
 
 # --------------------------------------------------------------------------------------------- treatment

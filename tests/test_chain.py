@@ -27,7 +27,7 @@ from dreamclean import (
 from dreamclean.builtin.operators import dct
 from dreamclean.contracts.component import written
 from dreamclean.contracts.covariance import Covariance
-from dreamclean.contracts.operator import differentiable
+from dreamclean.contracts.differentiable import differentiable
 from dreamclean.host.host import host
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import make_recipe, read_recipe
@@ -89,7 +89,7 @@ def test_chain_is_provided_by_the_package(chain: Operator) -> None:
     assert make(host().spec(chain)) == chain
 
 
-def test_list_of_one_is_that_operator() -> None:
+def test_chain_of_one_is_that_operator() -> None:
     assert make(["blur:size=3"]) == make([Blur(size=3)]) == Blur(size=3)
     assert make_recipe(operator=["blur:size=3"]).operator == {"name": "blur", "size": "3"}
 
@@ -138,19 +138,19 @@ def test_written_gives_what_is_not_as_by_default() -> None:
         ("chain:links=blur", "a link is an operator object"),
     ],
 )
-def test_wrong_chain_is_one_clear_line(spec: Any, line: str) -> None:
+def test_chain_that_is_wrong_is_one_clear_line(spec: Any, line: str) -> None:
     with pytest.raises(DreamCleanError) as caught:
         make(spec)
     assert line in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("act", ["degrade", "measure"])
-def test_link_that_cannot_take_what_it_gets_is_named(act: str) -> None:
+def test_chain_names_a_link_that_cannot_take_what_it_gets(act: str) -> None:
     with pytest.raises(DreamCleanError, match=r"jpeg cannot take what colorize makes of this picture, \(1, 8, 8\)"):
         getattr(make("colorize | jpeg"), act)(pictures((8, 8)))
 
 
-def test_error_of_a_link_that_gets_a_picture_is_its_own() -> None:
+def test_chain_leaves_the_error_of_a_link_that_gets_a_picture() -> None:
     class Broken(Own):
         def degrade(self, x: Tensor) -> Tensor:
             raise RuntimeError("mine")
@@ -189,7 +189,7 @@ def test_differentiable_chain() -> None:
     assert differentiable(FourierMagnitude() @ Blur(size=3))
 
 
-def test_viewable_chain_is_that_of_its_last_link() -> None:
+def test_viewable_is_that_of_the_last_link() -> None:
     assert CHAIN.viewable and not (FourierMagnitude() @ Blur(size=3)).viewable
 
 
@@ -216,7 +216,7 @@ def test_from_picture_is_of_the_channels_that_the_chain_makes() -> None:
 # ---------------------------------------------------------------------------------------- noise between the links
 
 
-def test_noise_of_a_chain_is_its_last_links() -> None:
+def test_chain_noise_is_that_of_its_last_link() -> None:
     chain = Downsample(factor=2, noise=0.05) @ Blur(std=1.2, noise=0.1)
     assert (chain.noise, chain.poisson) == (0.05, 0.0)
     noisy = with_noise(chain, "25/255")
@@ -259,7 +259,7 @@ def test_noise_variance_is_that_of_what_measure_draws() -> None:
     assert float(torch.as_tensor(chain.noise_variance(x)).mean()) == pytest.approx(drawn, rel=0.1)
 
 
-def test_projection_is_the_posterior_mean_under_propagated_noise() -> None:
+def test_project_is_the_posterior_mean_under_propagated_noise() -> None:
     chain = Blur(std=0.8, size=3, noise=0.02) @ Downsample(factor=2) @ Identity(noise=0.1)
     x0, y, std = pictures((8, 8), torch.float64), pictures((4, 4), torch.float64), 0.2
     a = dense(chain, (3, 8, 8))
@@ -269,7 +269,7 @@ def test_projection_is_the_posterior_mean_under_propagated_noise() -> None:
     assert (chain.project(x0, y, std).flatten(1) - wanted).abs().max() < 1e-5
 
 
-def test_identity_chain_of_white_noise_is_identity_with_it() -> None:
+def test_chain_of_identities_with_white_noise_is_identity_with_it() -> None:
     x0, y = pictures((16, 16)), pictures((16, 16)).flip(3)
     alone = Identity(noise=0.06).project(x0, y, 0.2)
     for chain in (Identity() @ Identity(noise=0.06), Identity(noise=0.06) @ Identity()):
@@ -278,7 +278,7 @@ def test_identity_chain_of_white_noise_is_identity_with_it() -> None:
     assert torch.allclose(parts.project(x0, y, 0.2), alone, atol=1e-6)
 
 
-def test_poisson_noise_of_an_earlier_link_depends_on_the_brightness() -> None:
+def test_noise_covariance_of_poisson_noise_in_an_earlier_link_depends_on_the_brightness() -> None:
     chain = Downsample(factor=2) @ Identity(poisson=0.02)
     x0 = pictures((8, 8), torch.float64)[:1]
     dark, bright = ((chain.project(s * x0, s * Downsample(factor=2).degrade(x0) + 0.1, 0.1) - s * x0) for s in (0.1, 1))
@@ -307,7 +307,7 @@ def test_rounding_covariance_is_that_of_rounded_coefficients(chroma: bool, shift
 
 
 @pytest.mark.parametrize("std", [0.02, 0.2, 1.0])
-def test_projection_through_a_chain_that_ends_in_jpeg(std: float) -> None:
+def test_project_through_a_chain_that_ends_in_jpeg(std: float) -> None:
     """x0 + r^2 A^T (r^2 A A^T + S)^-1 (y - A x0), S the noise before JPEG and JPEG's rounding."""
     chain = JPEG(quality=30, shift=3, noise=0.01) @ Blur(size=3, std=0.8, noise=0.05)
     x0, y = pictures((13, 13), torch.float64)[:1], pictures((13, 13), torch.float64)[1:]

@@ -84,7 +84,7 @@ def test_help_is_quick_and_imports_nothing_heavy(arguments: list[str]) -> None:
     assert min(seconds) < 1.5  # some 0.3 s where nothing else runs
 
 
-def test_no_arguments_show_the_help(cli: Cli) -> None:
+def test_help_is_shown_without_arguments(cli: Cli) -> None:
     assert cli() == cli("--help")
     assert cli().status == 0
     assert all(command in cli().out for command in ("restore", "degrade", "plugins", "describe"))
@@ -136,10 +136,10 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore in.png --prior diffusers", "setting 'path' is needed"),
         ("restore in.png --strength 100 --prior mixture:path=nowhere", "no images in 'nowhere'"),
         ("restore in.png --noise 0.1", "noise belongs to a known operator"),
-        ("restore in.png --operator identity --noise loud", "'loud' is no noise; write a standard deviation"),
-        ("restore in.png --operator identity --noise -1", "'-1' is no noise"),
+        ("restore in.png --operator identity --noise loud", "'loud' is not a noise level; write a standard deviation"),
+        ("restore in.png --operator identity --noise -1", "'-1' is not a noise"),
         ("restore in.png --operator inpaint:mask=nothing.png", "there is no file nothing.png"),
-        ("restore in.png --operator fourier-magnitude", "is no picture; give it from Python as a tensor"),
+        ("restore in.png --operator fourier-magnitude", "is not a picture; give it from Python as a tensor"),
         ("restore nothing.png", "there is no file nothing.png"),
         ("restore nothing -o out", "there is no file nothing"),
         ("restore in.png --recipe nothing.toml", "no recipe could be read from nothing.toml"),
@@ -157,7 +157,7 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore folder -o in.png/out", "Not a directory"),
         ("restore empty", "there is no picture in empty"),
         ("degrade nothing.png", "there is no file nothing.png"),
-        ("degrade in.png --operator fourier-magnitude", "a measurement of fourier-magnitude is no picture"),
+        ("degrade in.png --operator fourier-magnitude", "a measurement of fourier-magnitude is not a picture"),
         ("degrade in.png --operator blur:size=4", "size must be odd"),
         ("degrade in.png --operator blr|jpeg", "there is no operator 'blr'; did you mean 'blur'?"),
         ("degrade in.png --operator blur|", "a link is missing in 'blur|'; write first | second"),
@@ -173,7 +173,7 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("restore in.png --corrector vps|langevin", "there is no corrector 'chain'"),
         ("degrade in.png --operator jpeg:quality=0", "a quality lies between 1 and 100"),
         ("degrade in.png --operator downsample:factor=40", "could not be written"),
-        ("degrade in.png --noise loud", "'loud' is no noise"),
+        ("degrade in.png --noise loud", "'loud' is not a noise"),
         (f"degrade in.png --noise 0.1 --seed {2**63}", f"less than or equal to {2**63 - 1}"),
         ("describe vsp", "there is no component 'vsp'; did you mean 'vps'?"),
         ("describe zzzz", "there is no component 'zzzz'; 'dreamclean plugins' lists them"),
@@ -181,7 +181,9 @@ def says_no(outcome: Outcome, message: str) -> None:
         ("describe sampling/ddim", "there is no kind 'sampling'; there are prior, initializer, corrector"),
     ],
 )
-def test_bad_input_gets_one_line_and_status_2(command: str, message: str, here: Path, cli: Cli, mixture: str) -> None:
+def test_main_gives_bad_input_one_line_and_status_2(
+    command: str, message: str, here: Path, cli: Cli, mixture: str
+) -> None:
     (here / "there.png").write_bytes(b"old")
     for folder in ("folder", "empty"):
         (here / folder).mkdir()
@@ -208,13 +210,15 @@ def test_bad_input_gets_one_line_and_status_2(command: str, message: str, here: 
         ("bad.png", b"no picture", "bad.png cannot be read as a picture"),
     ],
 )
-def test_a_bad_recipe(name: str, content: bytes, message: str, here: Path, cli: Cli, mixture: str) -> None:
+def test_restore_refuses_a_bad_recipe(
+    name: str, content: bytes, message: str, here: Path, cli: Cli, mixture: str
+) -> None:
     (here / name).write_bytes(content)
     says_no(cli("restore", "in.png", "--prior", mixture, "--recipe", name), message)
     assert listing() == sorted([name, "in.png"])
 
 
-def test_a_folder_that_cannot_be_written(
+def test_restore_refuses_a_folder_that_cannot_be_written(
     here: Path, cli: Cli, quick: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: object, **__: object) -> None:
@@ -229,7 +233,7 @@ def test_a_folder_that_cannot_be_written(
     assert listing() == ["folder", "in.png"]
 
 
-def test_alpha_into_a_jpeg(here: Path, cli: Cli, quick: list[str]) -> None:
+def test_restore_refuses_alpha_into_a_jpeg(here: Path, cli: Cli, quick: list[str]) -> None:
     picture(1).convert("RGBA").save("alpha.png")
     says_no(
         cli("restore", "alpha.png", "-o", "out.jpg", *quick), "out.jpg could not be written (cannot write mode RGBA"
@@ -248,20 +252,20 @@ def test_restore_writes_beside_the_input_and_says_so(here: Path, cli: Cli, quick
     assert pixels("in-restored.png").shape == (16, 16, 3)
 
 
-def test_a_result_is_overwritten_only_when_asked(here: Path, cli: Cli, quick: list[str]) -> None:
+def test_restore_overwrites_a_result_only_when_asked(here: Path, cli: Cli, quick: list[str]) -> None:
     (here / "out.png").write_bytes(b"old")
     says_no(cli("restore", "in.png", "-o", "out.png", *quick), "is there already")
     assert cli("restore", "in.png", "-o", "out.png", "--overwrite", *quick).status == 0
     assert pixels("out.png").shape == (16, 16, 3)
 
 
-def test_an_existing_folder_as_output_takes_the_picture_under_its_name(here: Path, cli: Cli, quick: list[str]) -> None:
+def test_restore_into_an_existing_folder_keeps_the_name(here: Path, cli: Cli, quick: list[str]) -> None:
     (here / "out").mkdir()
     assert cli("restore", "in.png", "-o", "out", *quick).status == 0
     assert listing("out") == ["in.png"]
 
 
-def test_a_file_may_have_any_name(here: Path, cli: Cli, quick: list[str]) -> None:
+def test_restore_takes_a_file_of_any_name(here: Path, cli: Cli, quick: list[str]) -> None:
     name = os.fsdecode(b"caf\xe9.png")
     try:
         shutil.copy("in.png", name)
@@ -273,7 +277,7 @@ def test_a_file_may_have_any_name(here: Path, cli: Cli, quick: list[str]) -> Non
 
 
 @pytest.mark.parametrize(("operator", "nfe"), [(None, 6), ("identity", 4)])
-def test_json_is_one_object_for_each_picture(
+def test_restore_json_is_one_object_for_each_picture(
     operator: str | None, nfe: int, here: Path, cli: Cli, quick: list[str]
 ) -> None:
     (here / "folder").mkdir()
@@ -307,7 +311,7 @@ def recipe_of(path: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("extra", [[], ["--operator", "downsample:factor=1", "--noise", "0.1"]])
-def test_a_picture_carries_the_recipe_that_makes_it_again(
+def test_restore_writes_the_recipe_that_makes_the_picture_again(
     extra: list[str], here: Path, cli: Cli, quick: list[str]
 ) -> None:
     options = [
@@ -331,7 +335,7 @@ def test_a_picture_carries_the_recipe_that_makes_it_again(
     assert recipe_of("new-out.png") == recipe
 
 
-def test_a_recipe_file_and_flags_over_it(here: Path, cli: Cli, quick: list[str], mixture: str) -> None:
+def test_restore_lays_flags_over_a_recipe_file(here: Path, cli: Cli, quick: list[str], mixture: str) -> None:
     settings = f'prior = "{mixture}"\ncorrector = {{ name = "vps", gamma = 0.05 }}\nstrength = 100\nsteps = 2\nseed = 4'
     (here / "recipe.toml").write_text(settings + '\ndtype = "float32"')
     assert cli("restore", "in.png", "-o", "a.png", "--recipe", "recipe.toml").status == 0
@@ -347,7 +351,7 @@ def test_a_recipe_file_and_flags_over_it(here: Path, cli: Cli, quick: list[str],
     assert (here / "c.png").read_bytes() == (here / "d.png").read_bytes()
 
 
-def test_the_paper_preset(here: Path, cli: Cli, mixture: str) -> None:
+def test_restore_with_the_paper_preset(here: Path, cli: Cli, mixture: str) -> None:
     for extra, nfe in (([], 90), (["--operator", "identity"], 60)):
         out = cli("restore", "in.png", "--prior", mixture, "--preset", "paper", "--json", "--overwrite", *extra).out
         assert json.loads(out)["nfe"] == nfe
@@ -369,7 +373,7 @@ def damaged_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["restore", "degrade"])
-def test_one_bad_file_does_not_keep_the_others(command: str, here: Path, cli: Cli, quick: list[str]) -> None:
+def test_restore_does_the_others_beside_one_bad_file(command: str, here: Path, cli: Cli, quick: list[str]) -> None:
     damaged_folder(here / "folder")
     quick = [*quick, "--max-megapixels", "50"] if command == "restore" else ["--max-megapixels", "50"]
     status, out, err = cli(command, "folder", "-o", "out", *quick)
@@ -383,7 +387,7 @@ def test_one_bad_file_does_not_keep_the_others(command: str, here: Path, cli: Cl
     assert "text.png cannot be read as a picture" in lines[2]
 
 
-def test_a_second_run_does_what_is_missing(here: Path, cli: Cli, quick: list[str]) -> None:
+def test_restore_does_what_is_missing_in_a_second_run(here: Path, cli: Cli, quick: list[str]) -> None:
     (here / "folder").mkdir()
     for name in "abc":
         picture(1).save(f"folder/{name}.png")
@@ -393,7 +397,7 @@ def test_a_second_run_does_what_is_missing(here: Path, cli: Cli, quick: list[str
     Path("folder-restored/b.png").unlink()
     Path("folder-restored/a.png").write_bytes(b"kept")
     status, out, err = cli("restore", "folder", *quick)
-    assert (status, err) == (0, "2 done before, left as they are (--overwrite does them again)\n")
+    assert (status, err) == (0, "already done: 2 (--overwrite does them again)\n")
     assert out.startswith("folder/b.png -> folder-restored/b.png")
     assert Path("folder-restored/b.png").read_bytes() == wanted
     assert Path("folder-restored/a.png").read_bytes() == b"kept"
@@ -402,7 +406,7 @@ def test_a_second_run_does_what_is_missing(here: Path, cli: Cli, quick: list[str
 
 
 @pytest.mark.parametrize("names", [["x.png", "x.jpg"], ["x.png", "X.bmp"], ["x.png", "x.bmp", "x.png.tif", "y.png"]])
-def test_one_stem_twice_does_not_overwrite(names: list[str], here: Path, cli: Cli) -> None:
+def test_restore_does_not_overwrite_where_one_stem_is_there_twice(names: list[str], here: Path, cli: Cli) -> None:
     (here / "folder").mkdir()
     for value, name in enumerate(names):
         Image.new("RGB", (16, 16), (50 * value, 0, 0)).save(Path("folder", name))
@@ -422,7 +426,7 @@ def complete(folder: Path) -> list[str]:
     return sorted(path.name for path in seen)
 
 
-def test_a_run_that_was_terminated_goes_on(here: Path, mixture: str) -> None:
+def test_restore_that_was_terminated_goes_on(here: Path, mixture: str) -> None:
     pictures, stopped, whole = 16, here / "stopped", here / "whole"
     (here / "folder").mkdir()
     for seed in range(pictures):
@@ -445,7 +449,7 @@ def test_a_run_that_was_terminated_goes_on(here: Path, mixture: str) -> None:
     while run.poll() is None:
         complete(stopped)
         time.sleep(0.02)
-    assert (run.returncode, run.communicate()[1].split(",")[0]) == (0, f"{len(done)} done before")
+    assert (run.returncode, run.communicate()[1].split(" (")[0]) == (0, f"already done: {len(done)}")
     assert {name: (stopped / name).stat().st_mtime_ns for name in done} == kept
 
     subprocess.run([*command, "whole"], env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -453,14 +457,14 @@ def test_a_run_that_was_terminated_goes_on(here: Path, mixture: str) -> None:
     assert all((stopped / name).read_bytes() == (whole / name).read_bytes() for name in listing(whole))
 
 
-def test_termination_while_plugins_load_is_not_taken_for_a_failure(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_main_does_not_take_termination_for_a_failed_plugin(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Plugin("slow", "1", "slow", lambda: os.kill(os.getpid(), signal.SIGTERM))
     monkeypatch.setattr(plugins, "host", lambda: Host([slow]))
     assert cli("plugins").status == 143
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_while_a_picture_is_written(
+def test_restore_is_stopped_by_a_signal_while_it_writes(
     number: int, status: int, here: Path, cli: Cli, quick: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object) -> None:
@@ -557,7 +561,7 @@ def test_plugins_shows_what_failed_to_load(cli: Cli, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(("kind", "name"), BUILT_IN)
-def test_describe(kind: str, name: str, cli: Cli) -> None:
+def test_describe_prints_a_component(kind: str, name: str, cli: Cli) -> None:
     component = host().find(kind, f"dreamclean/{name}").component
     status, out, err = cli("describe", f"{kind}/dreamclean/{name}")
     assert (status, err) == (0, "")
@@ -578,7 +582,7 @@ def test_describe_gives_bounds_types_and_defaults(cli: Cli) -> None:
     assert "  path = (needed)  (string)\n" in cli("describe", "prior/diffusers").out
 
 
-def test_the_progress_bar_leaves_standard_output_alone(
+def test_progress_bar_leaves_standard_output_alone(
     unet: str, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With standard error a terminal, what is piped from standard output is JSON and nothing else."""

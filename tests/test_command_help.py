@@ -92,6 +92,6 @@ def test_describe_asks_which_kind_where_two_have_the_name() -> None:
     assert find(host, "operator/identity").component is Identity
 
 
-def test_number_of_things_is_worded_as_singular_or_plural() -> None:
+def test_there_are_is_singular_or_plural() -> None:
     assert there_are(["paper"]) == "there is paper"
     assert there_are(["a", "b"]) == "there are a, b"

@@ -60,7 +60,7 @@ class Derived(LinearOperator):
 # Copies
 
 
-def test_a_copy_with_another_file_runs_that_file(tmp_path: Path) -> None:
+def test_model_copy_with_another_file_runs_that_file(tmp_path: Path) -> None:
     half, third = scripted(tmp_path, 0.5), scripted(tmp_path, 0.25)
     prior = Denoiser(path=half, sigma="none")
     assert denoised(prior) == pytest.approx(0.25)
@@ -69,11 +69,11 @@ def test_a_copy_with_another_file_runs_that_file(tmp_path: Path) -> None:
     given = Denoiser.of(lambda y, sigma: y, sigma="none")
     assert denoised(given) == pytest.approx(0.5)
     assert denoised(given.model_copy(update={"path": half})) == pytest.approx(0.25)
-    with pytest.raises(DreamCleanError, match="is no denoiser"):
+    with pytest.raises(DreamCleanError, match="is not a denoiser"):
         denoised(prior.model_copy(update={"path": ""}))
 
 
-def test_a_copy_keeps_what_was_given_from_python() -> None:
+def test_model_copy_keeps_what_was_given_from_python() -> None:
     given = Denoiser.of(lambda y, sigma: y / 2)
     assert denoised(given.model_copy(update={"highest": 0.5})) == pytest.approx(0.25)
     mixture = Mixture.around(IMAGES)
@@ -84,7 +84,7 @@ def test_a_copy_keeps_what_was_given_from_python() -> None:
     assert one.model_copy(deep=True)._given is not IMAGES
 
 
-def test_a_copy_computes_anew_what_its_settings_decide() -> None:
+def test_model_copy_computes_anew_what_its_settings_decide() -> None:
     assert Derived(side=3).model_copy(update={"side": 4})._area == 16
     assert Derived(side=3).model_copy(update={"noise": 0.1})._area == 9
 
@@ -97,19 +97,19 @@ def test_a_copy_computes_anew_what_its_settings_decide() -> None:
         ({"nois": 0.1}, "there is no setting 'nois'; did you mean 'noise'"),
     ],
 )
-def test_a_copys_settings_are_validated(update: dict[str, Any], said: str) -> None:
+def test_model_copy_validates_its_settings(update: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidSetting, match=said):
         Blur().model_copy(update=update)
 
 
-def test_a_copy_says_which_settings_were_given() -> None:
+def test_model_copy_says_which_settings_were_given() -> None:
     assert Blur(size=5).model_copy(update={"noise": 0.1}).model_fields_set == {"size", "noise"}
 
 
 # Comparison
 
 
-def test_components_with_tensors_can_be_compared() -> None:
+def test_component_with_tensors_can_be_compared() -> None:
     one = Mixture.around(IMAGES)
     assert one == one.model_copy() == Mixture.around(IMAGES.clone())
     assert one != Mixture.around(IMAGES.flip(0))
@@ -120,7 +120,7 @@ def test_components_with_tensors_can_be_compared() -> None:
     assert hash(one) == hash(Mixture.around(IMAGES))
 
 
-def test_what_is_loaded_does_not_count(tmp_path: Path) -> None:
+def test_component_is_equal_whatever_is_loaded(tmp_path: Path) -> None:
     path = scripted(tmp_path, 0.5)
     used, fresh = (Denoiser(path=path, sigma="none") for _ in range(2))
     denoised(used)
@@ -128,7 +128,7 @@ def test_what_is_loaded_does_not_count(tmp_path: Path) -> None:
     assert used != Denoiser(path=path)
 
 
-def test_a_function_given_counts() -> None:
+def test_component_with_another_function_is_another() -> None:
     def other(y: Tensor, sigma: float) -> Tensor:
         return y
 
@@ -154,7 +154,7 @@ class Unregistered(Identity):
     ],
     ids=["mixture", "denoiser", "unregistered"],
 )
-def test_a_recipe_that_cannot_be_run_again_says_so(kind: str, given: Component, tmp_path: Path) -> None:
+def test_recipe_that_cannot_be_run_again_says_so(kind: str, given: Component, tmp_path: Path) -> None:
     file = tmp_path / "out.png"
     parts: dict[str, Any] = {"prior": Mixture.around(IMAGES), kind: given}
     settings = QUICK | {"strength": "nsr:0.5"}
@@ -169,7 +169,7 @@ def test_a_recipe_that_cannot_be_run_again_says_so(kind: str, given: Component, 
     assert torch.equal(again.image, first.image)
 
 
-def test_a_recipe_that_can_be_run_again_says_nothing(tmp_path: Path) -> None:
+def test_recipe_that_can_be_run_again_says_nothing(tmp_path: Path) -> None:
     Image.fromarray((IMAGES[0] * 255).byte().permute(1, 2, 0).numpy()).save(tmp_path / "clean.png")
     result = Restorer(Mixture(path=str(tmp_path), std=0.1), operator=Blur(), **QUICK)(IMAGES[:1])
     assert "python" not in json.dumps(result.recipe.model_dump(mode="json"))

@@ -321,7 +321,7 @@ class TestDiffPIR(GuidanceSuite):
     component = DiffPIR(clip=False)
 
 
-def test_every_built_in_has_a_suite() -> None:
+def test_suites_are_there_for_every_built_in() -> None:
     built_in = {e.component for e in host().collect() if e.package == "dreamclean"}
     suites = [v for v in globals().values() if isinstance(v, type) and issubclass(v, ComponentSuite)]
     elsewhere = {Diffusers, Denoiser}  # their suites need files: test_denoiser_prior.py

@@ -96,7 +96,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("said", BROKEN)
-def test_what_is_said(said: str):
+def test_suites_say_what_to_do(said: str):
     with pytest.raises(AssertionError, match=said) as caught:
         BROKEN[said]()
     assert "tensor(" not in str(caught.value)

@@ -33,7 +33,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
-def test_a_kind_is_the_same_by_seed_in_eight_bits_and_of_one_size(kind: Kind) -> None:
+def test_damage_is_the_same_by_seed_in_eight_bits_and_of_one_size(kind: Kind) -> None:
     x = scene()
     one, again = kind(x, 3), kind(x, 3)
     assert torch.equal(one.shown, again.shown)
@@ -45,7 +45,7 @@ def test_a_kind_is_the_same_by_seed_in_eight_bits_and_of_one_size(kind: Kind) ->
 
 
 @pytest.mark.parametrize("kind", HARMED, ids=lambda kind: kind.name)
-def test_strength_goes_from_little_to_much(kind: Kind) -> None:
+def test_damage_strength_goes_from_little_to_much(kind: Kind) -> None:
     x = scene(144, 144)
     if not kind.weakest:
         return
@@ -54,7 +54,7 @@ def test_strength_goes_from_little_to_much(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", HARMED, ids=lambda kind: kind.name)
-def test_the_true_operator_explains_the_measurement(kind: Kind) -> None:
+def test_damage_has_an_operator_that_explains_the_measurement(kind: Kind) -> None:
     """What the operator does not explain is the noise that it says; of ``AHEAD`` where this version knows them."""
     made = kind(scene(144, 144), 4)
     if not made.operator:
@@ -76,7 +76,7 @@ def test_the_true_operator_explains_the_measurement(kind: Kind) -> None:
     assert float(inside.std()) == pytest.approx(float(said), rel=0.15, abs=0.0012)
 
 
-def test_lost_pixels_are_all_that_is_gone() -> None:
+def test_damage_of_lost_pixels_marks_all_that_is_gone() -> None:
     x = scene()
     made = KINDS["salt-and-pepper"].make(x, 1, share=0.1)
     assert made.lost is not None
@@ -104,7 +104,7 @@ def test_draw_has_every_kind_and_mixtures_and_leaves_out_what_it_is_told() -> No
     assert torch.equal(draw(x, 7).damaged.shown, draw(x, 7).damaged.shown)
 
 
-def test_a_mixture_is_of_the_clean_picture() -> None:
+def test_mixture_is_of_the_clean_picture() -> None:
     x = scene(48, 48)
     two = next(
         made for seed in range(200) if len((made := draw(x, seed)).kinds) == 2 and made.damaged.clean.shape == x.shape

@@ -92,7 +92,7 @@ class TestONNX(PriorSuite):
 class TestFunction(PriorSuite):
     component = Denoiser.of(posterior_mean, highest=1.0)
 
-    def test_string_form(self) -> None:
+    def test_denoiser_string_form(self) -> None:
         """A function cannot be written down."""
 
 
@@ -115,7 +115,7 @@ MADE: dict[str, Callable[[Path], Denoiser]] = {
 
 
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE)
-def test_noise_is_tweedies(made: Callable[[Path], Denoiser], tmp_path: Path) -> None:
+def test_denoiser_predicts_tweedies_noise(made: Callable[[Path], Denoiser], tmp_path: Path) -> None:
     prior = loaded(made(tmp_path))
     x = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(0))
     for ratio in (0.02, 0.2, 0.9):
@@ -123,14 +123,14 @@ def test_noise_is_tweedies(made: Callable[[Path], Denoiser], tmp_path: Path) -> 
         torch.testing.assert_close(prior.predict(x, level), exact(x, ratio), rtol=1e-4, atol=1e-5)
 
 
-def test_a_blind_denoiser_is_asked_without_a_level(tmp_path: Path) -> None:
+def test_denoiser_that_is_blind_is_asked_without_a_level(tmp_path: Path) -> None:
     prior = loaded(Denoiser(path=str(scripted(tmp_path, "none")), sigma="none"))
     x = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     level = prior.schedule.at(prior.schedule.resolve("nsr:0.2"))
     torch.testing.assert_close(prior.predict(x, level), exact(x, 0.2), rtol=1e-4, atol=1e-5)
 
 
-def test_matched_start_denoises_as_the_denoiser_does() -> None:
+def test_denoiser_with_a_matched_start_denoises_as_the_function_does() -> None:
     """One step from the level that matches the noise is one call of the denoiser."""
     clean = (MEAN + SPREAD * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
     noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(2))
@@ -140,22 +140,22 @@ def test_matched_start_denoises_as_the_denoiser_does() -> None:
     torch.testing.assert_close(restorer(noisy).image, posterior_mean(noisy, 0.1).clamp(0, 1), rtol=0, atol=1e-5)
 
 
-def test_recommended_strength_stays_in_its_range() -> None:
+def test_denoiser_recommends_a_strength_in_its_range() -> None:
     for operator in (None, "identity"):
         for highest in (0.05, 0.5):
             top = Restorer(Denoiser.of(posterior_mean, highest=highest), operator=operator).levels[-1]
             assert top.sigma <= 2 * highest + 1e-9
 
 
-def test_bad_files_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_denoiser_refuses_bad_files_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = tmp_path / "empty.pt"
     empty.write_bytes(b"nothing")
     other = tmp_path / "weights.pth"
     other.write_bytes(b"")
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     for path, said in {
-        "": "is no denoiser; give denoiser:path=FILE",
-        str(other): "is no denoiser",
+        "": "is not a denoiser; give denoiser:path=FILE",
+        str(other): "is not a denoiser",
         str(tmp_path / "none.pt"): "there is no file",
         str(empty): "holds no TorchScript model",
         str(tmp_path / "bad.onnx"): "holds no ONNX model",

@@ -12,7 +12,7 @@ from PIL import Image
 
 from dreamclean import DreamCleanError, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis, left_alone
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis, left_alone
 from dreamclean.cli.restored import said
 from dreamclean.host.host import host
 from dreamclean.pictures.picture import embedded_recipe
@@ -29,7 +29,7 @@ def prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     generator = torch.Generator().manual_seed(0)
     for name in ("clean", "noisy"):
         small = (255 * torch.rand(4, 4, 3, generator=generator)).byte().numpy()
-        photo = Image.fromarray(small).resize((48, 48), Image.Resampling.BICUBIC)
+        photo = Image.fromarray(small).resize((40, 40), Image.Resampling.BICUBIC)
         photo.save(f"known/{name}.png")
         pixels = Picture.from_pil(photo).pixels.mul(0.6).add(0.2)  # room for the noise
         Picture(pixels).with_pixels(pixels).save(f"known/{name}.png")
@@ -77,12 +77,11 @@ def test_one_bad_file_of_a_folder_does_not_stop_the_others(cli: Cli, prior: str)
 
 
 def test_words() -> None:
-    sure = Diagnosis("white noise", 0.987, {}, 0.1, 0.2, [], [], [], 6)
+    sure = Diagnosis("white noise", 0.987, noise=0.1, ratio=0.2, nfe=6)
     assert sure.words() == "white noise (99% sure), standard deviation 25.5 of 255; start at nsr:0.2"
     assert replace(sure, loudest=0.3).words().endswith("255, uneven; start at nsr:0.2, its loudest parts at nsr:0.3")
     assert (
-        Diagnosis("low resolution", None, {}, None, None, [], [], [], 6).words()
-        == "low resolution or blur, better left as it is: "
+        Diagnosis("low resolution", nfe=6).words() == "low resolution or blur, better left as it is: "
         "to restore it, describe the degradation, e.g. --operator blur:shape=gaussian,std=1.5 --noise 0.01"
     )
 
@@ -201,6 +200,8 @@ def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Ima
 
 
 def test_numbers_are_given_to_four_digits() -> None:
-    found = Diagnosis("mixed", 0.123456, {"mixed": 0.123456}, None, 1e-7 / 3, [0.123456], [], [], 6).spec()
+    found = Diagnosis(
+        "mixed", 0.123456, probabilities={"mixed": 0.123456}, ratio=1e-7 / 3, ratios=[0.123456], nfe=6
+    ).spec()
     assert (found["sure"], found["probabilities"], found["ratios"]) == (0.1235, {"mixed": 0.1235}, [0.1235])
     assert (found["ratio"], found["noise"], found["nfe"]) == (3.333e-08, None, 6)

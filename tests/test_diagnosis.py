@@ -12,9 +12,11 @@ from pydantic import PrivateAttr, ValidationError
 from torch import Tensor
 
 from dreamclean import DDPMSchedule, Denoiser, Evaluator, Geometry, Level, Mixture, Model, Prior
-from dreamclean.builtin.planners.diagnosis import diagnose
+from dreamclean.builtin.planners.diagnosis import answers
+from dreamclean.builtin.planners.diagnosis.answers import CROP, crops
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
-from dreamclean.builtin.planners.diagnosis.diagnose import CROP, Diagnosis, crops, diagnose_image
+from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.rule import read
 from dreamclean.testing import loaded
 
@@ -25,14 +27,14 @@ def white(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def images(count: int, side: int = 48) -> Tensor:
+def images(count: int, side: int = 40) -> Tensor:
     """Smooth colour pictures (count, 3, side, side) in [0.1, 0.9]."""
     coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(1))
     return 0.1 + 0.8 * F.interpolate(coarse, side, mode="bilinear")
 
 
 def diagnosed(image: Tensor, prior: Prior) -> Diagnosis:
-    return diagnose_image(image, prior, Evaluator(loaded(prior)).model)
+    return diagnose_image(image, {}, prior, Evaluator(loaded(prior)).model)
 
 
 # ------------------------------------------------------------------------------------------- calibration
@@ -63,7 +65,7 @@ def test_the_rules_of_a_calibration() -> None:
     weights[fourth], weights[32 + fourth] = 0.3, 0.05
     start = [0.0] * 32 + [math.log(0.3)]
     start[fourth] = 0.5
-    rules = calibration("blocking", rules={"noise": weights, "level": [[0.0] * 33] * 3 + [start] + [[0.0] * 33] * 2})
+    rules = calibration("blocking", rules={"noise": weights, "level": [[0.0] * 33] * 3 + [start] + [[0.0] * 33] * 3})
     assert rules.noise_std(MEAN) == pytest.approx(0.1)
     assert rules.best_ratio(MEAN, "blocking") == pytest.approx(0.3)
     assert rules.best_ratio(MEAN, "mixed") == pytest.approx(1)
@@ -78,8 +80,8 @@ def test_probabilities() -> None:
     found = calibration("low resolution").probabilities(MEAN)
     assert tuple(found) == FAMILIES
     assert sum(found.values()) == pytest.approx(1)
-    assert found["low resolution"] == pytest.approx(math.e**2 / (math.e**2 + 5))
-    assert found["clean"] == pytest.approx(1 / (math.e**2 + 5))
+    assert found["low resolution"] == pytest.approx(math.e**2 / (math.e**2 + 6))
+    assert found["clean"] == pytest.approx(1 / (math.e**2 + 6))
 
 
 def test_a_calibration_is_a_json_file(tmp_path: Path) -> None:
@@ -92,7 +94,7 @@ def test_a_calibration_is_a_json_file(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnose, "calibration_of", lambda prior: getattr(prior, "_rules", None))
+    monkeypatch.setattr(answers, "calibration_of", lambda prior: getattr(prior, "_rules", None))
 
 
 class Calibrated(Mixture):
@@ -185,7 +187,7 @@ def test_the_rule_looks_at_the_correlation_at_the_level_itself() -> None:
 def test_white_noise_around_known_pictures(family: Any, sigma: int) -> None:
     """A mixture of Diracs knows the picture below the noise exactly."""
     prior = Mixture.around(images(3), family=family)
-    found = diagnosed(images(3)[1:2] + sigma / 255 * white(1, 3, 48, 48), prior)
+    found = diagnosed(images(3)[1:2] + sigma / 255 * white(1, 3, 40, 40), prior)
     assert found.family == "white noise"
     assert found.noise == pytest.approx(sigma / 255, rel=0.15)
     assert found.ratio == pytest.approx(2 * sigma / 255, rel=0.15)

@@ -106,13 +106,13 @@ KINDS = ("epsilon", "v_prediction", "sample")
 
 @pytest.mark.parametrize("channels", [3, 6])
 @pytest.mark.parametrize("kind", KINDS)
-def test_prediction_types(kind: str, channels: int, tmp_path: Path) -> None:
+def test_diffusers_prediction_types(kind: str, channels: int, tmp_path: Path) -> None:
     """Also of a network that learns its variance in the second half of its channels."""
     check_prediction(pipeline(tmp_path, channels, prediction_type=kind), channels, kind, kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_prediction_check_can_fail(kind: str, tmp_path: Path) -> None:
+def test_diffusers_prediction_check_can_fail(kind: str, tmp_path: Path) -> None:
     """A prediction type that is assumed instead of read."""
     path = pipeline(tmp_path, prediction_type=kind)
     for other in set(KINDS) - {kind}:
@@ -120,11 +120,11 @@ def test_prediction_check_can_fail(kind: str, tmp_path: Path) -> None:
             check_prediction(path, 3, kind, other)
 
 
-def test_flat_layout(flat: Path) -> None:
+def test_diffusers_flat_layout(flat: Path) -> None:
     check_prediction(flat, 3, "epsilon", "epsilon")
 
 
-def test_schedule_is_the_models_own(tmp_path: Path) -> None:
+def test_diffusers_schedule_is_the_models_own(tmp_path: Path) -> None:
     betas = dict(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
     prior = loaded(Diffusers(path=str(pipeline(tmp_path, **betas))))
     abar = float(DDPMScheduler(**betas).alphas_cumprod[300])
@@ -132,13 +132,13 @@ def test_schedule_is_the_models_own(tmp_path: Path) -> None:
     assert prior.schedule.at(300).alpha != pytest.approx(DDPMSchedule.linear().at(300).alpha, rel=1e-2)
 
 
-def test_scheduler_of_another_kind(copy: Path) -> None:
+def test_diffusers_refuses_a_scheduler_of_another_kind(copy: Path) -> None:
     """A DDIM scheduler says the same of the model."""
     DDIMScheduler(prediction_type="v_prediction").save_pretrained(copy)
     check_prediction(copy, 3, "v_prediction", "v_prediction")
 
 
-def test_zero_terminal_snr(tmp_path: Path) -> None:
+def test_diffusers_zero_terminal_snr(tmp_path: Path) -> None:
     prior = asked(pipeline(tmp_path, rescale_betas_zero_snr=True, prediction_type="v_prediction"))
     schedule = prior.model.schedule
     highest = schedule.at(schedule.highest)
@@ -146,7 +146,7 @@ def test_zero_terminal_snr(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(13, 18), (16, 15), (1, 1), (3, 40)])
-def test_odd_sizes(flat: Path, size: tuple[int, int]) -> None:
+def test_diffusers_takes_odd_sizes(flat: Path, size: tuple[int, int]) -> None:
     """Padded for the network, and cut to size again; a size that fits is not touched."""
     prior, level = asked(flat), DDPMSchedule.linear().at(300)
     x = latents(1, 3, *size)
@@ -160,7 +160,7 @@ def test_odd_sizes(flat: Path, size: tuple[int, int]) -> None:
     assert prior.model.geometry == (4, 16)
 
 
-def test_picture_itself(flat: Path) -> None:
+def test_diffusers_is_asked_about_the_picture_itself(flat: Path) -> None:
     """At the clean level x0 is x, and the network is asked at its lowest timestep."""
     prior, x = asked(flat), latents(1, 3, 16, 16)
     eps, x0 = prior.prior(x, prior.model.schedule.clean)
@@ -171,7 +171,7 @@ def test_picture_itself(flat: Path) -> None:
 
 @pytest.mark.parametrize("compute", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_precision(flat: Path, dtype: torch.dtype, compute: torch.dtype) -> None:
+def test_diffusers_precision(flat: Path, dtype: torch.dtype, compute: torch.dtype) -> None:
     """The network computes in its own precision; what comes out is in x's."""
     prior, x, level = Diffusers(path=str(flat)), latents(1, 3, 16, 16).to(dtype), DDPMSchedule.linear().at(300)
     exact = asked(flat).prior(x, level).eps
@@ -184,7 +184,7 @@ def test_precision(flat: Path, dtype: torch.dtype, compute: torch.dtype) -> None
     assert off < 0.05
 
 
-def test_network_is_not_trained(flat: Path) -> None:
+def test_diffusers_network_is_not_trained(flat: Path) -> None:
     unet = Diffusers(path=str(flat)).load(torch.device("cpu"), torch.float32).predict.__self__.unet
     assert not unet.training
     assert not any(parameter.requires_grad for parameter in unet.parameters())
@@ -207,12 +207,12 @@ def refusal(path: Path | str) -> str:
 @pytest.mark.parametrize(
     "path", ["/no/such/folder", "no-such-folder", "./no-such-folder", "../a/b", "models/faces/ddpm", "~/ddpm"]
 )
-def test_missing_folder(path: str) -> None:
+def test_diffusers_refuses_a_missing_folder(path: str) -> None:
     assert refusal(path) == f"there is no folder '{path}'"
 
 
 @pytest.mark.parametrize("path", ["no-such/folder"])
-def test_missing_folder_that_could_be_a_hub_id(path: str) -> None:
+def test_diffusers_refuses_a_missing_folder_that_could_be_a_hub_id(path: str) -> None:
     assert f"hub model '{path}' is not available" in refusal(path)
 
 
@@ -244,7 +244,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_folder_that_holds_something_else(copy: Path, damage: str) -> None:
+def test_diffusers_refuses_a_folder_that_holds_something_else(copy: Path, damage: str) -> None:
     apply, reason = DAMAGE[damage]
     apply(copy)
     if damage == "unknown prediction":
@@ -264,7 +264,7 @@ class Payload:
         return Path.mkdir, (self.target,)
 
 
-def test_code_in_a_pickle_is_not_run(copy: Path, tmp_path: Path) -> None:
+def test_diffusers_runs_no_code_in_a_pickle(copy: Path, tmp_path: Path) -> None:
     (copy / WEIGHTS).unlink()
     pickle, target = copy / "diffusion_pytorch_model.bin", tmp_path / "was-run"
     torch.save({"conv_in.weight": Payload(target)}, pickle)
@@ -274,7 +274,7 @@ def test_code_in_a_pickle_is_not_run(copy: Path, tmp_path: Path) -> None:
     assert target.exists()
 
 
-def test_plain_pickle_is_read(copy: Path) -> None:
+def test_diffusers_reads_a_plain_pickle(copy: Path) -> None:
     (copy / WEIGHTS).unlink()
     torch.save(network().state_dict(), copy / "diffusion_pytorch_model.bin")
     check_prediction(copy, 3, "epsilon", "epsilon")

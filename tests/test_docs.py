@@ -23,7 +23,7 @@ import typer
 from dreamclean import DDPMSchedule, Model, Prior, hookimpl
 from dreamclean.builtin import hooks
 from dreamclean.cli.main import app
-from dreamclean.host import hookspecs
+from dreamclean.host import hookspecs, loader
 from dreamclean.host import host as plugins
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ PAGES = sorted(p for p in DOCS.rglob("*.md") if "bench" not in p.relative_to(DOC
 LANGUAGES = {"python", "console", "py", "sh", "toml", "text"}
 NAMED = re.compile(r"`((?:dreamclean|docs|tests)/[\w./-]+)`")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-DISCOVER = plugins.discover
+DISCOVER = loader.discover
 SPECS = {**vars(hooks), **vars(hookspecs)}
 HOOKS = [name for name, value in SPECS.items() if hasattr(value, "dreamclean_spec")]
 
@@ -91,7 +91,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty working folder that Python imports from, where one plugin offers a default prior."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(plugins, "discover", lambda: [plugins.Plugin("grey", "1.0", "grey", GreyPlugin)])
+    monkeypatch.setattr(loader, "discover", lambda: [loader.Plugin("grey", "1.0", "grey", GreyPlugin)])
     plugins.host.cache_clear()
     modules = set(sys.modules)
     yield tmp_path
@@ -110,23 +110,23 @@ def generator() -> ModuleType:
     return module
 
 
-def test_the_reference_is_what_the_code_says(generator: ModuleType):
+def test_reference_is_what_the_code_says(generator: ModuleType):
     assert generator.stale() == [], "run python docs/build_reference.py"
 
 
-def test_a_changed_or_missing_page_is_stale(generator: ModuleType, tmp_path: Path):
+def test_reference_is_stale_where_a_page_is_changed_or_missing(generator: ModuleType, tmp_path: Path):
     (tmp_path / "hooks.md").write_text(generator.text_of("hooks.md") + "\n")
     (tmp_path / "python.md").write_text(generator.text_of("python.md"))
     assert [path.name for path in generator.stale(tmp_path)] == ["hooks.md", "components.md"]
 
 
-def test_every_hook_is_in_the_reference():
+def test_reference_has_every_hook():
     headings = re.findall(r"^## (\w+)$", (DOCS / "reference/hooks.md").read_text(), re.MULTILINE)
     assert headings == HOOKS
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_has_an_example(hook: str):
+def test_docs_have_an_example_of_every_hook(hook: str):
     examples = "\n".join(block.text for block in blocks(DOCS / "plugins.md") if block.language == "python")
     assert re.search(rf"@hookimpl\ndef {hook}\(", examples), f"docs/plugins.md shows no {hook}"
 
@@ -134,7 +134,7 @@ def test_every_hook_has_an_example(hook: str):
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if any(b.language in ("python", "console") for b in blocks(p))], ids=label
 )
-def test_the_examples_run(page: Path, folder: Path):
+def test_docs_examples_run(page: Path, folder: Path):
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page):
         if block.file:
@@ -173,7 +173,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def test_the_plugin_of_the_plugin_page_passes_its_tests_once_installed(installed: Path):
+def test_docs_plugin_passes_its_tests_once_installed(installed: Path):
     command = [
         sys.executable,
         "-m",
@@ -189,7 +189,7 @@ def test_the_plugin_of_the_plugin_page_passes_its_tests_once_installed(installed
     assert done.returncode == 0, done.stdout
 
 
-def test_the_plugin_of_the_plugin_page_brings_a_command_and_every_kind(installed: Path, folder: Path):
+def test_docs_plugin_brings_a_command_and_every_kind(installed: Path, folder: Path):
     host = plugins.Host([plugin for plugin in DISCOVER() if plugin.package == "dreamclean-sepia"])
     commands = host.commands(typer.Typer)
     assert {entry.kind for entry in host.collect() if entry.package == "dreamclean-sepia"} == set(host.kinds)
@@ -198,17 +198,17 @@ def test_the_plugin_of_the_plugin_page_brings_a_command_and_every_kind(installed
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=label)
-def test_the_blocks_say_their_language(page: Path):
+def test_docs_blocks_say_their_language(page: Path):
     assert {block.language for block in blocks(page)} <= LANGUAGES
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if links(page)], ids=label)
-def test_the_links_lead_somewhere(page: Path):
+def test_docs_links_lead_somewhere(page: Path):
     for target in links(page):
         path, _, anchor = target.partition("#")
         goal = (page.parent / path) if path else page
         assert goal.exists(), f"{target} leads nowhere"
-        assert not anchor or anchor in anchors(goal), f"{target} is no heading there"
+        assert not anchor or anchor in anchors(goal), f"{target} is not a heading there"
 
 
 def anchors(page: Path) -> set[str]:
@@ -218,12 +218,12 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if NAMED.search(page.read_text())], ids=label)
-def test_the_files_that_are_named_are_there(page: Path):
+def test_docs_name_files_that_are_there(page: Path):
     for path in NAMED.findall(page.read_text()):
         assert (ROOT / path).exists(), path
 
 
-def test_every_page_is_reached_from_the_index():
+def test_docs_index_reaches_every_page():
     seen, todo = set(), [DOCS / "index.md"]
     while todo:
         page = todo.pop().resolve()

@@ -112,7 +112,7 @@ def test_doubts_warn_of_one_image_of_a_batch(sharp: Tensor, prior: Mixture) -> N
         ({}, False),
     ],
 )
-def test_paper_preset_warns_on_a_prior_that_recommends_less(settings, strong: bool) -> None:
+def test_doubts_warn_of_the_paper_preset_on_a_prior_that_recommends_less(settings, strong: bool) -> None:
     from dreamclean import Denoiser
 
     prior = Denoiser.of(lambda y, sigma: y, highest=1.0)  # recommends nsr:0.2 blind, nsr:0.5 with an operator
@@ -125,7 +125,7 @@ def test_paper_preset_warns_on_a_prior_that_recommends_less(settings, strong: bo
     assert [m.partition("remove")[0] for m in messages] == (expected if strong else [])
 
 
-def test_paper_preset_does_not_warn_on_a_prior_that_recommends_nothing(unet: str) -> None:
+def test_doubts_do_not_warn_of_the_paper_preset_on_a_prior_that_recommends_nothing(unet: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", DreamCleanWarning)
         Restorer(unet, preset="paper")

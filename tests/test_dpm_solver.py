@@ -34,7 +34,7 @@ def ladder(prior: Prior, steps: int) -> list[Level]:
 
 
 @pytest.mark.parametrize(("sampler", "order"), [(DDIM(), 1), (DPMSolver(), 2)])
-def test_error_falls_with_its_order(sampler: Sampler, order: int) -> None:
+def test_dpm_solver_error_falls_with_its_order(sampler: Sampler, order: int) -> None:
     """Halving the steps halves DDIM's error and quarters the solver's."""
     picture = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     prior = Mixture.around(picture, STD, "ve")
@@ -44,13 +44,13 @@ def test_error_falls_with_its_order(sampler: Sampler, order: int) -> None:
     assert isinstance(prior.schedule, VESchedule)
 
 
-def test_nothing_of_one_run_is_left_to_the_next() -> None:
+def test_dpm_solver_leaves_nothing_of_one_run_to_the_next() -> None:
     prior = Mixture.around(torch.rand(1, 3, 16, 16), STD, "ve")
     sampler, levels = DPMSolver(), ladder(prior, 6)
     assert flow_error(prior, sampler, levels) == flow_error(prior, sampler, levels)
 
 
-def test_its_stochastic_form_starts_as_ancestral_sampling_does() -> None:
+def test_dpm_solver_stochastic_form_starts_as_ancestral_sampling_does() -> None:
     """Of first order, the SDE solver with eta = 1 is DDIM with eta = 1."""
     prior = Mixture.around(torch.rand(1, 3, 16, 16), STD, "ddpm")
     level, lower = prior.schedule.at(300), prior.schedule.at(200)

@@ -29,7 +29,7 @@ def resized(x: Tensor, size: int, method: str) -> Tensor:
 
 @pytest.mark.parametrize("size", [39, 52, 61, 104])
 @pytest.mark.parametrize("method", list(PILLOW))
-def test_enlargement_is_pillows(method: str, size: int) -> None:
+def test_enlarged_is_pillows(method: str, size: int) -> None:
     """The border too, for whole factors and others."""
     x = rand(26, 26)
     matrix = enlargement(26, size, method)  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def test_enlargement_is_pillows(method: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [37, 52, 104])
-def test_enlargement_with_three_quarters_is_torchs(size: int) -> None:
+def test_enlarged_with_three_quarters_is_torchs(size: int) -> None:
     x, matrix = rand(26, 26), enlargement(26, size, "bicubic-0.75")
     expected = F.interpolate(x[None, None], size=size, mode="bicubic", align_corners=False)[0, 0]
     assert (matrix @ x @ matrix.T - expected).abs().max() < 1e-12
@@ -51,12 +51,12 @@ def test_enlargement_with_three_quarters_is_torchs(size: int) -> None:
 
 @pytest.mark.parametrize("size", [26, 21, 13, 8])
 @pytest.mark.parametrize("method", ["bilinear", "bicubic", "lanczos"])
-def test_reduction_is_pillows(method: str, size: int) -> None:
+def test_reduced_is_pillows(method: str, size: int) -> None:
     x, matrix = rand(26, 26), reduction(26, size, method)  # type: ignore[arg-type]
     assert (matrix @ x @ matrix.T - resized(x, size, method)).abs().max() < 1e-6
 
 
-def test_reduction_by_area_keeps_the_mean() -> None:
+def test_reduced_by_area_keeps_the_mean() -> None:
     """Each pixel counts by the area that it shares with the new one: 5 pixels to 2 are 2.5 each."""
     matrix = reduction(5, 2, "average")
     assert matrix.tolist() == [[0.4, 0.4, pytest.approx(0.2), 0, 0], [0, 0, pytest.approx(0.2), 0.4, 0.4]]

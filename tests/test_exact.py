@@ -45,7 +45,7 @@ def batch() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("operator", [None, Identity(noise=0.1)], ids=["blind", "known"])
-def test_every_image_is_alone_on_one_thread(operator):
+def test_exact_computes_every_image_alone_on_one_thread(operator):
     exact = Restorer(Spy(), operator=operator, exact=True, **FEW)
     result = exact(batch(), seed=[1, 2, 3], trace=True)
     assert set(asked) == {(1, True, 1, True)}
@@ -59,7 +59,7 @@ def test_every_image_is_alone_on_one_thread(operator):
     assert {note[2:] for note in asked} == {(2, False)}
 
 
-def test_a_diagnosis_and_what_follows_it_are_exact():
+def test_exact_covers_a_diagnosis_and_what_follows_it():
     exact = Restorer(Spy(), planner="auto", exact=True, device="cpu")
     with pytest.raises(DreamCleanError, match="no calibration"):
         exact(torch.rand(2, 3, 32, 32))
@@ -67,13 +67,13 @@ def test_a_diagnosis_and_what_follows_it_are_exact():
     assert {(note[0], *note[2:]) for note in asked} == {(1, 1, True)}
 
 
-def test_an_error_leaves_torch_as_it_was():
+def test_exact_leaves_torch_as_it_was_after_an_error():
     with pytest.raises(RuntimeError, match="stop"):
         Restorer(Spy(), exact=True, **FEW)(batch(), on_step=lambda step: exec("raise RuntimeError('stop')"))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_another_precision_is_refused(dtype: str, tmp_path: Path):
+def test_exact_refuses_another_precision(dtype: str, tmp_path: Path):
     said = f"computed in float32, not in {dtype}; leave one of the two away"
     (tmp_path / "recipe.toml").write_text("exact = true")
     for settings in ({"exact": True}, {"recipe": tmp_path / "recipe.toml"}):
@@ -91,7 +91,7 @@ def test_exact_goes_before_a_recipes_precision_and_can_be_taken_back():
     assert (inexact.dtype, inexact.recipe.exact) == (torch.bfloat16, False)
 
 
-def test_on_the_command_line(unet: str, photo: Image.Image, tmp_path: Path):
+def test_exact_on_the_command_line(unet: str, photo: Image.Image, tmp_path: Path):
     photo.save(tmp_path / "in.png")
     few = ["--prior", unet, "--strength", "100", "--steps", "2", "--device", "cpu"]
     for name, more in (("a", ["--exact"]), ("b", ["--recipe", str(tmp_path / "a.png")])):

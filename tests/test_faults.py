@@ -137,14 +137,14 @@ def named(cls: type) -> str:
         ({"operator": BadProjection()}, rf"^{named(BadProjection)}\): {WRONG}"),
     ],
 )
-def test_a_fault_is_told_with_the_components_name(settings: dict[str, Any], message: str) -> None:
+def test_blame_tells_a_fault_with_the_components_name(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DreamCleanError, match=message) as told:
         Restorer(**{"prior": Mixture.around(IMAGES, std=0.1), **QUICK, **settings})(IMAGES)
     assert "\n" not in str(told.value)
     assert isinstance(told.value.__cause__, Exception)  # with its traceback
 
 
-def test_what_is_nobodys_fault_stays_as_it_is() -> None:
+def test_blame_leaves_what_is_no_components_fault() -> None:
     class Greedy(Mixture):
         def predict(self, x: Tensor, level: Any) -> Any:
             raise torch.OutOfMemoryError("no memory")
@@ -161,7 +161,7 @@ def test_what_is_nobodys_fault_stays_as_it_is() -> None:
 # Listeners
 
 
-def test_a_plugin_that_is_told_no_more_is_mentioned_once(
+def test_host_mentions_a_plugin_that_is_told_no_more_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's: without one, warnings go to standard error
@@ -185,7 +185,7 @@ def test_a_plugin_that_is_told_no_more_is_mentioned_once(
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("operator", [None, "identity"])
-def test_a_step_has_the_clean_estimate(operator: str | None, fused: bool) -> None:
+def test_step_has_the_clean_estimate(operator: str | None, fused: bool) -> None:
     """Of a prior that knows the picture it is the picture, and the last step is made of the last one."""
     prior = Mixture.around(IMAGES[:1])
     corrector = f"vps:fused={fused}"
@@ -201,7 +201,7 @@ def test_a_step_has_the_clean_estimate(operator: str | None, fused: bool) -> Non
     assert torch.equal(PixelCodec().decode(heard[-1].x0).clamp(0, 1), result.image)
 
 
-def test_before_anything_was_estimated_the_clean_estimate_is_the_start() -> None:
+def test_step_has_the_start_before_anything_was_estimated() -> None:
     heard: list[Step] = []
     restorer = Restorer(Mixture.around(IMAGES[:1]), initializer="matched-level", **QUICK)
     restorer(IMAGES[:1], on_step=heard.append)
@@ -254,9 +254,7 @@ DEGRADE = "degrade in.png --operator bad-operator"
 
 
 @pytest.mark.parametrize(("line", "cls"), [(RESTORE, BadCorrector), (DEGRADE, BadOperator)])
-def test_the_command_line_names_the_component_and_shows_more_when_asked(
-    line: str, cls: type, run: Callable[..., str]
-) -> None:
+def test_main_names_the_component_and_shows_more_when_asked(line: str, cls: type, run: Callable[..., str]) -> None:
     short = run(line)
     assert short.startswith(f"error: in.png: {cls.kind} {cls.name} ({__name__}): {WRONG}")  # type: ignore[attr-defined]
     assert short.count("\n") == 1 and short.endswith(" (dreamclean --debug ... shows where)\n")

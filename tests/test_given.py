@@ -51,7 +51,7 @@ def test_array_is_taken_by_an_operator(unet: str, photo: Image.Image) -> None:
     assert large(grey / 255).image.shape == (42, 66)
     colours = Restorer(unet, operator="colorize", **QUICK)
     assert colours(grey).image.shape == colours(grey / 255).image.shape == (21, 33, 3)
-    with pytest.raises(DreamCleanError, match="is no picture; give it as a tensor"):
+    with pytest.raises(DreamCleanError, match="is not a picture; give it as a tensor"):
         Restorer(unet, operator="fourier-magnitude", **QUICK)(grey)
 
 

@@ -36,7 +36,7 @@ def gaussian() -> tuple[Mixture, torch.Tensor, torch.Tensor]:
     return prior, mean + 0.5 * z[0] + 0.1 * z[1], z[2]
 
 
-def test_pseudoinverse_guidance_is_exact_for_unit_variance() -> None:
+def test_pigdm_is_exact_for_unit_variance() -> None:
     """There p(x0 | x_t) has the variance s^2 that it assumes (a^2 + s^2 = 1), so the score is that of p(x_t | y)."""
     prior, y, x = gaussian()
     level, noise = prior.schedule.at(400), 0.1
@@ -46,7 +46,7 @@ def test_pseudoinverse_guidance_is_exact_for_unit_variance() -> None:
     assert torch.allclose(found, exact, atol=1e-9)
 
 
-def test_four_is_the_weight_of_bayes_rule() -> None:
+def test_diffpir_has_the_weight_of_bayes_rule_at_four() -> None:
     """DiffPIR's mixed scales: with lambda = 4 its step is the projection."""
     prior, y, x = gaussian()
     operator, level = Downsample(factor=2, noise=0.05), prior.schedule.at(300)
@@ -73,7 +73,7 @@ def test_dps_is_the_gradient_of_the_distance() -> None:
 @pytest.mark.parametrize(
     "operator", [Downsample(factor=2), JPEG(quality=(20,)), FourierMagnitude()], ids=lambda o: o.name
 )
-def test_every_guidance_serves_every_operator_or_says_why(guidance: Guidance, operator: Any) -> None:
+def test_guidance_serves_every_operator_or_says_why(guidance: Guidance, operator: Any) -> None:
     clean = pictures((16, 16))
     prior = Mixture.around(clean, std=0.1)
     y = operator.measure(clean, torch.Generator().manual_seed(1))
@@ -90,7 +90,7 @@ def test_every_guidance_serves_every_operator_or_says_why(guidance: Guidance, op
     assert torch.equal(again.image, result.image)
 
 
-def test_only_dps_refuses_a_codec() -> None:
+def test_guidance_refuses_a_codec_only_as_dps() -> None:
     assert [g.name for g in ALL if g.refuses(JPEG())] == ["dps"]
 
 
@@ -99,7 +99,7 @@ def test_guidance_needs_an_operator() -> None:
         Restorer(Mixture.around(pictures((8, 8))), guidance="dps", **CPU)
 
 
-def test_at_the_picture_itself_there_is_nothing_to_guide() -> None:
+def test_guidance_does_nothing_at_the_picture_itself() -> None:
     prior, y, x = gaussian()
     clean = prior.schedule.clean
     evaluator = Evaluator(loaded(prior), Projection(), Identity(), y)

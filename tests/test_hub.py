@@ -76,7 +76,7 @@ def refusal(path: str, **settings: str) -> str:
     return str(caught.value)
 
 
-def test_a_hub_that_cannot_be_reached(unreachable: str, capfd: pytest.CaptureFixture[str]):
+def test_hub_that_cannot_be_reached(unreachable: str, capfd: pytest.CaptureFixture[str]):
     said = refusal("some/model")
     assert f"hub model 'some/model' is not available: {unreachable} cannot be reached" in said
     assert "refused" in said
@@ -84,7 +84,7 @@ def test_a_hub_that_cannot_be_reached(unreachable: str, capfd: pytest.CaptureFix
     assert capfd.readouterr() == ("", "")
 
 
-def test_offline_is_a_cause(unreachable: str, monkeypatch: pytest.MonkeyPatch):
+def test_hub_offline_is_a_cause(unreachable: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set" in refusal("some/model")
 
@@ -98,7 +98,7 @@ def test_offline_is_a_cause(unreachable: str, monkeypatch: pytest.MonkeyPatch):
         ("503-Busy", "cannot be reached (.*503"),
     ],
 )
-def test_what_the_hub_answers(hub: None, asked: list[str], answer: str, said: str):
+def test_hub_answers_are_one_line(hub: None, asked: list[str], answer: str, said: str):
     refused = refusal(f"some/{answer}", revision="v9")
     before, _, after = said.partition(".*")
     assert before in refused
@@ -106,15 +106,15 @@ def test_what_the_hub_answers(hub: None, asked: list[str], answer: str, said: st
     assert asked == [f"/some/{answer}/resolve/v9/unet/config.json"]
 
 
-def test_what_cannot_be_a_hub_id():
+def test_hub_is_not_asked_for_what_cannot_be_an_id():
     assert "there is no folder 'some/model-', and no hub id looks like it" in refusal("some/model-")
 
 
-def test_a_hub_that_answers_is_asked_for_the_rest(hub: None):
+def test_hub_that_answers_is_asked_for_the_rest(hub: None):
     assert hub_options("some/404-EntryNotFound", None, FILES) == {}
 
 
-def test_a_model_in_the_cache_needs_no_hub(unreachable: str, unet: str, tmp_path: Path):
+def test_hub_is_not_needed_for_a_model_in_the_cache(unreachable: str, unet: str, tmp_path: Path):
     """Neither for its files nor for those that it does not have."""
     repo = tmp_path / "cache/models--some--model"
     (repo / "refs").mkdir(parents=True)

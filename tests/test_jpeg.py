@@ -98,7 +98,7 @@ def test_jpeg_reads_chroma_of_old_recipes(old: Any, now: str) -> None:
         ({"tables": CAMERA, "quality": 10}, "give either quality or tables"),
         ({"quality": ()}, "give either quality or tables"),
         ({"shift": (3, 5)}, "one shift for each pass, or one for all"),
-        ({"shift": "3:x"}, "'3:x' is no shift; write pixels, or ROWS:COLUMNS"),
+        ({"shift": "3:x"}, "'3:x' is not a shift; write pixels, or ROWS:COLUMNS"),
         ({"subsampling": "4:1:1"}, "subsampling"),
         ({"file": "nowhere.jpg"}, "there is no file nowhere.jpg"),
     ],

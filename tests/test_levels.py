@@ -22,18 +22,18 @@ def check_linear(schedule: DDPMSchedule) -> None:
         assert level.t == t
 
 
-def test_linear_beta() -> None:
+def test_schedule_linear_beta() -> None:
     check_linear(DDPMSchedule.linear())
 
 
-def test_linear_beta_check_can_fail() -> None:
+def test_schedule_linear_beta_check_can_fail() -> None:
     """Stable Diffusion's betas are linear in their square roots."""
     betas = torch.linspace(1e-2, 0.02**0.5, 1000, dtype=torch.float64) ** 2
     with pytest.raises(AssertionError):
         check_linear(DDPMSchedule(torch.cumprod(1 - betas, 0)))
 
 
-def test_paper_ladder() -> None:
+def test_ladder_of_the_paper() -> None:
     """t = 0, 10, ..., 300: 31 levels, the first of them the picture's own."""
     schedule = DDPMSchedule.linear()
     levels = schedule.ladder(300, 30, Uniform())
@@ -43,21 +43,21 @@ def test_paper_ladder() -> None:
     assert levels[-1].ratio == pytest.approx(1.24, abs=0.005)
 
 
-def test_strength_300_is_less_noise_under_scaled_linear_beta() -> None:
+def test_schedule_scaled_linear_beta_has_less_noise_at_300() -> None:
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     schedule = DDPMSchedule(torch.cumprod(1 - betas, 0))
     assert schedule.at(300).ratio == pytest.approx(0.83, abs=0.01)
     assert schedule.resolve("nsr:1.24") > 300
 
 
-def test_steps_that_do_not_divide_the_strength() -> None:
+def test_ladder_of_steps_that_do_not_divide_the_strength() -> None:
     levels = DDPMSchedule.linear().ladder(250, 30, Uniform())
     assert len(levels) == 31
     assert levels[-1].t == 250
     assert {j.t - i.t for i, j in ascending(levels)} == {8, 9}
 
 
-def test_variance_exploding_levels() -> None:
+def test_schedule_variance_exploding() -> None:
     """a = 1, s = t = sigma; sigma_k = (low^(1/7) + k/N (high^(1/7) - low^(1/7)))^7, Karras et al. 2022, Eq. 5."""
     schedule = VESchedule(lowest=0.01, highest=50)
     assert schedule.at(3.0) == Level(3.0, 1.0, 3.0)
@@ -68,7 +68,7 @@ def test_variance_exploding_levels() -> None:
     assert levels[-1].sigma == 10
 
 
-def test_flow_levels() -> None:
+def test_schedule_flow() -> None:
     """a = 1 - t, s = t, evenly spaced."""
     schedule = FlowSchedule()
     assert schedule.at(0.25) == Level(0.25, 0.75, 0.25)
@@ -92,7 +92,7 @@ def test_strength_as_noise_to_signal_ratio(schedule: Schedule, ratio: float) -> 
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_ladders_climb(schedule: Schedule) -> None:
+def test_ladder_climbs(schedule: Schedule) -> None:
     for strength in ("nsr:0.3", "nsr:3"):
         levels = schedule.ladder(strength, 12, Uniform())
         assert len(levels) == 13
@@ -110,13 +110,13 @@ def test_strength_that_the_model_does_not_know(schedule: Schedule, strength: flo
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_highest_strength(schedule: Schedule) -> None:
+def test_strength_may_be_the_highest_level(schedule: Schedule) -> None:
     assert schedule.ladder(schedule.highest, 5, Uniform())[-1] == schedule.at(schedule.highest)
     highest = f"nsr:{schedule.at(schedule.highest).ratio}"
     assert schedule.resolve(highest) == pytest.approx(schedule.highest)
 
 
-def test_more_steps_than_timesteps() -> None:
+def test_ladder_of_more_steps_than_timesteps() -> None:
     with pytest.raises(DreamCleanError, match="30 steps do not fit between the timesteps 0 and 29"):
         DDPMSchedule.linear().ladder(29, 30, Uniform())
     assert len(DDPMSchedule.linear().ladder(30, 30, Uniform())) == 31
@@ -129,7 +129,7 @@ def test_strength_below_the_lowest_level(schedule: Schedule) -> None:
         schedule.ladder(f"nsr:{schedule.lowest / 10}", 5, Uniform())
 
 
-def test_zero_terminal_snr() -> None:
+def test_schedule_zero_terminal_snr() -> None:
     """Lin et al. 2024: betas rescaled so that nothing of the signal is left at T; levels with hardly any are left out."""
     root = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0).sqrt()
     rescaled = (root - root[-1]) * root[0] / (root[0] - root[-1])
@@ -147,7 +147,7 @@ def test_level_without_signal() -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_network_is_asked_at_its_quietest_level_for_a_picture(schedule: Schedule) -> None:
+def test_model_is_asked_at_its_quietest_level_for_a_picture(schedule: Schedule) -> None:
     quietest = schedule.at(schedule.lowest)
     assert schedule.noisy(schedule.clean) == Level(quietest.t, 1.0, quietest.sigma)
     other = schedule.at(schedule.resolve("nsr:1"))
@@ -155,14 +155,14 @@ def test_network_is_asked_at_its_quietest_level_for_a_picture(schedule: Schedule
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_a_timestep_that_the_model_has_not_is_refused(schedule: Schedule) -> None:
+def test_schedule_refuses_a_timestep_that_it_has_not(schedule: Schedule) -> None:
     for t in (-1, schedule.highest + 1, math.nan, math.inf):
         with pytest.raises(DreamCleanError, match=r"there is no timestep .*; the prior knows"):
             schedule.at(t)
     assert schedule.at(schedule.highest).t == schedule.highest
 
 
-def test_a_timestep_between_two_is_refused() -> None:
+def test_schedule_refuses_a_timestep_between_two() -> None:
     for asked in (DDPMSchedule.linear().at, DDPMSchedule.linear().resolve):
         with pytest.raises(DreamCleanError, match=r"timestep 250\.5 is between two of the prior's; choose 250 or 251"):
             asked(250.5)
@@ -170,12 +170,12 @@ def test_a_timestep_between_two_is_refused() -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_the_nearest_timestep_is_one_that_the_model_has(schedule: Schedule) -> None:
+def test_nearest_timestep_is_one_that_the_model_has(schedule: Schedule) -> None:
     assert schedule.timestep(1e6) == schedule.highest
     assert schedule.lowest <= schedule.timestep(0.0) <= schedule.lowest + 1
 
 
-def test_a_ladder_to_the_highest_flow_level_stays_below_it() -> None:
+def test_ladder_to_the_highest_flow_level_stays_below_it() -> None:
     """lowest + (top - lowest) may round to more than top."""
     for first in range(1, 400):
         schedule = FlowSchedule(first / 1000, 0.9)

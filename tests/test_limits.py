@@ -15,9 +15,7 @@ from dreamclean.pictures import decoding, memory
 FLAT = Image.new("1", (2000, 1500))
 
 
-def test_a_picture_over_the_limit_is_refused_and_the_limit_can_be_raised(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_limit_refuses_a_larger_picture_and_can_be_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     FLAT.save(tmp_path / "in.gif")
     monkeypatch.setattr(decoding, "megapixels_carried", lambda: 2.5)
     message = (
@@ -31,7 +29,7 @@ def test_a_picture_over_the_limit_is_refused_and_the_limit_can_be_raised(
     assert found.image.size == FLAT.size and found.nfe == 0
 
 
-def test_the_limit_may_be_above_pillows_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_may_be_above_pillows_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     FLAT.save(tmp_path / "in.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
     assert Picture.open(tmp_path / "in.png", 4).pixels.shape == (1, 3, 1500, 2000)
@@ -40,12 +38,12 @@ def test_the_limit_may_be_above_pillows_own(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("limit", [0, -1, float("nan")])
-def test_a_limit_that_lets_nothing_through(limit: float) -> None:
+def test_limit_that_lets_nothing_through(limit: float) -> None:
     with pytest.raises(DreamCleanError, match=r"max_megapixels .* lets no picture through; give more than 0"):
         Restorer("starter", device="cpu", max_megapixels=limit)
 
 
-def test_what_memory_carries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_memory_is_the_machines_or_its_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "limit").write_text("400000000\n")
     (tmp_path / "none").write_text("max\n")
     monkeypatch.setattr(memory, "_LIMITS", (str(tmp_path / "none"), str(tmp_path / "nowhere")))
@@ -72,7 +70,7 @@ def test_steps_are_bounded_by_the_schedule(schedule: Any, strength: Any, fit: in
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["hpu", "privateuseone", "meta", "xla", "mkldnn", "abacus", "", "cpu:-1"])
-def test_a_device_that_cannot_be_used_gets_one_line(name: str) -> None:
+def test_pick_device_refuses_what_cannot_be_used_in_one_line(name: str) -> None:
     with pytest.raises(
         DreamCleanError, match=f"^device '{name}' cannot be used .*; say auto, cpu, cuda or mps$"
     ) as error:
@@ -80,7 +78,7 @@ def test_a_device_that_cannot_be_used_gets_one_line(name: str) -> None:
     assert "\n" not in str(error.value) and len(str(error.value)) < 250
 
 
-def test_a_thin_picture_costs_nothing_blind_and_its_padding_where_a_strength_is_given(
+def test_restorer_pads_a_thin_picture_only_where_a_strength_is_given(
     unet: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thin = torch.rand(1, 3, 1, 6000)

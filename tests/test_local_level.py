@@ -24,7 +24,8 @@ from dreamclean import (
     Uniform,
 )
 from dreamclean.builtin.initializers.local_level import LaterEntry, unevenness
-from dreamclean.builtin.planners.diagnosis.diagnose import UNEVEN, diagnose_image
+from dreamclean.builtin.planners.diagnosis.answers import UNEVEN
+from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.treatment import STEPS, treatment
 from dreamclean.contracts.latent import Noise
 from dreamclean.method.loop import resample
@@ -79,7 +80,7 @@ def landed(initializer: Initializer, sampler: Sampler) -> Tensor:
 
 
 @pytest.mark.parametrize("sampler", [DDIM(), DPMSolver()])
-def test_every_part_lands_where_clean_pictures_live(sampler: Sampler) -> None:
+def test_local_level_lands_every_part_where_clean_pictures_live(sampler: Sampler) -> None:
     """Around MEAN clean pictures are WIDTH wide. One level for all makes the quiet half too narrow."""
     quiet, loud = halves(landed(Told(), sampler) - MEAN)
     assert quiet == pytest.approx(WIDTH, rel=0.04)
@@ -87,21 +88,21 @@ def test_every_part_lands_where_clean_pictures_live(sampler: Sampler) -> None:
     assert halves(landed(MatchedLevel(), sampler) - MEAN)[0] < 0.6 * WIDTH
 
 
-def test_the_quiet_part_is_kept_better() -> None:
+def test_local_level_keeps_the_quiet_part_better() -> None:
     errors = [halves(landed(initializer, DDIM()) - CLEAN) for initializer in (Told(), MatchedLevel())]
     assert errors[0][0] < 0.8 * errors[1][0]
     assert errors[0][1] == pytest.approx(errors[1][1], rel=0.02)
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.6, 1.0])
-def test_above_its_own_level_a_part_has_the_levels_noise(ratio: float) -> None:
+def test_local_level_gives_a_part_above_its_own_level_the_levels_noise(ratio: float) -> None:
     level = prior().schedule.at(prior().schedule.timestep(ratio))
     left, right = halves(LaterEntry(NOISY, DAMAGE, gaussian(6)).latent(level) / level.alpha - CLEAN)
     assert left == pytest.approx(max(QUIET, level.ratio), rel=0.03)
     assert right == pytest.approx(max(LOUD, level.ratio), rel=0.03)
 
 
-def test_below_its_own_level_a_part_is_the_samplers() -> None:
+def test_local_level_leaves_a_part_below_its_own_level_to_the_sampler() -> None:
     schedule, x = prior().schedule, torch.zeros_like(NOISY)
     entry = LaterEntry(NOISY, DAMAGE, gaussian(6))
     for ratio, left, right in ((1.0, False, False), (0.3, False, True), (0.1, True, True)):
@@ -124,14 +125,14 @@ def test_unevenness_is_the_local_width() -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.2, None])
-def test_the_damage_is_as_loud_as_said(ratio: float | None) -> None:
+def test_uneven_damage_is_as_loud_as_said(ratio: float | None) -> None:
     levels = prior().schedule.ladder("nsr:0.6", 5, Uniform())
     latent = LocalLevel(ratio=ratio)(NOISY, levels, Evaluator(loaded(prior())).denoise, lambda x: gaussian(6))
     assert isinstance(latent.entry, LaterEntry)
     assert float(latent.entry.damage.square().mean().sqrt()) == pytest.approx(ratio or levels[-1].ratio, rel=1e-3)
 
 
-def test_it_costs_an_evaluation() -> None:
+def test_local_level_costs_an_evaluation() -> None:
     picture = ((NOISY + 1) / 2).clamp(0, 1)
     for initializer, nfe in (("matched-level", 5), ("local-level", 6), ("local-level:ratio=0.3", 6)):
         restorer = Restorer(prior(), strength="nsr:0.6", steps=5, initializer=initializer, corrector="none", **CPU)
@@ -144,10 +145,10 @@ def test_it_costs_an_evaluation() -> None:
 def diagnosed(picture: Tensor) -> Any:
     """By a model that knows the picture, so that its noise estimate is the damage itself."""
     model = Mixture.around((MEAN + 1) / 2, std=0.02)
-    return diagnose_image(picture, model, Evaluator(loaded(model)).model), model.schedule
+    return diagnose_image(picture, {}, model, Evaluator(loaded(model)).model), model.schedule
 
 
-def test_uneven_noise_is_found_and_treated_part_by_part() -> None:
+def test_local_level_treats_uneven_noise_part_by_part() -> None:
     found, schedule = diagnosed((MEAN + 1) / 2 + DAMAGE / 4 * gaussian(5))
     assert found.family == "white noise"
     assert found.loudest == pytest.approx(LOUD / 2, rel=0.35)
@@ -158,7 +159,7 @@ def test_uneven_noise_is_found_and_treated_part_by_part() -> None:
     assert recipe.strength == schedule.timestep(found.loudest)
 
 
-def test_even_noise_has_one_level() -> None:
+def test_local_level_of_even_noise_is_one_level() -> None:
     found, schedule = diagnosed((MEAN + 1) / 2 + 0.1 * gaussian(5))
     assert (found.family, found.loudest) == ("white noise", None)
     recipe = treatment(found, schedule)

@@ -101,7 +101,7 @@ def test_keep_has_a_soft_edge() -> None:
 
 
 @pytest.mark.parametrize("what", ["mask", "keep"])
-def test_wrong_mask_is_one_line(what: str) -> None:
+def test_mask_that_is_wrong_is_one_line(what: str) -> None:
     with pytest.raises(DreamCleanError, match=f"{what} is 9x8, the picture 16x16; give {what} a picture of the same"):
         Restorer(PRIOR, **{what: torch.ones(8, 9) * (torch.arange(9) > 3)}, **QUICK)(X)
     with pytest.raises(DreamCleanError, match=f"{what} is a picture, an array"):
@@ -120,7 +120,7 @@ def test_keep_where_the_size_changes_is_refused() -> None:
         Restorer(PRIOR, operator="downsample:factor=2", keep=HOLE[:8, :8], **QUICK)(X[..., :8, :8])
 
 
-def test_commands_take_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Any) -> None:
+def test_mask_and_keep_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Any) -> None:
     monkeypatch.chdir(tmp_path)
     quick = [
         "--prior",

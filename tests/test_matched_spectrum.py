@@ -78,7 +78,7 @@ def components(x: Tensor) -> tuple[float, float, float]:
 
 
 @pytest.mark.parametrize("sampler", [DDIM(), DPMSolver()])
-def test_every_component_lands_where_clean_pictures_live(sampler: Sampler) -> None:
+def test_matched_spectrum_lands_every_component_where_clean_pictures_live(sampler: Sampler) -> None:
     """Around MEAN clean pictures are WIDTH wide. One level for all makes the quiet components too narrow."""
     y, top = noisy(GRAIN), loudest(GRAIN)
     for width in components(landed(y, GRAIN, sampler, top) - MEAN):
@@ -88,13 +88,13 @@ def test_every_component_lands_where_clean_pictures_live(sampler: Sampler) -> No
     assert max(fast, chroma) < 0.6 * WIDTH
 
 
-def test_quiet_components_are_kept_better() -> None:
+def test_matched_spectrum_keeps_quiet_components_better() -> None:
     y, top = noisy(GRAIN), loudest(GRAIN)
     ours, one = (landed(y, start, DDIM(), top) - CLEAN for start in (GRAIN, MatchedLevel()))
     assert float(ours.square().mean()) < 0.3 * float(one.square().mean())
 
 
-def test_white_noise_is_a_matched_level() -> None:
+def test_matched_spectrum_of_white_noise_is_a_matched_level() -> None:
     y = CLEAN + 0.3 * gaussian(5)
     starts = MatchedSpectrum(common=0), MatchedLevel()
     ours, matched = (landed(y, start, DPMSolver(), 0.3, 8) for start in starts)
@@ -107,7 +107,7 @@ def entry(settings: MatchedSpectrum, start: Tensor, last: float = 0.05) -> Later
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.7])
-def test_latent_has_the_levels_noise_where_the_picture_has_less(ratio: float) -> None:
+def test_matched_spectrum_has_the_levels_noise_where_the_picture_has_less(ratio: float) -> None:
     level = prior().schedule.at(prior().schedule.timestep(ratio))
     own = components(noisy(GRAIN) - CLEAN)
     found = components(entry(GRAIN, noisy(GRAIN)).latent(level) / level.alpha - CLEAN)
@@ -141,7 +141,7 @@ def test_finished_adds_nothing_at_the_components_own_level() -> None:
 
 
 @pytest.mark.parametrize("tint", [(1.0, 1.0, 1.0), (0.8, 0.6, 0.35)], ids=["grey", "sepia"])
-def test_a_picture_of_one_tint_stays_so(tint: tuple[float, ...]) -> None:
+def test_matched_spectrum_keeps_a_picture_of_one_tint(tint: tuple[float, ...]) -> None:
     colour = torch.tensor(tint).view(3, 1, 1)
     picture = (0.2 + 0.6 * torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(1))) * colour
     model = Mixture.around(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(2)), std=0.2)
@@ -155,7 +155,7 @@ def test_a_picture_of_one_tint_stays_so(tint: tuple[float, ...]) -> None:
         assert torch.equal(restored[:, :1].expand_as(restored), restored)
 
 
-def test_without_settings_it_is_as_loud_as_the_strength() -> None:
+def test_matched_spectrum_without_settings_is_as_loud_as_the_strength() -> None:
     levels = prior().schedule.ladder("nsr:0.6", 5, Uniform())
     for settings in (MatchedSpectrum(), MatchedSpectrum(blur=1.0, common=0.5)):
         latent = settings(CLEAN, levels, Evaluator(loaded(prior())).denoise, fresh)
@@ -186,7 +186,7 @@ def test_uneven_costs_an_evaluation() -> None:
         assert restorer(picture, seed=0).nfe == nfe
 
 
-def test_recipe_with_bands_runs_again() -> None:
+def test_matched_spectrum_with_bands_runs_again_from_its_recipe() -> None:
     grain = Grain(bands=(0.004, 0.003, 0.003, 0.004, 0.003, 0.004, *[0.0] * 6))
     start = MatchedSpectrum(bands=grain.bands)
     result = Restorer(prior(), initializer=start, strength="nsr:0.4", steps=3, **CPU)((CLEAN + 1) / 2, seed=1)

@@ -46,7 +46,7 @@ def forgotten() -> None:
     LOADED.clear()
 
 
-def test_two_restorers_of_one_prior_keep_their_precisions() -> None:
+def test_restorers_of_one_prior_keep_their_precisions() -> None:
     prior = Network()
     full = Restorer(prior, dtype="float32", **QUICK)
     wanted = full(IMAGES).image
@@ -56,7 +56,7 @@ def test_two_restorers_of_one_prior_keep_their_precisions() -> None:
     assert (full.recipe.dtype, half.recipe.dtype) == ("float32", "bfloat16")
 
 
-def test_a_restorer_loads_once() -> None:
+def test_restorer_loads_once() -> None:
     restorer = Restorer(Network(), dtype="float32", **QUICK)
     restorer(IMAGES)
     restorer([IMAGES, IMAGES])
@@ -77,13 +77,13 @@ class Asks(Planner):
 QUICK_PLAN = {"strength": 100, "steps": 1, "initializer": "matched-level", "corrector": "none"}
 
 
-def test_a_plans_restorer_gets_the_same_model() -> None:
+def test_plan_gets_the_same_model() -> None:
     result = Restorer(Network(), planner=Asks(), device="cpu", dtype="float32")(IMAGES[:1])
     assert result.nfe == 2  # the planner's is counted too
     assert [torch.float32] == LOADED
 
 
-def test_a_model_can_be_shared() -> None:
+def test_model_can_be_shared() -> None:
     first = Restorer(Network(), dtype="float32", **QUICK)
     second = Restorer(first.prior, model=first.model, dtype="float32", **{**QUICK, "steps": 1})
     assert torch.equal(first(IMAGES).image, Restorer(Network(), dtype="float32", **QUICK)(IMAGES).image)
@@ -100,7 +100,7 @@ ANSWERS: dict[str, Callable[[Tensor], Any]] = {
 
 
 @pytest.mark.parametrize("said", ANSWERS)
-def test_an_answer_of_another_shape_is_one_line(said: str) -> None:
+def test_model_answer_of_another_shape_is_one_line(said: str) -> None:
     class Odd(Network):
         def load(self, device: torch.device, dtype: torch.dtype) -> Model:
             return Model(DDPMSchedule.linear(), lambda x, level: ANSWERS[said](x))
@@ -111,7 +111,7 @@ def test_an_answer_of_another_shape_is_one_line(said: str) -> None:
     assert "\n" not in str(told.value)
 
 
-def test_what_is_no_model_is_one_line() -> None:
+def test_load_of_what_is_no_model_is_one_line() -> None:
     class Old(Network):
         name = "old"
 
@@ -122,7 +122,7 @@ def test_what_is_no_model_is_one_line() -> None:
         Restorer(Old(), **QUICK)
 
 
-def test_a_network_sees_sides_that_are_multiples_and_levels_with_noise() -> None:
+def test_model_sees_sides_that_are_multiples_and_levels_with_noise() -> None:
     seen: list[tuple[torch.Size, Level]] = []
 
     class Strict(Network):
@@ -155,7 +155,7 @@ class Halves(PixelCodec):
         return x.repeat_interleave(2, -1).repeat_interleave(2, -2)
 
 
-def test_a_latent_models_pictures_are_padded_and_cropped_each_to_its_own_size() -> None:
+def test_codec_pads_and_crops_each_picture_to_its_own_size() -> None:
     model = replace(loaded(Mixture.around(IMAGES)), codec=Halves(), geometry=Geometry(8))
     codecs = {size: sized(model, *size).codec for size in ((13, 9), (16, 12), (13, 15))}
     latents = {size: codec.encode(torch.rand(1, 3, *size)) for size, codec in codecs.items()}

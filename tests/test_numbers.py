@@ -43,7 +43,7 @@ def test_noise_of_spectra_has_their_own_scale() -> None:
     assert FourierMagnitude(noise=25).noise == 25
 
 
-def test_fraction_on_the_command_line(cli, pictures) -> None:
+def test_noise_may_be_a_fraction_on_the_command_line(cli, pictures) -> None:
     status, out, err = cli("degrade", "a.png", "--noise", "25")
     assert (status, out, err) == (2, "", "error: noise is on the [0, 1] scale; did you mean 25/255?\n")
     assert cli("degrade", "a.png", "-o", "x.png", "--noise", "25/255").status == 0

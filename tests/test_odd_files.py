@@ -27,7 +27,7 @@ def same(path: Path, photo: Image.Image) -> bool:
     return image.size == photo.size and float(np.abs(np.asarray(image, float) - np.asarray(photo, float)).mean()) < 5
 
 
-def test_a_profile_too_large_for_pillow_is_left_out_and_that_is_said(
+def test_save_leaves_out_a_profile_too_large_for_pillow_and_says_so(
     photo: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     photo.save(tmp_path / "in.jpg", icc_profile=SRGB + random.Random(0).randbytes(3_000_000))
@@ -46,7 +46,7 @@ def test_a_profile_too_large_for_pillow_is_left_out_and_that_is_said(
     assert len(caplog.records) == 1
 
 
-def test_what_cannot_be_applied_is_left_out(
+def test_save_leaves_out_what_cannot_be_applied(
     photo: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     photo = photo.copy()
@@ -65,7 +65,7 @@ def test_what_cannot_be_applied_is_left_out(
     assert "out.jpg is written without its EXIF data (EXIF data is too long)" in jpg
 
 
-def test_what_is_left_out_was_applied(photo: Image.Image, tmp_path: Path) -> None:
+def test_save_applies_the_profile_that_it_leaves_out(photo: Image.Image, tmp_path: Path) -> None:
     """A picture in another colour space is written as it looks: red and blue change places here."""
     profile = bytearray(SRGB)
     count = struct.unpack(">I", profile[128:132])[0]
@@ -89,7 +89,9 @@ def exif(*entries: tuple[int, int, int, bytes]) -> bytes:
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", [1, 2, 5, 7, 10, 11, 12])
-def test_an_orientation_of_the_wrong_type_is_none(kind: int, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_with_an_orientation_of_the_wrong_type_is_not_turned(
+    kind: int, photo: Image.Image, tmp_path: Path
+) -> None:
     photo.save(tmp_path / "in.jpg", exif=exif((MAKE, 2, 4, b"Leo\0"), (ORIENTATION, kind, 1, b"\6\0\0\0")), quality=95)
     assert same(tmp_path / "in.jpg", photo)
     kept = Image.Exif()
@@ -98,12 +100,12 @@ def test_an_orientation_of_the_wrong_type_is_none(kind: int, photo: Image.Image,
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
-def test_a_ycbcr_tiff(compression: str | None, photo: Image.Image, tmp_path: Path) -> None:
+def test_picture_of_a_ycbcr_tiff(compression: str | None, photo: Image.Image, tmp_path: Path) -> None:
     photo.convert("YCbCr").save(tmp_path / "in.tif", compression=compression)
     assert same(tmp_path / "in.tif", photo)
 
 
-def test_libtiffs_own_lines_become_a_part_of_ours(photo: Image.Image, tmp_path: Path) -> None:
+def test_decoded_makes_libtiffs_own_lines_a_part_of_its_own(photo: Image.Image, tmp_path: Path) -> None:
     file = io.BytesIO()
     photo.save(file, "TIFF", compression="tiff_lzw")
     (tmp_path / "in.tif").write_bytes(damaged(file.getvalue()))
@@ -120,7 +122,7 @@ def damaged(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("ending", ["gif", "tif", "png", "webp"])
-def test_further_frames_are_not_dropped_without_a_word(
+def test_restore_says_that_further_frames_are_dropped(
     ending: str, photo: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / f"in.{ending}"
@@ -134,7 +136,7 @@ def test_further_frames_are_not_dropped_without_a_word(
     assert len(caplog.records) == 1
 
 
-def test_heic_and_raw_files_in_a_folder_are_spoken_of(
+def test_restore_speaks_of_heic_and_raw_files_in_a_folder(
     photo: Image.Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.HEIC", "b.cr2", "c.nef", "d.dng", "notes.txt"):
@@ -151,7 +153,7 @@ def test_heic_and_raw_files_in_a_folder_are_spoken_of(
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.nef", "a camera's RAW file"), ("b.heic", "HEIC")])
-def test_a_raw_files_preview_is_not_taken_for_the_picture(
+def test_picture_open_refuses_a_raw_file_with_a_preview(
     name: str, kind: str, photo: Image.Image, tmp_path: Path
 ) -> None:
     data = io.BytesIO()

@@ -18,7 +18,7 @@ def stored(folder: Path, **fields: Any) -> Recipe:
         return read_recipe(folder / "old.json")
 
 
-def test_ratio_by_its_old_name_is_taken_with_a_warning() -> None:
+def test_strength_by_its_old_name_is_taken_with_a_warning() -> None:
     with pytest.warns(DreamCleanWarning, match=r"strength snr:0.4 is a noise-to-signal ratio; write nsr:0.4$") as said:
         assert Restorer("starter", strength="snr:0.4", device="cpu").recipe.strength == "nsr:0.4"
     assert len(said) == 1 and said[0].filename == __file__
@@ -27,14 +27,14 @@ def test_ratio_by_its_old_name_is_taken_with_a_warning() -> None:
         assert schedule.resolve("snr:1.24") == schedule.resolve("nsr:1.24") == 300
 
 
-def test_ratio_in_a_stored_recipe_is_read_without_a_warning(tmp_path: Path) -> None:
+def test_read_recipe_takes_a_ratios_old_name_without_a_warning(tmp_path: Path) -> None:
     assert stored(tmp_path, strength="snr:0.4").strength == "nsr:0.4"
     assert stored(tmp_path, strength="nsr:0.4").strength == "nsr:0.4"
     assert stored(tmp_path, strength=300).strength == 300
 
 
 @pytest.mark.parametrize("name", ["vps", "dreamclean/langevin", "gradient-ascent"])
-def test_repeats_are_read_from_a_stored_correctors_steps(tmp_path: Path, name: str) -> None:
+def test_read_recipe_takes_a_correctors_steps_for_repeats(tmp_path: Path, name: str) -> None:
     for corrector in (f"{name}:gamma=0.1,steps=2", {"name": name, "gamma": 0.1, "steps": 2}):
         recipe = stored(tmp_path, corrector=corrector, strength=300, steps=3)
         assert recipe.steps == 3

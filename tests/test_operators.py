@@ -142,14 +142,14 @@ def test_blur_is_a_convolution(shape: str, boundary: str, files: Path) -> None:
     check_convolution(Blur(shape=shape, size=5, std=(2.0, 0.8), length=4, angle=30, file=file, boundary=boundary))
 
 
-def test_convolution_check_can_fail(files: Path) -> None:
+def test_blur_convolution_check_can_fail(files: Path) -> None:
     with pytest.raises(AssertionError):
         check_convolution(Correlation(shape="file", file=files / "kernel.png"))
 
 
 @pytest.mark.parametrize("size", [(8, 12), (9, 14), (11, 13)])
 @pytest.mark.parametrize("factor", [2, 4])
-def test_average_downsampling(factor: int, size: tuple[int, int]) -> None:
+def test_downsample_is_the_average(factor: int, size: tuple[int, int]) -> None:
     """Means of blocks; a remainder at the bottom and right is left out."""
     x = rand(2, 3, *size)
     y = Downsample(factor=factor).degrade(x)
@@ -158,7 +158,7 @@ def test_average_downsampling(factor: int, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_bicubic_downsampling_is_pillows(factor: int) -> None:
+def test_downsample_bicubic_is_pillows(factor: int) -> None:
     """Pillow's antialiased bicubic resize of a floating-point image."""
     plane = rand(16, 24, dtype=torch.float32)
     resized = Image.fromarray(plane.numpy()).resize((24 // factor, 16 // factor), Image.Resampling.BICUBIC)
@@ -168,7 +168,7 @@ def test_bicubic_downsampling_is_pillows(factor: int) -> None:
 
 @pytest.mark.parametrize("method", ["average", "bicubic"])
 @pytest.mark.parametrize("size", [(9, 14), (11, 13), (8, 8)])
-def test_downsampling_of_any_size_finds_its_way_back(size: tuple[int, int], method: str) -> None:
+def test_downsample_of_any_size_finds_its_way_back(size: tuple[int, int], method: str) -> None:
     operator = Downsample(factor=4, method=method)
     y = operator.degrade(rand(1, 3, *size))
     assert operator.image_shape(y) == (1, 3, size[0] // 4 * 4, size[1] // 4 * 4)
@@ -188,7 +188,7 @@ def test_colorize_is_the_weighted_mean() -> None:
     assert (Colorize(weights=(0.3, 0.6, 0.1)).degrade(x) - expected).abs().max() < 1e-12
 
 
-def test_random_mask() -> None:
+def test_inpaint_random_mask() -> None:
     """The share that is asked for, whole pixels, by seed."""
     known = Inpaint(share=0.3, seed=1).known(100, 100)
     assert known.unique().tolist() == [0, 1]
@@ -199,7 +199,7 @@ def test_random_mask() -> None:
     assert torch.equal(Inpaint(share=0.3, seed=1).degrade(x) > 0, known.bool().expand_as(x))
 
 
-def test_mask_file(files: Path) -> None:
+def test_inpaint_mask_file(files: Path) -> None:
     x = rand(1, 3, 8, 10)
     expected = x.clone()
     expected[..., 2:5, 3:9] = 0
@@ -246,12 +246,12 @@ class WrongSolve(Colorize):
         return super().solve(v, gain, math.sqrt(variance))
 
 
-def test_against_matrix(linear: LinearOperator) -> None:
+def test_operator_is_its_matrix(linear: LinearOperator) -> None:
     check_against_matrix(linear)
 
 
 @pytest.mark.parametrize("operator", [WrongAdjoint(factor=2), WrongSolve()])
-def test_matrix_check_can_fail(operator: LinearOperator) -> None:
+def test_operator_matrix_check_can_fail(operator: LinearOperator) -> None:
     with pytest.raises(AssertionError):
         check_against_matrix(operator)
 
@@ -264,12 +264,12 @@ def check_dot_product(operator: LinearOperator, dtype: torch.dtype, tolerance: f
     assert abs((y * v).sum() - (x * operator.adjoint(v)).sum()) <= tolerance * y.norm() * v.norm()
 
 
-def test_dot_product(linear: LinearOperator) -> None:
+def test_adjoint_dot_product(linear: LinearOperator) -> None:
     check_dot_product(linear, torch.float64, 1e-12)
     check_dot_product(linear, torch.float32, 1e-5)
 
 
-def test_dot_product_check_can_fail() -> None:
+def test_adjoint_dot_product_check_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_dot_product(WrongAdjoint(factor=2), torch.float64, 1e-12)
 
@@ -288,7 +288,7 @@ def smooth(size: int = 32) -> Tensor:
     return F.interpolate(rand(2, 3, 8, 8, dtype=torch.float32), size, mode="bicubic").clamp(0, 1)
 
 
-def test_pseudo_inverse(linear: LinearOperator) -> None:
+def test_pseudo_inverse_of_every_operator(linear: LinearOperator) -> None:
     check_pseudo_inverse(linear, rand(2, 3, 8, 10, dtype=torch.float32))
 
 
@@ -367,7 +367,7 @@ TWINS = [
 
 @pytest.mark.parametrize("twin, closed", TWINS, ids=lambda v: v.name)
 @pytest.mark.parametrize("noise", [0.0, 0.05])
-def test_degrade_alone_is_enough(twin: type[LinearOperator], closed: LinearOperator, noise: float) -> None:
+def test_operator_needs_degrade_alone(twin: type[LinearOperator], closed: LinearOperator, noise: float) -> None:
     own, closed = twin(noise=noise), closed.model_copy(update={"noise": noise})
     x, other = rand(2, 3, 12, 16), rand(2, 3, 12, 16, seed=1)
     y = closed.degrade(x)
@@ -381,7 +381,7 @@ def test_degrade_alone_is_enough(twin: type[LinearOperator], closed: LinearOpera
 
 @pytest.mark.parametrize("side", [7, 33, 100])
 @pytest.mark.parametrize("factor", [2, 3, 32])
-def test_image_size_is_found_out(factor: int, side: int) -> None:
+def test_image_shape_is_found_out(factor: int, side: int) -> None:
     class Pooled(LinearOperator):
         name = "pooled"
 
@@ -391,7 +391,7 @@ def test_image_size_is_found_out(factor: int, side: int) -> None:
     assert Pooled().image_shape(torch.zeros(2, 3, side, 5)) == (2, 3, side * factor, 5 * factor)
 
 
-def test_image_size_that_cannot_be_found_out() -> None:
+def test_image_shape_that_cannot_be_found_out() -> None:
     class Mean(LinearOperator):
         name = "mean"
 
@@ -415,7 +415,7 @@ def mismatch(operator: Operator, x: Tensor, y: Tensor) -> float:
     return float((operator.degrade(x) - y).norm())
 
 
-def test_gauss_newton_pulls_towards_the_measurement() -> None:
+def test_project_by_gauss_newton_pulls_towards_the_measurement() -> None:
     """Each projection halves the disagreement of a fair guess at least; repeated, they end in agreement."""
     gamma, clean = Gamma(), 0.2 + 0.6 * rand(2, 3, 8, 8)
     y = gamma.degrade(clean)
@@ -427,7 +427,7 @@ def test_gauss_newton_pulls_towards_the_measurement() -> None:
     assert (guess - clean).abs().max() < 1e-3
 
 
-def test_gauss_newton_weighs_the_noise() -> None:
+def test_project_by_gauss_newton_weighs_the_noise() -> None:
     """One step is that of x0 + r^2 J (r^2 J^2 + noise^2)^-1 (y - A(x0)), J the curve's slope."""
     gamma, guess = Gamma(noise=0.1), 0.2 + 0.6 * rand(1, 3, 4, 4)
     y = rand(1, 3, 4, 4, seed=1)
@@ -436,7 +436,7 @@ def test_gauss_newton_weighs_the_noise() -> None:
     assert (gamma.project(guess, y, 0.3) - expected).abs().max() < 1e-5
 
 
-def test_saturated_pixels_do_no_harm() -> None:
+def test_project_is_not_harmed_by_saturated_pixels() -> None:
     """Where the curve is flat nothing can be learnt, and the other pixels are projected all the same."""
     gamma, guess = Gamma(), torch.full((1, 3, 4, 4), 0.5)
     guess[..., 0] = 1.5
@@ -653,16 +653,16 @@ class HalfTheNoise(Identity):
 
 
 @pytest.mark.parametrize("settings", [{"noise": 0.05}, {"poisson": 0.5}, {"noise": 0.05, "poisson": 0.2}], ids=str)
-def test_noise_has_its_mean_and_variance(settings: dict[str, float]) -> None:
+def test_measure_has_its_noises_mean_and_variance(settings: dict[str, float]) -> None:
     check_noise(Identity(**settings), 0.6)
 
 
-def test_noise_check_can_fail() -> None:
+def test_measure_noise_check_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_noise(HalfTheNoise(noise=0.05), 0.6)
 
 
-def test_poisson_noise_counts_photons() -> None:
+def test_measure_with_poisson_noise_counts_photons() -> None:
     """y = P(255 rate A x) / (255 rate): whole numbers of photons, variance A x / (255 rate)."""
     operator = Identity(poisson=0.2)
     counts = operator.measure(rand(1, 3, 32, 32), torch.Generator().manual_seed(0)) * 255 * 0.2
@@ -672,7 +672,7 @@ def test_poisson_noise_counts_photons() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"noise": 0.05}, {"poisson": 0.5}], ids=str)
-def test_noise_is_seeded(settings: dict[str, Any]) -> None:
+def test_measure_is_seeded(settings: dict[str, Any]) -> None:
     x, operator = rand(1, 3, 8, 8), Downsample(**settings)
     first, again, other = (operator.measure(x, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
@@ -680,7 +680,7 @@ def test_noise_is_seeded(settings: dict[str, Any]) -> None:
     assert torch.equal(Downsample().measure(x), Downsample().degrade(x))
 
 
-def test_poisson_noise_weighs_pixels_apart() -> None:
+def test_project_under_poisson_noise_weighs_pixels_apart() -> None:
     """By its own variance each pixel is trusted; dark ones, whose noise is less, are followed more closely."""
     operator = Inpaint(share=0.3, poisson=0.1)
     x0, y = torch.full((1, 3, 8, 8), 0.5), rand(1, 3, 8, 8, dtype=torch.float32)
@@ -716,7 +716,7 @@ class Clockwise:
 
 @pytest.mark.parametrize("length", [9, 15, 20])
 @pytest.mark.parametrize("angle", [0, 30, 45, 90, 135, -20])
-def test_motion_kernel(length: float, angle: float) -> None:
+def test_motion_kernel_is_a_line(length: float, angle: float) -> None:
     check_line(kernels.motion(length, angle), length, angle)
 
 
@@ -739,7 +739,7 @@ def test_motion_of_a_pixel_is_none() -> None:
     assert (Blur(shape="motion", length=1).degrade(rand(1, 3, 4, 4)) - rand(1, 3, 4, 4)).abs().max() < 1e-12
 
 
-def test_uniform_and_gaussian_kernels() -> None:
+def test_kernels_uniform_and_gaussian() -> None:
     assert torch.allclose(kernels.uniform(9), torch.full((9, 9), 1 / 81, dtype=torch.float64))
     kernel = kernels.gaussian(5, (2.0, 0.5))
     assert float(kernel.sum()) == pytest.approx(1)
@@ -755,7 +755,7 @@ def test_kernel_file_keeps_its_weights(files: Path) -> None:
     assert float(kernel.sum()) == pytest.approx(1)
 
 
-def test_black_kernel_file_is_refused(tmp_path: Path) -> None:
+def test_kernel_file_that_is_black_is_refused(tmp_path: Path) -> None:
     Image.new("L", (3, 3)).save(tmp_path / "black.png")
     with pytest.raises(DreamCleanError, match="black"):
         Blur(shape="file", file=tmp_path / "black.png").kernel()

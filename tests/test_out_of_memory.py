@@ -38,7 +38,7 @@ def throw(error: Exception) -> None:
 
 
 @ALL
-def test_a_lack_of_memory_is_known(lack: Callable[[], object]) -> None:
+def test_lacks_memory_knows_its_errors(lack: Callable[[], object]) -> None:
     with pytest.raises((RuntimeError, MemoryError)) as caught:
         lack()
     assert lacks_memory(caught.value)
@@ -47,7 +47,7 @@ def test_a_lack_of_memory_is_known(lack: Callable[[], object]) -> None:
 
 
 @ALL
-def test_no_component_is_blamed(lack: Callable[[], object]) -> None:
+def test_blame_names_no_component_for_a_lack_of_memory(lack: Callable[[], object]) -> None:
     class Greedy(Mixture):
         def predict(self, x: Tensor, level: Any) -> Any:
             return lack()
@@ -59,7 +59,7 @@ def test_no_component_is_blamed(lack: Callable[[], object]) -> None:
 
 @ALL
 @pytest.mark.parametrize("kind", ["unet", "torchscript"])
-def test_a_model_that_does_not_fit_is_not_called_damaged(
+def test_load_does_not_call_a_model_damaged_that_does_not_fit(
     lack: Callable[[], object], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def greedy(*given: object, **more: object) -> object:
@@ -125,7 +125,7 @@ def run(
 LINE = "error: in/a.png: out of memory; free some, give a smaller picture or --tile, or choose --device cpu\n"
 
 
-def test_a_picture_that_lacks_memory_is_reported_and_the_others_are_done(
+def test_restore_reports_a_picture_that_lacks_memory_and_does_the_others(
     run: Callable[[str], tuple[int, str]],
 ) -> None:
     assert run("degrade in -o out --operator huge") == (2, LINE)
@@ -134,14 +134,14 @@ def test_a_picture_that_lacks_memory_is_reported_and_the_others_are_done(
     assert status == 2 and "Traceback" in said and "in allocated" in said and said.endswith(LINE)
 
 
-def test_a_lack_of_memory_before_any_picture_is_one_line(
+def test_restore_without_memory_for_any_picture_is_one_line(
     run: Callable[[str], tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Host, "make", lambda *given: allocated())
     assert run("degrade in -o out --operator huge") == (2, LINE.replace("in/a.png: ", ""))
 
 
-def test_a_fault_that_is_no_components_keeps_its_traceback(
+def test_restore_keeps_the_traceback_of_a_fault_that_is_no_components(
     run: Callable[[str], tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dreamclean.pictures.picture.Picture.open", lambda *given: throw(RuntimeError("our own")))

@@ -7,13 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, Estimate, Level, Picture
+from dreamclean import DDPMSchedule, Level, Model, Picture
 from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
 from dreamclean.builtin.planners.diagnosis.outliers.find import Outliers, find_outliers
 from dreamclean.builtin.planners.diagnosis.outliers.local import filled, in_bands, median
 from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking, unexpected
-from dreamclean.contracts.codec import PixelCodec
 
 COFFEE = Picture.open(Path(__file__).parents[1] / "contrib/demo/coffee.png").pixels
 SMALL = F.interpolate(COFFEE, scale_factor=0.5, mode="bicubic", antialias=True).clamp(0, 1).mul(255).round() / 255
@@ -159,12 +158,12 @@ def test_unexpected_asks_once_at_the_noise_or_more() -> None:
 def test_asking_puts_the_picture_at_the_level_of_the_noise() -> None:
     seen: list[tuple[Tensor, Level]] = []
 
-    def predict(x: Tensor, level: Level) -> Estimate:
+    def predict(x: Tensor, level: Level) -> Tensor:
         seen.append((x, level))
-        return Estimate.from_eps(x, level, torch.zeros_like(x))
+        return torch.zeros_like(x)
 
     image = torch.rand(1, 3, 8, 8)
-    answer = asking(predict, DDPMSchedule.linear(), PixelCodec())(image, 0.1)
+    answer = asking(Model(DDPMSchedule.linear(), predict))(image, 0.1)
     torch.testing.assert_close(answer, image)
     x, level = seen[0]
     assert level.ratio == pytest.approx(0.2, rel=0.1)

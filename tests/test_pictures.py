@@ -378,7 +378,7 @@ def test_write_atomically_gives_the_permissions_of_any_new_file(
     assert stat.S_IMODE((tmp_path / "out.png").stat().st_mode) == mode
 
 
-def test_picture_with_alpha_does_not_go_into_a_jpeg(photo: Image.Image, tmp_path: Path) -> None:
+def test_check_target_refuses_a_jpeg_for_a_picture_with_alpha(photo: Image.Image, tmp_path: Path) -> None:
     with pytest.raises(DreamCleanError, match=r"RGBA as JPEG.*a PNG holds every kind of picture") as error:
         save(photo.convert("RGBA"), tmp_path / "out.jpg")
     assert "\n" not in str(error.value) and not os.listdir(tmp_path)

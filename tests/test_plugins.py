@@ -9,7 +9,8 @@ import pytest
 import typer
 
 from dreamclean import Blur, DreamCleanError, Mixture, Restorer
-from dreamclean.host.host import Host, discover
+from dreamclean.host.discovery import discover
+from dreamclean.host.host import Host
 from dreamclean.testing import pictures
 
 HEAD = """
@@ -253,7 +254,7 @@ def on_step(step):
 """
 
 
-def test_listener_is_told_of_every_step_and_one_that_fails_of_no_more(install: Install) -> None:
+def test_on_step_tells_of_every_step_and_a_listener_that_fails_of_no_more(install: Install) -> None:
     install("fake-a", fake_a=LISTENER.format(limit=2))
     install("fake-b", fake_b=LISTENER.format(limit=9))
     host, picture = Host(), pictures((8, 8))

@@ -14,6 +14,7 @@ from PIL import Image
 import dreamclean
 from dreamclean import Prior, Restorer
 from dreamclean.host import host as plugins
+from dreamclean.host import loader
 from dreamclean.host.discovery import Plugin, discover
 
 ROOT = Path(__file__).parents[1]
@@ -46,9 +47,7 @@ def vignette(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         return dreamclean_vignette
 
-    monkeypatch.setattr(
-        plugins, "discover", lambda: [*discover(), Plugin("dreamclean-vignette", "0", "vignette", load)]
-    )
+    monkeypatch.setattr(loader, "discover", lambda: [*discover(), Plugin("dreamclean-vignette", "0", "vignette", load)])
     plugins.host.cache_clear()
     yield
     plugins.host.cache_clear()

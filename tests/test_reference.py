@@ -42,7 +42,7 @@ ELSEWHERE = set(
 """Python's, torch's, Pillow's, pydantic's and typer's; and variables for types."""
 
 
-def test_every_type_in_a_signature_is_defined():
+def test_reference_defines_every_type_in_a_signature():
     signatures = re.findall(r"^\*\*`([^`\n]*)`\*\*|^- `(\w+: [^`\n]*)`", PAGE, re.MULTILINE)
     signatures += re.findall(r"^```py\n()(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
     text = re.sub(r"'[^']*'|\"[^\"]*\"", "", "\n".join(part for parts in signatures for part in parts))
@@ -52,7 +52,7 @@ def test_every_type_in_a_signature_is_defined():
     assert {"Noise", "Spec", "Listener", "Predict"} <= named | defined
 
 
-def test_a_type_is_described_as_what_it_is():
+def test_reference_describes_a_type_as_what_it_is():
     for name in ("IntList", "FloatList"):
         section = PAGE.split(f"## {name}\n")[1].split("\n## ")[0]
         assert "hook" not in section

@@ -33,7 +33,7 @@ def result(request: pytest.FixtureRequest, restorer: Restorer, photo: Image.Imag
 # Files
 
 
-def test_a_saved_result_carries_its_recipe(
+def test_save_writes_the_recipe_too(
     result: Restoration, restorer: Restorer, photo: Image.Image, tmp_path: Path
 ) -> None:
     (tmp_path / "out.png").write_text("old")
@@ -49,7 +49,9 @@ def test_a_saved_result_carries_its_recipe(
         assert (saved.format, saved.size) == ("JPEG", photo.size)
 
 
-def test_a_result_is_not_saved_just_anywhere(restorer: Restorer, photo: Image.Image, tmp_path: Path) -> None:
+def test_save_refuses_what_is_there_and_what_it_cannot_write(
+    restorer: Restorer, photo: Image.Image, tmp_path: Path
+) -> None:
     result = restorer(photo)
     for name, message in {"out": "cannot write a picture called out", "no/out.png": "there is no folder"}.items():
         with pytest.raises(DreamCleanError, match=message):
@@ -60,7 +62,7 @@ def test_a_result_is_not_saved_just_anywhere(restorer: Restorer, photo: Image.Im
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
-def test_pillows_own_save_writes_the_recipe_too(
+def test_image_save_of_pillow_writes_the_recipe_too(
     mode: str, restorer: Restorer, photo: Image.Image, tmp_path: Path
 ) -> None:
     result = restorer(photo.convert(mode))
@@ -75,7 +77,9 @@ def test_pillows_own_save_writes_the_recipe_too(
 # Notebooks
 
 
-def test_a_notebook_shows_the_picture(result: Restoration, restorer: Restorer, photo: Image.Image) -> None:
+def test_restoration_shows_its_picture_in_a_notebook(
+    result: Restoration, restorer: Restorer, photo: Image.Image
+) -> None:
     data = result._repr_png_()
     assert data is not None
     with Image.open(io.BytesIO(data)) as shown:
@@ -84,13 +88,13 @@ def test_a_notebook_shows_the_picture(result: Restoration, restorer: Restorer, p
         assert json.loads(shown.text["dreamclean"])["seed"] == 2
 
 
-def test_a_batch_is_shown_in_words(restorer: Restorer) -> None:
+def test_restoration_of_a_batch_is_shown_in_words(restorer: Restorer) -> None:
     result = restorer(torch.rand(2, 3, 8, 8))
     assert result._repr_png_() is None
     assert repr(result).startswith("Restoration(Tensor (2, 3, 8, 8), 9 evaluations, ")
 
 
-def test_what_is_printed_is_short(result: Restoration, restorer: Restorer, unet: str) -> None:
+def test_restoration_prints_as_something_short(result: Restoration, restorer: Restorer, unet: str) -> None:
     assert len(repr(result)) < 80
     path = unet.partition("=")[2]
     assert repr(restorer) == (
@@ -100,7 +104,7 @@ def test_what_is_printed_is_short(result: Restoration, restorer: Restorer, unet:
     assert repr(Mixture.around(torch.rand(9, 3, 8, 8), std=0.1)) == "Mixture(std=0.1)"
 
 
-def test_what_a_restorer_prints_makes_it_again(restorer: Restorer) -> None:
+def test_restorer_prints_what_makes_it_again(restorer: Restorer) -> None:
     import dreamclean
 
     again = eval(repr(restorer), vars(dreamclean) | {name: getattr(dreamclean, name) for name in dreamclean.__all__})
@@ -110,7 +114,7 @@ def test_what_a_restorer_prints_makes_it_again(restorer: Restorer) -> None:
 # Pickles
 
 
-def test_a_restorer_can_be_pickled(unet: str, photo: Image.Image) -> None:
+def test_restorer_can_be_pickled(unet: str, photo: Image.Image) -> None:
     restorer = Restorer(unet, **QUICK)
     wanted = restorer(photo)
     data = pickle.dumps(restorer)
@@ -122,7 +126,7 @@ def test_a_restorer_can_be_pickled(unet: str, photo: Image.Image) -> None:
     assert result.image.tobytes() == wanted.image.tobytes() and result.recipe == wanted.recipe
 
 
-def test_what_was_given_in_python_is_pickled_along(tmp_path: Path) -> None:
+def test_restorer_is_pickled_with_what_was_given_in_python(tmp_path: Path) -> None:
     images = torch.rand(2, 3, 8, 8)
     restorer = Restorer(Mixture.around(images, std=0.1), planner="auto", device="cpu")
     assert torch.equal(pickle.loads(pickle.dumps(restorer))(images).image, restorer(images).image)
@@ -130,7 +134,7 @@ def test_what_was_given_in_python_is_pickled_along(tmp_path: Path) -> None:
     assert own._denoise is torch.mul
 
 
-def test_a_file_is_loaded_again(photo: Image.Image, tmp_path: Path) -> None:
+def test_restorer_loads_a_file_again_when_unpickled(photo: Image.Image, tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(torch.nn.Conv2d(4, 3, 1)), tmp_path / "net.pt")
     photo.save(tmp_path / "one.png")
     for prior in (Denoiser(path=str(tmp_path / "net.pt")), Mixture(path=str(tmp_path), std=0.1)):
@@ -141,7 +145,7 @@ def test_a_file_is_loaded_again(photo: Image.Image, tmp_path: Path) -> None:
         assert pickle.loads(data)(photo).image.tobytes() == wanted.tobytes()
 
 
-def test_a_network_is_no_part_of_its_prior(unet: str, photo: Image.Image) -> None:
+def test_prior_is_pickled_without_its_network(unet: str, photo: Image.Image) -> None:
     prior = Diffusers(path=unet.partition("=")[2])
     before = pickle.dumps(prior)
     Restorer(prior, strength="nsr:0.2", steps=1, device="cpu")(photo)

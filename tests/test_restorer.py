@@ -65,7 +65,7 @@ def encoded(image: Image.Image) -> bytes:
 # What comes out
 
 
-def test_the_same_kind_comes_out(restorer: Restorer, path: Path, photo: Image.Image) -> None:
+def test_restorer_returns_the_kind_that_it_was_given(restorer: Restorer, path: Path, photo: Image.Image) -> None:
     from_path, from_string, from_image = restorer(path), restorer(str(path)), restorer(photo)
     assert all(isinstance(r.image, Image.Image) for r in (from_path, from_string, from_image))
     assert from_path.image.tobytes() == from_string.image.tobytes() == from_image.image.tobytes()
@@ -77,7 +77,7 @@ def test_the_same_kind_comes_out(restorer: Restorer, path: Path, photo: Image.Im
     assert from_path.image.tobytes() != photo.tobytes()
 
 
-def test_a_result_says_how_it_came_about(restorer: Restorer, path: Path) -> None:
+def test_result_says_how_it_came_about(restorer: Restorer, path: Path) -> None:
     result = restorer(path)
     assert result.nfe == 9
     assert 0 < result.prior_seconds < result.seconds
@@ -119,7 +119,7 @@ class Counting(Prior):
         ({"preset": "paper", "steps": None, "strength": None, "operator": "colorize"}, 60),
     ],
 )
-def test_evaluations_are_counted_for_each_image(settings: dict[str, Any], nfe: int) -> None:
+def test_nfe_is_counted_for_each_image(settings: dict[str, Any], nfe: int) -> None:
     prior = Counting()
     restorer = Restorer(prior, **{**QUICK, **settings})
     y = images(2) if restorer.operator is None else restorer.operator.degrade(images(2))
@@ -130,7 +130,7 @@ def test_evaluations_are_counted_for_each_image(settings: dict[str, Any], nfe: i
 # Settings
 
 
-def test_strings_dicts_and_objects_are_interchangeable(unet: str, path: Path) -> None:
+def test_restorer_takes_strings_dicts_and_objects_alike(unet: str, path: Path) -> None:
     folder = unet.partition("=")[2]
     strings = dict(
         prior=unet,
@@ -172,7 +172,7 @@ class Recommending(Mixture):
         return {"corrector": "none", "steps": 7 if known_operator else 8, "strength": 200}
 
 
-def test_user_over_recipe_over_preset_over_prior_over_paper() -> None:
+def test_layers_are_user_recipe_preset_prior_paper() -> None:
     def settings(prior: Mixture, **given: Any) -> tuple[int | None, Any, Any]:
         recipe = Restorer(prior, **given, **CPU).recipe
         return recipe.steps, recipe.strength, recipe.corrector and recipe.corrector["name"]
@@ -192,7 +192,7 @@ def test_user_over_recipe_over_preset_over_prior_over_paper() -> None:
     assert settings(own, preset="paper", recipe=recipe, strength="nsr:0.3") == (4, "nsr:0.3", "langevin")
 
 
-def test_the_papers_settings() -> None:
+def test_preset_paper_has_the_papers_settings() -> None:
     blind = Restorer(Mixture.around(images(1)), preset="paper", **CPU)
     assert [round(level.t) for level in blind.levels] == list(range(0, 301, 10))
     assert blind.initializer.name == "ddim-inversion"
@@ -211,7 +211,7 @@ def test_the_papers_settings() -> None:
         (torch.full((1, 3, 8, 8), float("nan")), "not in"),
     ],
 )
-def test_a_tensor_that_is_no_image(image: Tensor, message: str, restorer: Restorer) -> None:
+def test_restorer_refuses_a_tensor_that_is_no_image(image: Tensor, message: str, restorer: Restorer) -> None:
     with pytest.raises(DreamCleanError, match=message):
         restorer(image)
 
@@ -219,7 +219,7 @@ def test_a_tensor_that_is_no_image(image: Tensor, message: str, restorer: Restor
 # The same every time
 
 
-def test_the_same_seed_gives_the_same_bytes_everywhere(
+def test_seed_gives_the_same_bytes_everywhere(
     unet: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alone, in a folder, under another name, in another place, from Python and from the command line."""
@@ -245,7 +245,7 @@ def test_the_same_seed_gives_the_same_bytes_everywhere(
     assert (tmp_path / "out" / "a.png").read_bytes() != wanted
 
 
-def test_zero_is_a_seed(restorer: Restorer, unet: str, path: Path) -> None:
+def test_seed_may_be_zero(restorer: Restorer, unet: str, path: Path) -> None:
     zero, one = restorer(path, seed=0), restorer(path, seed=1)
     assert (zero.recipe.seed, one.recipe.seed) == (0, 1)
     assert zero.image.tobytes() == restorer(path).image.tobytes() != one.image.tobytes()
@@ -257,7 +257,7 @@ def test_zero_is_a_seed(restorer: Restorer, unet: str, path: Path) -> None:
     assert Restorer(unet, recipe=Recipe(seed=1), **QUICK)(path).recipe.seed == 1
 
 
-def test_the_global_random_state_does_not_matter(restorer: Restorer, path: Path) -> None:
+def test_restorer_does_not_depend_on_the_global_random_state(restorer: Restorer, path: Path) -> None:
     before = torch.get_rng_state()
     first = restorer(path)
     assert torch.equal(torch.get_rng_state(), before)
@@ -265,14 +265,14 @@ def test_the_global_random_state_does_not_matter(restorer: Restorer, path: Path)
     assert restorer(path).image.tobytes() == first.image.tobytes()
 
 
-def test_the_precision_of_a_tensor_does_not_choose_the_noise(restorer: Restorer) -> None:
+def test_restorer_draws_the_same_noise_for_a_tensor_of_any_precision(restorer: Restorer) -> None:
     single, double = restorer(images(1)).image, restorer(images(1).double()).image
     assert double.dtype == torch.float64
     assert (double - single).abs().max() < 1 / 255
 
 
 @pytest.mark.parametrize("operator", [None, "downsample:factor=2", "blur:shape=motion,length=3"])
-def test_an_image_comes_out_alike_in_any_batch(operator: str | None, unet: str) -> None:
+def test_restorer_treats_an_image_alike_in_any_batch(operator: str | None, unet: str) -> None:
     noise = {"noise": 0.05} if operator else {}
     restorer = Restorer(unet, operator=operator, corrector="vps:gamma=0.3", **noise, **QUICK)
     batch, seeds = images(5), [0, 1, 2, 3, 4]
@@ -281,10 +281,10 @@ def test_an_image_comes_out_alike_in_any_batch(operator: str | None, unet: str) 
     for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3, 1], [3, 1]):
         together = restorer(y[order], seed=[seeds[i] for i in order]).image
         assert (together - alone[order]).abs().max() < 1 / 255
-    assert (alone - restorer(y, seed=9).image).abs().max() > 4 / 255  # the bound is no idle one
+    assert (alone - restorer(y, seed=9).image).abs().max() > 4 / 255  # the bound is not an idle one
 
 
-def test_seeds_for_each_image(restorer: Restorer) -> None:
+def test_seeds_are_of_each_image(restorer: Restorer) -> None:
     twice = images(1).repeat(2, 1, 1, 1)
     same, different = restorer(twice, seed=5).image, restorer(twice, seed=[5, 6]).image
     assert (same[0] - same[1]).abs().max() < 1e-4 < (different[0] - different[1]).abs().max()
@@ -296,7 +296,7 @@ def test_seeds_for_each_image(restorer: Restorer) -> None:
 # Listeners
 
 
-def test_trace(restorer: Restorer, path: Path) -> None:
+def test_trace_has_every_step(restorer: Restorer, path: Path) -> None:
     for given in (path, Picture.open(path).pixels):
         result = restorer(given, trace=True)
         assert [step.index for step in result.trace] == [0, 1, 2, 3]
@@ -320,7 +320,7 @@ class Listener:
         self.steps.append(step)
 
 
-def test_listeners_are_told_of_every_step(unet: str, photo: Image.Image) -> None:
+def test_on_step_tells_of_every_step(unet: str, photo: Image.Image) -> None:
     plugin, heard = Listener(), []
     restorer = Restorer(unet, plugins=Host([Plugin("listener", "1", "main", lambda: plugin)]), **QUICK)
     result = restorer(photo, on_step=heard.append, trace=True)
@@ -329,12 +329,12 @@ def test_listeners_are_told_of_every_step(unet: str, photo: Image.Image) -> None
         assert all(torch.equal(step.x, kept.x) for step, kept in zip(steps, result.trace, strict=True))
 
 
-def test_listening_changes_nothing(restorer: Restorer, path: Path) -> None:
+def test_on_step_changes_nothing(restorer: Restorer, path: Path) -> None:
     listened = restorer(path, trace=True, on_step=lambda step: None)
     assert listened.image.tobytes() == restorer(path).image.tobytes()
 
 
-def test_the_packages_of_a_run_are_in_its_recipe(unet: str) -> None:
+def test_recipe_has_the_packages_of_its_run(unet: str) -> None:
     class Elsewhere(Identity):
         """Somebody's operator."""
 
@@ -358,7 +358,7 @@ def test_the_packages_of_a_run_are_in_its_recipe(unet: str) -> None:
     ("noise", "gaussian", "poisson"),
     [(None, 0.2, 0), (0, 0, 0), (0.1, 0.1, 0), ("0.1", 0.1, 0), ("gaussian:0.1", 0.1, 0), ("poisson:2", 0.2, 2)],
 )
-def test_measurement_noise(noise: Any, gaussian: float, poisson: float, unet: str) -> None:
+def test_noise_of_a_measurement(noise: Any, gaussian: float, poisson: float, unet: str) -> None:
     restorer = Restorer(unet, operator=Identity(noise=0.2), noise=noise, **QUICK)
     assert restorer.operator is not None and restorer.recipe.operator is not None
     assert (restorer.operator.noise, restorer.operator.poisson) == (gaussian, poisson)
@@ -367,7 +367,7 @@ def test_measurement_noise(noise: Any, gaussian: float, poisson: float, unet: st
 
 @pytest.mark.parametrize("noise", ["loud", -0.1, "salt:0.1", float("nan"), float("inf"), "poisson:"])
 def test_noise_that_is_none(noise: Any, unet: str) -> None:
-    with pytest.raises(DreamCleanError, match="is no noise"):
+    with pytest.raises(DreamCleanError, match="is not a noise"):
         Restorer(unet, operator="identity", noise=noise, **QUICK)
 
 
@@ -376,7 +376,7 @@ def test_noise_needs_an_operator(unet: str) -> None:
         Restorer(unet, noise=0.1, **QUICK)
 
 
-def test_the_noisier_a_measurement_the_less_it_binds(unet: str) -> None:
+def test_operator_binds_less_the_noisier_its_measurement(unet: str) -> None:
     y = images(1)
     gaps = [
         float((Restorer(unet, operator="identity", noise=noise, **QUICK)(y).image - y).abs().mean())
@@ -385,7 +385,7 @@ def test_the_noisier_a_measurement_the_less_it_binds(unet: str) -> None:
     assert gaps[0] < 1e-5 < gaps[1] < gaps[2]
 
 
-def test_an_operator_defined_on_the_spot(unet: str, photo: Image.Image) -> None:
+def test_operator_defined_on_the_spot(unet: str, photo: Image.Image) -> None:
     class EveryOther(LinearOperator):
         """Every second row and column."""
 
@@ -414,12 +414,12 @@ def test_colorize_gives_colour(mode: str, unet: str, photo: Image.Image) -> None
     assert red.tobytes() != blue.tobytes()
 
 
-def test_grey_stays_grey_without_colorize(restorer: Restorer, unet: str, photo: Image.Image) -> None:
+def test_restorer_keeps_grey_without_colorize(restorer: Restorer, unet: str, photo: Image.Image) -> None:
     assert restorer(photo.convert("L")).image.mode == "L"
     assert Restorer(unet, operator="identity", **QUICK)(photo.convert("L")).image.mode == "L"
 
 
-def test_super_resolution_with_alpha(unet: str, photo: Image.Image) -> None:
+def test_downsample_of_a_picture_with_alpha(unet: str, photo: Image.Image) -> None:
     given = Image.merge("RGBA", [*photo.split(), photo.getchannel("G")])
     image = Restorer(unet, operator="downsample:factor=3", **QUICK)(given).image
     assert (image.mode, image.size) == ("RGBA", (99, 63))
@@ -428,15 +428,15 @@ def test_super_resolution_with_alpha(unet: str, photo: Image.Image) -> None:
     assert difference.abs().float().mean() < 2
 
 
-def test_a_measurement_that_is_no_picture(unet: str, photo: Image.Image) -> None:
+def test_restorer_refuses_a_measurement_that_is_no_picture(unet: str, photo: Image.Image) -> None:
     restorer = Restorer(unet, operator="fourier-magnitude", **QUICK)
     assert restorer.operator is not None
-    with pytest.raises(DreamCleanError, match="is no picture; give it from Python as a tensor"):
+    with pytest.raises(DreamCleanError, match="is not a picture; give it from Python as a tensor"):
         restorer(photo)
     assert restorer(restorer.operator.degrade(images(1))).image.shape == (1, 3, 12, 20)
 
 
-def test_a_seed_means_other_noise_in_measuring_and_restoring() -> None:
+def test_seed_means_other_noise_in_measuring_and_restoring() -> None:
     """Otherwise a picture degraded with seed 0 would be restored with the very noise that spoilt it."""
     size = (64, 64)
     clean = torch.full((1, 3, *size), 0.5)

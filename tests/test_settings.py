@@ -44,7 +44,7 @@ def test_options_of_restore_and_explain_are_the_settings_and_the_planners_shortc
         assert {flag.replace("-", "_") for flag in flags} - own == {*NAMES, *SHORTCUTS}
 
 
-def test_bounds_of_a_setting_hold_everywhere(cli, pictures: Path) -> None:
+def test_setting_bounds_hold_everywhere(cli, pictures: Path) -> None:
     for name, low in (("steps", 0), ("tile", -1), ("seed", -1)):
         with pytest.raises(DreamCleanError, match=f"{name}: Input should be greater than or equal to {low + 1}"):
             Restorer("starter", **{name: low})
@@ -52,7 +52,7 @@ def test_bounds_of_a_setting_hold_everywhere(cli, pictures: Path) -> None:
         assert (status, err.count("\n")) == (2, 1) and f"'--{name}': Input should be greater than or" in err
 
 
-def test_a_misspelt_setting_is_one_clear_line() -> None:
+def test_setting_that_is_misspelt_is_one_clear_line() -> None:
     with pytest.raises(InvalidSetting, match=r"^there is no setting 'stepz'; did you mean 'steps'\?$"):
         Restorer(stepz=3)  # type: ignore[call-arg]
     with pytest.raises(InvalidSetting, match=r"^there is no setting 'colour'; there are prior, operator, "):
@@ -61,7 +61,7 @@ def test_a_misspelt_setting_is_one_clear_line() -> None:
         Restorer(recipe={"stepz": 3})
 
 
-def test_the_prior_may_be_named_or_not() -> None:
+def test_restorer_takes_the_prior_by_place_or_name() -> None:
     assert Restorer("starter", device="cpu").prior == Restorer(prior="starter", device="cpu").prior
     with pytest.raises(DreamCleanError, match="two priors are given"):
         Restorer("starter", prior="mixture")
@@ -102,14 +102,14 @@ main()
 """
 
 
-def test_a_new_setting_is_one_entry() -> None:
+def test_setting_that_is_new_is_one_entry() -> None:
     done = subprocess.run([sys.executable, "-c", NEW], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "overlap: Input should be greater than or equal to 0 (got -1)" in done.stdout
     assert re.search(r"--overlap <int range> +How far tiles overlap\.  \[x>=0\]", done.stdout)
 
 
-def test_a_setting_of_a_run_alone_is_no_recipes() -> None:
+def test_setting_of_a_run_alone_is_no_recipes() -> None:
     alone = [name for name in Settings.__annotations__ if name not in RecipeSettings.__annotations__]
     for name in alone:
         with pytest.raises(DreamCleanError, match=f"there is no setting '{name}'"):

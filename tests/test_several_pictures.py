@@ -40,9 +40,7 @@ def test_restore_skips_what_is_done_and_says_so_in_json(cli, pictures: Path) -> 
         ("b.png", "out/b.png", "done"),
     ]
     assert "bad.png cannot be read as a picture" in lines[1]["error"]
-    assert status == 2 and err == (
-        f"1 done before, left as they are (--overwrite does them again)\nerror: {lines[1]['error']}\n"
-    )
+    assert status == 2 and err == (f"already done: 1 (--overwrite does them again)\nerror: {lines[1]['error']}\n")
     assert Path("out/a.png").read_bytes() == b"kept"
 
 
@@ -60,11 +58,14 @@ def test_restore_keeps_two_endings_of_one_name_apart(cli, pictures: Path) -> Non
         ("a.png b.png -o c.txt", "c.txt cannot take several pictures' results; give -o another folder"),
         ("a.png b.png -o .", "the result of a.png would replace a.png; give -o another folder"),
         ("a.png b.png -o . --overwrite", "the result of a.png would replace a.png"),
-        ("a.png other/a.png -o out", "a.png and other/a.png would both become out/a.png.png; do one after the other"),
-        ("a.png -", "- is one picture, from standard input; give it alone"),
+        (
+            "a.png other/a.png -o out",
+            "a.png and other/a.png would both be written to out/a.png.png; restore them one after the other",
+        ),
+        ("a.png -", "- is one picture, from standard input; give no other with it"),
         ("a.png b.png -o -", "standard output takes one picture; give -o a folder"),
         ("folder -o -", "standard output takes one picture; give -o a folder"),
-        ("a.png -o - --json", "--json and the picture both want standard output; give -o a file"),
+        ("a.png -o - --json", "--json and the picture cannot both go to standard output; give -o a file"),
     ],
 )
 def test_restore_refuses_what_cannot_be_before_anything_is_done(
@@ -116,4 +117,4 @@ def test_restore_of_a_folder_that_is_done_loads_no_torch(made: str, pictures: Pa
     )
     command = [sys.executable, "-c", code, made, "folder", "-o", "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr.split(",")[0]) == ("[]\n", "1 done before")
+    assert (done.stdout, done.stderr.split(" (")[0]) == ("[]\n", "already done: 1")

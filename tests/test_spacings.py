@@ -41,7 +41,7 @@ def gaps(spacing: Spacing, schedule: Schedule, even: Any) -> list[float]:
     [(LogSNR(), math.log), (Karras(), lambda r: r ** (1 / 7)), (Karras(rho=2), math.sqrt), (Karras(rho=1), float)],
     ids=repr,
 )
-def test_steps_are_even_on_their_own_scale(spacing: Spacing, even: Any, schedule: Schedule) -> None:
+def test_spacing_is_even_on_its_own_scale(spacing: Spacing, even: Any, schedule: Schedule) -> None:
     found = gaps(spacing, schedule, even)
     assert max(found) == pytest.approx(min(found), rel=1e-6)
     assert gaps(Uniform(), schedule, even) != pytest.approx(found, rel=1e-3) or even is float
@@ -55,21 +55,21 @@ def test_uniform_is_even_in_t() -> None:
 
 @pytest.mark.parametrize("spacing", [LogSNR(), Karras(), Uniform()], ids=repr)
 @pytest.mark.parametrize(("top", "steps"), [(300, 30), (40, 40), (41, 40), (3, 2)])
-def test_whole_timesteps_are_visited_once(spacing: Spacing, top: int, steps: int) -> None:
+def test_spacing_visits_whole_timesteps_once(spacing: Spacing, top: int, steps: int) -> None:
     times = [level.t for level in DDPMSchedule.linear().ladder(top, steps, spacing)]
     assert times == sorted(set(times)) and len(times) == steps + 1
     assert (times[0], times[-1]) == (0, top)
     assert all(isinstance(t, int) for t in times)
 
 
-def test_where_they_are_dense_the_nearest_are_taken() -> None:
+def test_spacing_takes_the_nearest_timesteps_where_they_are_dense() -> None:
     schedule = DDPMSchedule.linear()
     assert schedule.nearest([0, 0.2, 0.4, 7.6, 9]) == [0, 1, 2, 8, 9]
     assert schedule.nearest([0, 8.8, 8.9, 9]) == [0, 7, 8, 9]
 
 
 @pytest.mark.parametrize(("family", "usual"), [("ddpm", "uniform"), ("ve", "karras"), ("flow", "uniform")])
-def test_a_schedule_names_its_usual_one(family: Any, usual: str) -> None:
+def test_schedule_names_its_usual_spacing(family: Any, usual: str) -> None:
     prior = Mixture.around(IMAGES, std=0.1, family=family)
     restorer = Restorer(prior, strength="nsr:0.5", steps=6, **CPU)
     said = restorer.recipe.spacing
@@ -78,7 +78,7 @@ def test_a_schedule_names_its_usual_one(family: Any, usual: str) -> None:
     assert restorer.levels == prior.schedule.ladder("nsr:0.5", 6, spacing)
 
 
-def test_it_is_chosen_and_written_down() -> None:
+def test_spacing_is_chosen_and_written_down() -> None:
     prior = Mixture.around(IMAGES, std=0.1)
     restorer = Restorer(prior, spacing="karras:rho=3", strength=300, steps=6, **CPU)
     result = restorer(IMAGES[:1])
@@ -89,13 +89,13 @@ def test_it_is_chosen_and_written_down() -> None:
     assert not torch.equal(Restorer(prior, strength=300, steps=6, **CPU)(IMAGES[:1]).image, result.image)
 
 
-def test_a_recipe_without_one_takes_the_usual_one() -> None:
+def test_recipe_without_a_spacing_takes_the_usual_one() -> None:
     prior = Mixture.around(IMAGES, std=0.1, family="ve")
     old = Restorer(prior, strength="nsr:0.5", steps=6, **CPU).recipe.model_copy(update={"spacing": None})
     assert isinstance(Restorer(prior, recipe=old, **CPU).spacing, Karras)
 
 
-def test_the_command_line_chooses_it(tmp_path: Path) -> None:
+def test_spacing_on_the_command_line(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
     Image.fromarray((IMAGES[0] * 255).byte().permute(1, 2, 0).numpy()).save(folder / "a.png")
@@ -105,6 +105,6 @@ def test_the_command_line_chooses_it(tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "out.png").spacing == {"name": "log-snr"}
 
 
-def test_one_that_is_not_there_is_one_line() -> None:
+def test_spacing_that_is_not_there_is_one_line() -> None:
     with pytest.raises(DreamCleanError, match="there is no spacing 'kerras'; did you mean 'karras'"):
         Restorer(Mixture.around(IMAGES), spacing="kerras", **CPU)

@@ -33,13 +33,13 @@ def test_grain_is_as_wide_and_as_smooth_as_said(blur: float) -> None:
 
 
 @pytest.mark.parametrize("common", [1.0, 0.4, 0.0, -0.5])
-def test_common_is_the_correlation_between_channels(common: float) -> None:
+def test_grain_common_is_the_correlation_between_channels(common: float) -> None:
     red, green, blue = drawn(Grain(std=0.1, common=common))[0].flatten(1)
     for one, other in ((red, green), (red, blue), (green, blue)):
         assert float(torch.corrcoef(torch.stack([one, other]))[0, 1]) == pytest.approx(common, abs=0.02)
 
 
-def test_bands_say_the_covariance_at_each_frequency() -> None:
+def test_coloured_bands_are_the_covariance_at_each_frequency() -> None:
     """Loud, grey and slow; quiet, red and fast."""
     grey, red = [0.01] * 6, [0.0004, 0, 0, 0, 0, 0]
     noise = drawn(Grain(bands=(*grey, *[0.0] * 6, *red)))  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def test_coloured_refuses_noise_that_cannot_be(settings: dict[str, Any], message
             component(**settings)
 
 
-def test_string_form_holds_bands() -> None:
+def test_coloured_string_form_holds_bands() -> None:
     grain = Grain(bands=(0.01, 0, 0, 0.01, 0, 0.01))
     assert "bands=0.01/0.0/0.0/0.01/0.0/0.01" in string_form(grain)
 

@@ -169,14 +169,14 @@ class AskingBelow(DDIM):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_inversion_and_sampling_undo_each_other(family: str) -> None:
+def test_ddim_inversion_and_sampling_undo_each_other(family: str) -> None:
     check_round_trip(DDIMInversion(), DDIM(), family)
 
 
 @pytest.mark.parametrize("initializer, sampler", [
     (AskingAtTheTarget(), DDIM()), (OtherEnd(), DDIM()), (DDIMInversion(), AskingBelow()),
 ])  # fmt: skip
-def test_round_trip_check_can_fail(initializer: DDIMInversion, sampler: DDIM) -> None:
+def test_ddim_round_trip_check_can_fail(initializer: DDIMInversion, sampler: DDIM) -> None:
     with pytest.raises(AssertionError):
         check_round_trip(initializer, sampler, "ddpm")
 
@@ -195,7 +195,7 @@ class Guided(ConstantNoise):
 
 
 @pytest.mark.parametrize(("operator", "up", "nfe"), [(None, 30, 90), ("identity", 0, 60)], ids=["blind", "known"])
-def test_inversion_alone_is_without_guidance(operator: str | None, up: int, nfe: int) -> None:
+def test_ddim_inversion_alone_is_without_guidance(operator: str | None, up: int, nfe: int) -> None:
     prior = Guided()
     result = Restorer(prior, operator=operator, preset="paper", plugins=Host([]))(images(1))
     assert result.nfe == len(prior._asked) == nfe
@@ -237,13 +237,13 @@ def test_vps_keeps_the_noise(gamma: float, fused: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", [Langevin, GradientAscent, VPSWithLangevinNoise])
-def test_others_do_not_keep_the_noise(kind: type[Any]) -> None:
+def test_correctors_other_than_vps_do_not_keep_the_noise(kind: type[Any]) -> None:
     with pytest.raises(AssertionError):
         check_stationary(kind(gamma=0.3, repeats=3))
 
 
 @pytest.mark.parametrize("gamma", [0.01, 0.05, 0.5, 1.0])
-def test_noise_variance_after_a_step(gamma: float) -> None:
+def test_corrector_noise_variance_after_a_step(gamma: float) -> None:
     """(1 - g)^2 + c^2: 1 for VPS, 1 + g^2 for Langevin, (1 - g)^2 for gradient ascent."""
     kept = (1 - gamma) ** 2
     for kind, expected in ((VPS, 1.0), (Langevin, 1 + gamma**2), (GradientAscent, kept)):
@@ -293,7 +293,7 @@ def test_vps_leads_into_the_high_probability_set(fused: bool) -> None:
     NoCorrector(), Langevin(gamma=0.5, repeats=30), VPSWithLangevinNoise(gamma=0.5, repeats=30),
     GradientAscent(gamma=0.05, repeats=300),
 ])  # fmt: skip
-def test_others_do_not_lead_there(corrector: Any) -> None:
+def test_correctors_other_than_vps_do_not_lead_there(corrector: Any) -> None:
     with pytest.raises(AssertionError):
         check_typical(corrector)
 
@@ -312,12 +312,12 @@ def check_restoration(std: float, family: str, **components: Any) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("std", [0.02, 0.03, 0.05])
-def test_restored_image_is_closer_to_the_clean_one(std: float, family: str) -> None:
+def test_restorer_brings_an_image_closer_to_the_clean_one(std: float, family: str) -> None:
     check_restoration(std, family, corrector="vps:gamma=0.05,repeats=10")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_without_corrector_the_degradation_stays(family: str) -> None:
+def test_restorer_without_corrector_keeps_the_degradation(family: str) -> None:
     """Inversion and sampling alone go back to where they came from (Table 5, first row)."""
     with pytest.raises(AssertionError):
         check_restoration(0.03, family, corrector="none")
@@ -379,12 +379,12 @@ def test_projection_is_the_posterior_mean(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [ForgetsTheNoise, ModelScale])
-def test_posterior_mean_check_can_fail(kind: type[Downsample]) -> None:
+def test_projection_posterior_mean_check_can_fail(kind: type[Downsample]) -> None:
     with pytest.raises(AssertionError):
         check_posterior_mean(kind(noise=0.05))
 
 
-def test_guided_estimate_is_consistent() -> None:
+def test_projection_keeps_x0_and_eps_consistent() -> None:
     """After the projection at r = s/a, eps belongs to the new x0, and that of an exact y agrees with y."""
     prior, operator = Mixture.around(images(3), std=0.1), Downsample()
     level = prior.schedule.at(200)
@@ -461,7 +461,7 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", PRIORS)
-def test_evaluations(name: str, case: str) -> None:
+def test_nfe_is_that_of_the_paper(name: str, case: str) -> None:
     make, strength = PRIORS[name]
     expected, components = CASES[case]
     check_evaluations(make(), strength, expected, **components)
@@ -475,7 +475,7 @@ class AskingTwice(DDIM):
         return super().__call__(latent, lower, denoise, noise)
 
 
-def test_evaluations_check_can_fail() -> None:
+def test_nfe_check_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_evaluations(CountingMixture.around(images(2)), 300, 90, sampler=AskingTwice())
 
@@ -510,12 +510,12 @@ class FullNoise(DDIM):
         return still.corrected(still.x + math.sqrt(beta) * noise(latent.x))
 
 
-def test_eta_one_is_ancestral_sampling() -> None:
+def test_ddim_with_eta_one_is_ancestral_sampling() -> None:
     check_ancestral(DDIM(eta=1))
 
 
 @pytest.mark.parametrize("sampler", [DDIM(eta=0), DDIM(eta=0.8), FullNoise(eta=1)])
-def test_ancestral_check_can_fail(sampler: DDIM) -> None:
+def test_ddim_ancestral_check_can_fail(sampler: DDIM) -> None:
     with pytest.raises(AssertionError):
         check_ancestral(sampler)
 
@@ -529,13 +529,13 @@ def steps_down(sampler: DDIM, seed: int) -> Tensor:
     return latent.x
 
 
-def test_only_eta_zero_is_deterministic() -> None:
+def test_ddim_is_deterministic_only_with_eta_zero() -> None:
     assert torch.equal(steps_down(DDIM(), 1), steps_down(DDIM(), 2))
     assert not torch.equal(steps_down(DDIM(eta=1), 1), steps_down(DDIM(eta=1), 2))
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
-def test_sampling_gives_the_prior(eta: float) -> None:
+def test_ddim_sampling_gives_the_prior(eta: float) -> None:
     """From x_T ~ N(0, I), many steps down a Gaussian prior end in its mean and standard deviation."""
     prior = Mixture.around(images(1, 64), std=0.25)
     noise = seeded(8)
@@ -567,7 +567,7 @@ def check_convergence(initializer: DDIMInversion, family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_inversion_error_falls_with_the_steps(family: str) -> None:
+def test_ddim_inversion_error_falls_with_the_steps(family: str) -> None:
     check_convergence(DDIMInversion(), family)
 
 
@@ -580,7 +580,7 @@ class OneLevelOff(DDIMInversion):
         return Latent(start, levels[-1])
 
 
-def test_convergence_check_can_fail() -> None:
+def test_ddim_inversion_convergence_check_can_fail() -> None:
     with pytest.raises(AssertionError):
         check_convergence(OneLevelOff(), "ddpm")
 
@@ -589,7 +589,7 @@ def test_convergence_check_can_fail() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_both_directions_use_the_same_levels(family: str) -> None:
+def test_ladder_is_the_same_in_both_directions(family: str) -> None:
     schedule: Schedule = Mixture(family=family).schedule
     levels = schedule.ladder(STRENGTH, 30, Uniform())
     down = list(descending(levels))

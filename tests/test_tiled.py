@@ -84,7 +84,7 @@ def test_tiles_of_a_size_free_prior_are_no_larger_than_their_number_needs() -> N
     assert [start for start, _ in spans(1024, 560, 96, 8)] == [0, 464]
 
 
-def test_weights_rise_smoothly_from_a_tiles_edge() -> None:
+def test_tiles_weights_rise_smoothly_from_the_edge() -> None:
     """No jump from pixel to pixel where a neighbour comes in."""
     for _, weight in spans(256, 64, 32):
         assert weight.diff().abs().max() < 2 / 32
@@ -92,7 +92,7 @@ def test_weights_rise_smoothly_from_a_tiles_edge() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 3, 200, 136), (2, 3, 67, 130), (1, 3, 40, 300)])
 @pytest.mark.parametrize("t", [0, 300])
-def test_a_local_prior_sees_no_difference_inside_tiles(shape: tuple[int, ...], t: float) -> None:
+def test_tiles_make_no_difference_to_a_local_prior(shape: tuple[int, ...], t: float) -> None:
     """Only the picture's own padding, and tile edges where their weight is small, may differ."""
     x, level = picture(*shape), DDPMSchedule.linear().at(t)
     inner = Local()
@@ -105,7 +105,7 @@ def test_a_local_prior_sees_no_difference_inside_tiles(shape: tuple[int, ...], t
     assert difference.mean() < 5e-4
 
 
-def test_a_picture_that_fits_is_given_whole() -> None:
+def test_tiles_are_not_cut_from_a_picture_that_fits() -> None:
     inner = Local()
     x = picture(2, 3, 64, 48)
     level = LEVEL
@@ -114,7 +114,7 @@ def test_a_picture_that_fits_is_given_whole() -> None:
 
 
 @pytest.mark.parametrize("tile", [32, 128])
-def test_the_way_up_is_the_priors_own_in_every_tile(tile: int) -> None:
+def test_tiles_take_the_way_up_that_is_the_priors_own(tile: int) -> None:
     x, level = picture(1, 3, 80, 72), DDPMSchedule.linear().at(100)
     plain, guided = Tiles(loaded(Local()), tile=tile), Tiles(loaded(Guided()), tile=tile)
     assert torch.equal(guided.invert(x, level), plain.predict(x, level))
@@ -122,7 +122,7 @@ def test_the_way_up_is_the_priors_own_in_every_tile(tile: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "tile", "seen"), [(None, None, 800), (64, None, 64), (64, 32, 32), (64, 0, 800)])
-def test_the_tile_is_the_users_else_the_priors_else_768(size: int | None, tile: int | None, seen: int) -> None:
+def test_tile_is_the_users_else_the_priors_else_768(size: int | None, tile: int | None, seen: int) -> None:
     inner = Local(size=size)
     result = Restorer(inner, strength=50, steps=1, initializer="matched-level", corrector="none", tile=tile)(
         picture(1, 3, 64, 800)
@@ -133,7 +133,7 @@ def test_the_tile_is_the_users_else_the_priors_else_768(size: int | None, tile: 
     assert result.nfe == 1
 
 
-def test_images_come_out_alike_alone_and_together() -> None:
+def test_tiles_give_images_alike_alone_and_together() -> None:
     x, level = picture(3, 3, 80, 72), DDPMSchedule.linear().at(100)
     together = Tiles(loaded(Local()), tile=32, batch=4).predict(x, level)
     for index in range(3):
@@ -141,7 +141,7 @@ def test_images_come_out_alike_alone_and_together() -> None:
         torch.testing.assert_close(alone[0], together[index])
 
 
-def test_out_of_memory_halves_the_batch_then_the_tile_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_tiles_halve_the_batch_then_the_side_without_memory_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
     inner = Local(limit=64 * 64)
     cut = Tiles(loaded(inner), tile=128)
     x, level = picture(2, 3, 128, 160), LEVEL
@@ -157,12 +157,12 @@ def test_out_of_memory_halves_the_batch_then_the_tile_and_says_so(caplog: pytest
     assert len(caplog.records) == 2
 
 
-def test_out_of_memory_at_the_smallest_tile_is_an_error() -> None:
+def test_tiles_give_up_without_memory_for_the_smallest() -> None:
     with pytest.raises(DreamCleanError, match="out of memory even with a tile of 64 pixels"):
         Tiles(loaded(Local(limit=1)), tile=128).predict(picture(1, 3, 128, 128), LEVEL)
 
 
-def test_other_errors_of_the_prior_are_not_taken_for_a_lack_of_memory() -> None:
+def test_tiles_do_not_take_other_errors_for_a_lack_of_memory() -> None:
     class Broken(Local):
         def predict(self, x: Tensor, level: Level) -> Tensor:
             raise RuntimeError("shapes differ")
@@ -176,7 +176,7 @@ def test_other_errors_of_the_prior_are_not_taken_for_a_lack_of_memory() -> None:
     ("settings", "step"),
     [({"initializer": "matched-level", "steps": 4}, 3), ({"initializer": "ddim-inversion", "steps": 4}, 0)],
 )
-def test_values_that_are_not_finite_stop_the_image(how: float, settings: dict[str, Any], step: int) -> None:
+def test_evaluator_stops_at_values_that_are_not_finite(how: float, settings: dict[str, Any], step: int) -> None:
     """The prior breaks below t = 60: at the third of the steps down from 100, at once in the way up."""
     restorer = Restorer(Lost(below=60, how=how), strength=100, corrector="none", **settings)
     with pytest.raises(
@@ -193,7 +193,7 @@ def test_values_that_are_not_finite_stop_the_image(how: float, settings: dict[st
         ("operator", "operator", "step 1 of 2: operator lossy"),
     ],
 )
-def test_who_gave_them_is_named(part: str, spec: str, said: str) -> None:
+def test_evaluator_names_who_gave_values_that_are_not_finite(part: str, spec: str, said: str) -> None:
     from dreamclean import Corrector, Identity, Sampler
 
     class LossyCorrector(Corrector):

@@ -89,7 +89,7 @@ width(restorer(array))
 """
 
 
-def test_what_people_write_is_clean_and_what_they_mistype_is_red(tmp_path: Path):
+def test_mypy_passes_what_people_write_and_marks_what_they_mistype(tmp_path: Path):
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(code) == 2
     files = {"mypy.ini": CONFIG, "readme.py": "\n".join(code), "client.py": CLIENT, "mistaken.py": MISTAKEN}
@@ -110,7 +110,7 @@ def test_what_people_write_is_clean_and_what_they_mistype_is_red(tmp_path: Path)
     ], said
 
 
-def test_what_comes_out_is_of_the_type_that_went_in(tmp_path: Path):
+def test_restorer_is_typed_by_what_goes_in(tmp_path: Path):
     (tmp_path / "results.py").write_text(RESULTS)
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", ".cache", "results.py"]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
@@ -120,7 +120,7 @@ def test_what_comes_out_is_of_the_type_that_went_in(tmp_path: Path):
     )
 
 
-def test_every_package_of_the_repository_is_checked_and_typed():
+def test_mypy_checks_every_package_of_the_repository():
     checked = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
     packages = [path.parent for path in ROOT.glob("*/*/dreamclean_*/__init__.py")]
     assert len(packages) >= 7
@@ -128,7 +128,7 @@ def test_every_package_of_the_repository_is_checked_and_typed():
         assert str(package.relative_to(ROOT)) in checked and (package / "py.typed").exists(), package
 
 
-def test_every_public_name_is_exported():
+def test_package_exports_every_public_name():
     errors = {"ComponentError", "DreamCleanError", "DreamCleanWarning", "InvalidSetting"}
     assert set(dreamclean.__all__) == {*errors, "__version__", "hookimpl", *dreamclean._MODULES}
     assert all(hasattr(dreamclean, name) for name in dreamclean.__all__)

@@ -19,7 +19,8 @@ from dreamclean import Grain, Picture
 from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.damage import log_uniform
 from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
-from dreamclean.builtin.planners.diagnosis.noise_estimate import ROUNDING, WEIGHTS, Network
+from dreamclean.builtin.planners.diagnosis.network import Network
+from dreamclean.builtin.planners.diagnosis.noise_estimate import ROUNDING, WEIGHTS
 from dreamclean.builtin.planners.diagnosis.noise_features import EDGES, band_power, quiet_power
 
 KINDS = ("clean", "clean", "white", "grain", "grain", "grain", "colour", "grey", "compressed")

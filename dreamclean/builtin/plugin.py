@@ -101,7 +101,7 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
-    from dreamclean.contracts.chain import Chain
+    from dreamclean.contracts.operator import Chain
 
     for cls in (Downsample, Enlarged, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity, Grain, Chain):
         register(cls)

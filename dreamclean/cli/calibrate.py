@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamclean.cli.options import option
+from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ def calibrate(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write; by default, where the prior looks for it.")
     ] = None,
-    samples: Annotated[int, typer.Option(min=36, help="Damaged crops to learn from.")] = 1800,
+    samples: Annotated[int, typer.Option(min=46, help="Damaged crops to learn from.")] = 1800,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Stop after this many minutes and fit the samples made so far.")
     ] = None,
@@ -49,7 +50,6 @@ def calibrate(
     from dreamclean.builtin.planners.diagnosis.samples import Sampler
     from dreamclean.cli.progress import progress_bar
     from dreamclean.cli.walk import pictures_in
-    from dreamclean.contracts.errors import DreamCleanError
     from dreamclean.restorer import Restorer
 
     if not photos.is_dir():
@@ -66,7 +66,6 @@ def calibrate(
 
 def treat_with(restorer: "Restorer") -> "Treat":
     """Restorations by a recipe with this restorer's model."""
-    from dreamclean.contracts.errors import DreamCleanWarning
     from dreamclean.restorer import Restorer
 
     def treat(image: "Tensor", recipe: Mapping[str, Any]) -> "Tensor":

@@ -35,7 +35,7 @@ def diagnose(
         lambda report: report.spec(),
     )
     if figure and found:
-        from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+        from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
         from dreamclean.builtin.planners.diagnosis.figure import draw
 
         draw({path.name: report for path, report in found.items() if isinstance(report, Diagnosis)}, figure)

@@ -33,7 +33,7 @@ def plan(
             raise DreamCleanError(f"there is no file {source}")
     if len(sources) == 1 and not sources[0].is_dir():
         if shard:
-            raise DreamCleanError("a share of a single picture cannot be taken; leave --shard out")
+            raise DreamCleanError("--shard divides several pictures, and this is one; leave --shard out")
         return [_single(sources[0], output, suffix, overwrite)], []
     if output and output.is_file():
         several = "several pictures'" if len(sources) > 1 else "a folder's"
@@ -90,4 +90,6 @@ def _check_apart(jobs: list[Job]) -> None:
         if job.target.resolve() in sources:
             raise DreamCleanError(f"the result of {job.source} would replace {job.target}; give -o another folder")
         if (other := targets.setdefault(job.target, job.source)) != job.source:
-            raise DreamCleanError(f"{other} and {job.source} would both become {job.target}; do one after the other")
+            raise DreamCleanError(
+                f"{other} and {job.source} would both be written to {job.target}; restore them one after the other"
+            )

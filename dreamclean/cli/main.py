@@ -121,7 +121,7 @@ def degrade(
 
     degradation = with_noise(host().make("operator", operator or "identity"), noise)
     if not degradation.viewable:
-        raise DreamCleanError(f"a measurement of {degradation.name} is no picture; make it from Python")
+        raise DreamCleanError(f"a measurement of {degradation.name} is not a picture; compute it in Python")
 
     def one(job: "Job") -> dict[str, Any]:
         with reading(job.source) as source, writing(job.target) as target:

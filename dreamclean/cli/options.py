@@ -45,10 +45,14 @@ DEFAULTS = {"device": entries()["device"].setting.default}
 TYPES = (Path, str, bool, int, float)
 """What an option may take; of a setting that takes several, the first."""
 
-Inputs = Annotated[list[Path], typer.Argument(metavar="IN", help="Pictures, folders of pictures; -: standard input.")]
+Inputs = Annotated[
+    list[Path], typer.Argument(metavar="IN", help="Pictures or folders of pictures; - for standard input.")
+]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="Where the result goes; for several, a folder; -: a PNG to standard output."),
+    typer.Option(
+        "-o", "--output", help="Where to write the result; for several pictures a folder; - for standard output (PNG)."
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]

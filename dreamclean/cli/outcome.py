@@ -42,7 +42,7 @@ def one_by_one(jobs: Iterable[Job], do: Do) -> Iterator[Outcome]:
 
 
 def outcome(job: Job, do: Do) -> Outcome:
-    """Do the job. What is no error of the picture's or the settings' is raised."""
+    """Do the job. Errors that neither the picture nor the settings cause are raised."""
     result, failure = None, ""
     with collected(job.source) as warned:
         try:

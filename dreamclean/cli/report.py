@@ -71,7 +71,7 @@ class Report:
             assert not self._csv or not lines or set(lines[0]) == set(COLUMNS)
         except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
             raise DreamCleanError(
-                f"{self.path} is there already and no report of dreamclean's; choose another"
+                f"{self.path} is there already and is not a report of dreamclean; choose another file"
             ) from error
         if whole != text:
             write_atomically(self.path, whole.encode())

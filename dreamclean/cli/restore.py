@@ -25,10 +25,14 @@ def restore(
         int, typer.Option(min=1, help="Processes that share the pictures and this machine's cores.")
     ] = 1,
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Only the I-th of N shares of the pictures, for N machines.")
+        str | None,
+        typer.Option(metavar="I/N", help="Restore only share I of N, to divide the pictures among N machines."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="A .csv or .json file with a line for each picture: found, evaluations, errors.")
+        Path | None,
+        typer.Option(
+            help="Write a .csv or .json file with one line for each picture: damage found, evaluations, errors."
+        ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,

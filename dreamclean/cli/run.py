@@ -33,7 +33,7 @@ def run(
         if report:
             report.add(outcome)
     if done:
-        print(f"{len(done)} done before, left as they are (--overwrite does them again)", file=sys.stderr)
+        print(f"already done: {len(done)} (--overwrite does them again)", file=sys.stderr)
     failures = []
     for outcome in outcomes:
         for warning in outcome.warnings:

@@ -21,7 +21,7 @@ def shard_of(text: str | None) -> Shard | None:
         return None
     parts = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
     if parts is None or not 1 <= int(parts[1]) <= int(parts[2]):
-        raise DreamCleanError(f"'{text}' is no share; write i/n with i from 1 to n, e.g. 2/8")
+        raise DreamCleanError(f"'{text}' is not a share; write i/n with i from 1 to n, e.g. 2/8")
     return Shard(int(parts[1]), int(parts[2]))
 
 

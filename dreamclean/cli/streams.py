@@ -42,12 +42,12 @@ def writing(path: Path) -> Iterator[Path]:
 def check_streams(sources: list[Path], target: Path | None, as_json: bool) -> None:
     """DreamCleanError where ``-`` cannot be meant."""
     if STREAM in sources and len(sources) > 1:
-        raise DreamCleanError("- is one picture, from standard input; give it alone")
+        raise DreamCleanError("- is one picture, from standard input; give no other with it")
     if target != STREAM:
         return
     if len(sources) > 1 or sources[0].is_dir():
         raise DreamCleanError("standard output takes one picture; give -o a folder")
     if as_json:
-        raise DreamCleanError("--json and the picture both want standard output; give -o a file")
+        raise DreamCleanError("--json and the picture cannot both go to standard output; give -o a file")
     if sys.stdout.isatty():
-        raise DreamCleanError("standard output is a terminal; give -o a file, or send it on with > or |")
+        raise DreamCleanError("standard output is a terminal; give -o a file, or redirect it with > or |")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dreamclean.contracts.covariance import Covariance
+from dreamclean.contracts.covariance import Covariance, Independent
 
 
 def _dot(u: Tensor, v: Tensor) -> Tensor:
@@ -64,18 +64,18 @@ def weighted_solve(
     noise: Covariance,
     tolerance: float | None = None,
     iterations: int = 100,
+    precondition: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """A^T (gain A A^T + S)^-1 b for each element of the batch, with the noise's covariance S as a function.
 
-    Preconditioned by (gain c + S)^-1, c the mean of the diagonal of A A^T (from one probe), which is the answer
-    where A A^T = c I. An element is done where the residual is ``tolerance`` of its first value (2-norm): by default
+    ``precondition`` is a symmetric positive guess at (gain A A^T + S)^-1; by default (gain c + S)^-1, c the mean of the
+    diagonal of A A^T (from one probe), which is the answer where A A^T = c I. An element is done where the residual is ``tolerance`` of its first value (2-norm): by default
     1e-3, which is within 0.02 of 255 grey levels, in double precision 1e-6.
     """
     tolerance = tolerance or (1e-6 if b.dtype == torch.float64 else 1e-3)
-    probe = torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0)).to(b).expand(b.shape)
-    flat = gain * float(adjoint(probe).square().sum() / probe.square().sum())
+    nearly = precondition or _flat(adjoint, b, gain, noise)
     z, r = torch.zeros_like(b), b
-    h = noise.solve(r, flat)
+    h = nearly(r)
     p, rh, enough = h, _dot(r, h), tolerance**2 * _dot(b, b)
     for _ in range(iterations):
         q = gain * forward(adjoint(p)) + noise.times(p)
@@ -85,7 +85,27 @@ def weighted_solve(
             break
         alpha = torch.where(active, rh / torch.where(active, curvature, 1), 0)
         z, r = z + _times(alpha, p), r - _times(alpha, q)
-        h = noise.solve(r, flat)
+        h = nearly(r)
         new = _dot(r, h)
         p, rh = h + _times(torch.where(active, new / torch.where(active, rh, 1), 0), p), new
     return adjoint(z)
+
+
+def _flat(adjoint: Callable[[Tensor], Tensor], b: Tensor, gain: float, noise: Covariance) -> Callable[[Tensor], Tensor]:
+    """(gain c + S)^-1."""
+    probe = torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0)).to(b).expand(b.shape)
+    level = gain * float(adjoint(probe).square().sum() / probe.square().sum())
+    return lambda r: noise.solve(r, level)
+
+
+def agreement(
+    forward: Callable[[Tensor], Tensor],
+    adjoint: Callable[[Tensor], Tensor],
+    b: Tensor,
+    gain: float,
+    noise: Covariance,
+) -> Tensor:
+    """A^T (gain A A^T + S)^-1 b by the solver that suits the noise, to the tolerance that a projection needs."""
+    if isinstance(noise, Independent):
+        return least_squares(forward, adjoint, b, gain, noise.variance, tolerance=1e-5, iterations=100)
+    return weighted_solve(forward, adjoint, b, gain, noise)

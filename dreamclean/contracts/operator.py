@@ -1,35 +1,30 @@
-"""The contract of a degradation operator, and everything that follows from ``degrade`` alone.
+"""The contract of a degradation operator, what follows from ``degrade`` alone, and chains of operators.
 
 For a measurement y = A x + n, n ~ N(0, S), and an estimate x0 of standard deviation r, the estimate that
 agrees with y is x0 + r^2 A^T (r^2 A A^T + S)^-1 (y - A x0). Without noise it is the null-space projection
 x0 + A^+ (y - A x0) of DDNM (Wang et al. 2023). A non-linear A is linearised at x0 (Gauss-Newton).
+
+A chain of operators is an operator and ``@`` makes one of two, so both stand in this file.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic.config import JsonDict
 from torch import Tensor
 
-from dreamclean.contracts.component import Component
+from dreamclean.contracts.component import CHAIN, Component, written
 from dreamclean.contracts.covariance import Covariance, Independent
-from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.least_squares import least_squares, weighted_solve
-
-if TYPE_CHECKING:
-    from dreamclean.contracts.chain import Chain
-
-
-def check_noise(noise: float) -> float:
-    """``noise`` itself, the standard deviation of a picture's noise; ValueError if it is not on the [0, 1] scale."""
-    if noise > 1:
-        raise ValueError(f"noise is on the [0, 1] scale; did you mean {noise:g}/255?")
-    return noise
+from dreamclean.contracts.least_squares import agreement, least_squares
+from dreamclean.contracts.measurement_noise import MeasurementNoise
+from dreamclean.contracts.stages import Map, Propagated, Stages, linearized, through
+from dreamclean.contracts.trial import size_by_trial
 
 
-class Operator(Component):
+class Operator(MeasurementNoise):
     """A known degradation: images (B, 3, H, W) in [0, 1] to measurements y.
 
     ``degrade`` alone is enough if it is differentiable; the rest follows by automatic differentiation and conjugate
@@ -37,25 +32,9 @@ class Operator(Component):
     """
 
     kind: ClassVar[str] = "operator"
-    viewable: ClassVar[bool] = True
-    """Whether a measurement is a picture, (B, 1 or 3, h, w) near [0, 1]."""
-
-    noise: float = Field(
-        default=0.0, ge=0, description="Standard deviation of Gaussian measurement noise, [0, 1] scale"
-    )
-    poisson: float = Field(
-        default=0.0, ge=0, description="Rate of Poisson noise: y = P(255 rate Ax) / (255 rate); 0: none"
-    )
-
-    @field_validator("noise")
-    @classmethod
-    def _noise(cls, noise: float) -> float:
-        return check_noise(noise) if cls.viewable else noise
 
     def __matmul__(self, first: "Operator") -> "Chain":
         """``self @ first``: the degradation ``first`` and then this one, each with its noise."""
-        from dreamclean.contracts.chain import Chain
-
         return Chain(links=(first, self)) if isinstance(first, Operator) else NotImplemented
 
     @abstractmethod
@@ -67,38 +46,11 @@ class Operator(Component):
 
         By default found from a trial measurement of a 96 x 96 image; override it if that is wrong.
         """
-        trial = self.degrade(torch.full((1, 3, 96, 96), 0.5, device=y.device)).shape
-        if len(trial) == y.ndim == 4:
-            shape = (y.shape[0], 3, y.shape[2] * 96 // trial[2], y.shape[3] * 96 // trial[3])
-            if self.degrade(torch.zeros(shape, dtype=y.dtype, device=y.device)).shape == y.shape:
-                return torch.Size(shape)
-        advice = channel_advice(trial, y) or "override image_shape"
-        raise DreamCleanError(
-            f"{self.name}: cannot tell the image's size from a measurement of {tuple(y.shape)}; {advice}"
-        )
+        return size_by_trial(self.degrade, y, self.name)
 
     def measure(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """``degrade`` and the measurement noise, drawn on the CPU from ``generator``."""
-        y = self.degrade(x)
-        if self.poisson:
-            rate = 255 * self.poisson
-            y = (torch.poisson(y.clamp(min=0).cpu() * rate, generator=generator) / rate).to(y)
-        if self.noise:
-            y = y + self.noise * torch.randn(y.shape, generator=generator, dtype=y.dtype).to(y.device)
-        return y
-
-    def noise_variance(self, y: Tensor) -> Tensor | float:
-        """Variance of the measurement noise: a number, or a tensor shaped as ``y``."""
-        if not self.poisson:
-            return self.noise**2
-        return self.noise**2 + y.clamp(min=1 / 255) / (255 * self.poisson)
-
-    def noise_covariance(self, y: Tensor) -> Covariance:
-        """Covariance of the measurement noise: by default independent noise of ``noise_variance(y)``.
-
-        Override it for noise that is not: of a colour, correlated between channels, or rounded in another basis.
-        """
-        return Independent(self.noise_variance(y))
+        return self.add_noise(self.degrade(x), generator)
 
     def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """A(x), and the derivative of A at ``x`` with its adjoint, as functions."""
@@ -111,12 +63,7 @@ class Operator(Component):
         ``x0`` (B, 3, H, W) and ``std`` on the [0, 1] scale.
         """
         value, forward, adjoint = self.linearize(x0)
-        noise, b = self.noise_covariance(y), y - value
-        if isinstance(noise, Independent):
-            step = least_squares(forward, adjoint, b, std**2, noise.variance, tolerance=1e-5, iterations=100)
-        else:
-            step = weighted_solve(forward, adjoint, b, std**2, noise)
-        return x0 + std**2 * step
+        return x0 + std**2 * agreement(forward, adjoint, y - value, std**2, self.noise_covariance(y))
 
     def start(self, y: Tensor) -> Tensor:
         """A first image (B, 3, H, W) for ``y``: the projection of mid-grey at a standard deviation of 0.5.
@@ -136,7 +83,7 @@ class Operator(Component):
 class LinearOperator(Operator):
     """A linear degradation y = A x. ``degrade`` alone is enough; override ``solve`` for a closed form."""
 
-    def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def linearize(self, x: Tensor) -> tuple[Tensor, Map, Map]:
         value, pull, *_ = torch.func.vjp(self.degrade, x)
         return value, self.degrade, lambda v: pull(v)[0]
 
@@ -160,22 +107,138 @@ class LinearOperator(Operator):
         return x0 + std**2 * self.solve(y - self.degrade(x0), std**2, noise.variance)
 
 
-def channel_advice(made: torch.Size, y: Tensor) -> str:
-    """What to do if an operator makes one channel and a measurement ``y`` has three; otherwise empty."""
-    if len(made) == y.ndim == 4 and (made[1], y.shape[1]) == (1, 3):
-        return (
-            "a measurement has 1 channel here: give (B, 1, H, W), and for picture files let the operator override "
-            "from_picture(self, pixels), e.g. return pixels.mean(1, keepdim=True)"
-        )
-    return ""
+_SCHEMA: JsonDict = {"items": {"type": "object", "title": "operator"}}
 
 
-def differentiable(operator: Operator) -> bool:
-    """Whether ``degrade`` passes a gradient on, tried on a small image unless the operator is linear."""
-    if isinstance(operator, LinearOperator):
-        return True
-    try:
-        with torch.enable_grad():
-            return operator.degrade(torch.full((1, 3, 96, 96), 0.5, requires_grad=True)).requires_grad
-    except DreamCleanError:  # an operator for images of one size only
-        return True
+class Chain(Operator):
+    """Several degradations, one after the other: y = A_n(... A_2(A_1(x) + n_1) + n_2 ...) + n_n.
+
+    Written ``blur:std=1.2 | downsample:factor=2 | jpeg:quality=30`` in the order of what happened, or in Python as
+    mathematics writes it, ``JPEG(quality=30) @ Downsample(factor=2) @ Blur(std=1.2)``. The noise of every link goes
+    through the links after it: S = sum_i B_i S_i B_i^T, B_i their derivative (of a codec: 1, and its rounding is
+    noise of the link). The derivatives, and the brightness that Poisson noise depends on, are taken at the estimate.
+    A chain of linear operators is a ``LinearOperator``.
+
+    ``noise`` and ``poisson`` are those of the last link.
+    """
+
+    name = CHAIN
+    holds: ClassVar[Mapping[str, str]] = {"links": "operator"}
+    links: tuple[Operator, ...] = Field(
+        min_length=2, json_schema_extra=_SCHEMA, description="The operators in the order of what happened"
+    )
+
+    def __new__(cls, /, **settings: Any) -> "Chain":
+        links = settings.get("links", ())
+        linear = isinstance(links, Sequence) and links and all(isinstance(link, LinearOperator) for link in links)
+        return super().__new__(LinearChain if linear else cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _last_noise(cls, settings: Any) -> Any:
+        """Noise that is said of the chain is its last link's."""
+        settings = dict(settings)
+        said = {name: settings.pop(name) for name in Operator.model_fields if name in settings}
+        links = settings.get("links")
+        if said and isinstance(links, Sequence) and links and isinstance(links[-1], Operator):
+            settings["links"] = (*links[:-1], links[-1].model_copy(update=said))
+        return settings
+
+    @field_validator("links", mode="before")
+    @classmethod
+    def _flat(cls, links: Any) -> Any:
+        """A chain in a chain is its links."""
+        if not isinstance(links, Sequence) or not all(isinstance(link, Operator) for link in links):
+            raise ValueError("a link is an operator object; a string or a list of tables goes where the whole chain is")
+        return tuple(single for link in links for single in (link.links if isinstance(link, Chain) else (link,)))
+
+    @model_validator(mode="after")
+    def _check(self) -> "Chain":
+        for link, after in zip(self.links, self.links[1:], strict=False):
+            if not link.viewable:
+                raise ValueError(f"{link.name} makes no picture, so {after.name} cannot follow it; put it last")
+        vars(self).update({name: getattr(self.links[-1], name) for name in Operator.model_fields})
+        return self
+
+    @property
+    def viewable(self) -> bool:  # type: ignore[override]
+        """Whether the last link's measurement is a picture."""
+        return self.links[-1].viewable
+
+    @classmethod
+    def listed(cls) -> type[Component]:
+        return Chain
+
+    def from_python(self) -> bool:
+        return any(link.from_python() for link in self.links)
+
+    def spec(self) -> dict[str, Any]:
+        return {"name": self.name, "links": [link.spec() for link in self.links]}
+
+    def __repr__(self) -> str:
+        """As Python makes it."""
+        return " @ ".join(map(repr, reversed(self.links)))
+
+    def __str__(self) -> str:
+        """As strings are written."""
+        return " | ".join(map(written, self.links))
+
+    def degrade(self, x: Tensor) -> Tensor:
+        return through(self.links, lambda link, x: link.degrade(x), x)
+
+    def measure(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return through(self.links, lambda link, x: link.measure(x, generator), x)
+
+    def image_shape(self, y: Tensor) -> torch.Size:
+        for link in reversed(self.links):
+            y = y.new_zeros(()).expand(link.image_shape(y))
+        return y.shape
+
+    def from_picture(self, pixels: Tensor) -> Tensor:
+        """What the last link reads in a picture; its mean over the channels where the chain makes one channel."""
+        y = self.links[-1].from_picture(pixels)
+        made = self.degrade(y.new_zeros(self.image_shape(y)))
+        return y.mean(1, keepdim=True) if made.ndim == 4 and made.shape[1] == 1 else y
+
+    def noise_variance(self, y: Tensor) -> Tensor | float:
+        """Variance of the noise of all links in y; what earlier links add is the same everywhere, their mean."""
+        last = self.links[-1].noise_variance(y)
+        noise = self.noise_covariance(y)
+        return last + noise.earlier if isinstance(noise, Propagated) else last
+
+    def noise_covariance(self, y: Tensor) -> Covariance:
+        """The covariance of all links' noise in y, around mid-grey; a projection takes it around its estimate."""
+        return linearized(self.links, y.new_full(self.image_shape(y), 0.5)).covariance(y)
+
+    def linearize(self, x: Tensor) -> tuple[Tensor, Map, Map]:
+        stages = linearized(self.links, x)
+        return stages.value, stages.forward, stages.adjoint
+
+    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        stages = linearized(self.links, x0)
+        return x0 + std**2 * self._step(stages, y - stages.value, std**2, stages.covariance(y))
+
+    def _step(self, stages: Stages, b: Tensor, gain: float, noise: Covariance) -> Tensor:
+        return agreement(stages.forward, stages.adjoint, b, gain, noise)
+
+
+class LinearChain(Chain, LinearOperator):
+    """A chain of linear operators: A = A_n ... A_1."""
+
+    @field_validator("links")
+    @classmethod
+    def _linear(cls, links: tuple[Operator, ...]) -> tuple[Operator, ...]:
+        for link in links:
+            if not isinstance(link, LinearOperator):
+                raise ValueError(f"{link.name} is not linear, the chain is; make another chain with @")
+        return links
+
+    def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
+        exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
+        return LinearOperator.solve(self, exact, gain, variance).to(v)
+
+    def _step(self, stages: Stages, b: Tensor, gain: float, noise: Covariance) -> Tensor:
+        """With independent noise, which is the last link's alone, in double precision."""
+        if isinstance(noise, Independent):
+            return self.solve(b, gain, noise.variance)
+        return super()._step(stages, b, gain, noise)

@@ -61,3 +61,10 @@ class Planner(Component):
         operator ``jpeg`` that compressed it, or None. ``model`` is what ``prior`` loaded: ``model.predict(x, level)`` is
         one evaluation, counted, for latents of any size. DreamCleanError if nothing can be said.
         """
+
+    def review(self, image: Tensor, plan: Plan, result: Tensor, model: Model) -> Plan | None:
+        """A plan in the place of ``plan``, where the ``result`` that it led to, of the shape of ``image``, cannot be right.
+
+        Asked once after a restoration, with the arguments that ``__call__`` had. None, the default: it stands.
+        """
+        return None

@@ -27,5 +27,5 @@ def configured() -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise DreamCleanError(f"{file} cannot be read ({error})") from error
     if odd := [name for name, value in found.items() if not isinstance(value, str)]:
-        raise DreamCleanError(f'{file}: {odd[0]} is no text; write {odd[0]} = "NAME"')
+        raise DreamCleanError(f'{file}: {odd[0]} is not a string; write {odd[0]} = "NAME"')
     return found

@@ -25,7 +25,7 @@ def restore_array(
     """
     check_array(array)
     if operator is not None and not operator.viewable:
-        raise DreamCleanError(f"a measurement of {operator.name} is no picture; give it as a tensor")
+        raise DreamCleanError(f"a measurement of {operator.name} is not a picture; give it as a tensor")
     if array.dtype == np.uint8:
         result = restore(Image.fromarray(array))
         return replace(result, image=np.asarray(result.image))

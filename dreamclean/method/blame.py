@@ -4,19 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
 from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
+from dreamclean.contracts.component import Component
 from dreamclean.contracts.errors import ComponentError, DreamCleanError
 from dreamclean.contracts.out_of_memory import lacks_memory
-
-if TYPE_CHECKING:
-    from dreamclean.contracts.component import Component
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def within(self: "Component", call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+def within(self: Component, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """``call(...)`` as if it were a method of the component ``self``, by whose name ``blame`` tells its errors."""
     return call(*args, **kwargs)
 
@@ -45,8 +43,6 @@ def _components(trace: TracebackType | None) -> "list[Component]":
 
     Of several of one kind (a prior in a prior) only the innermost.
     """
-    from dreamclean.contracts.component import Component
-
     callers = [frame.f_locals.get("self") for frame, _ in walk_tb(trace)]
     return list({caller.kind: caller for caller in callers if isinstance(caller, Component)}.values())
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.operator import Operator, channel_advice
+from dreamclean.contracts.operator import Operator
+from dreamclean.contracts.trial import channel_advice
 from dreamclean.pictures.picture import Picture
 from dreamclean.recipe.recipe import Recipe, make_recipe, read_recipe
 
@@ -64,7 +65,7 @@ def recipe_of(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
 
 def _path(path: Path | str) -> Path:
     if len(str(path)) > _LONGEST:
-        raise DreamCleanError(f"a path of {len(str(path))} characters is no file's; give the name of one")
+        raise DreamCleanError(f"a path of {len(str(path))} characters is not a file name; give the name of a file")
     return Path(path)
 
 

@@ -17,7 +17,7 @@ def measured(pixels: Tensor, operator: Operator | None) -> tuple[Tensor, Operato
     if operator is None:
         return pixels, None
     if not operator.viewable:
-        raise DreamCleanError(f"a measurement of {operator.name} is no picture; give it from Python as a tensor")
+        raise DreamCleanError(f"a measurement of {operator.name} is not a picture; give it from Python as a tensor")
     noisy = operator.model_copy(update={"noise": max(operator.noise, EIGHT_BIT)})
     return operator.from_picture(pixels), noisy
 

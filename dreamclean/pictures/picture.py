@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.pictures.colour import to_srgb
 from dreamclean.pictures.decoding import check_opens, decoded, formats
+from dreamclean.pictures.exif import exif_of, turn_of
 from dreamclean.pictures.jpeg_file import Settings, jpeg_settings, turned
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class Picture:
         import torch
 
         profile = image.info.get("icc_profile")
-        exif, jpeg, size, turn = _exif(image), jpeg_settings(image), image.size, _turn(image)
+        exif, jpeg, size, turn = exif_of(image), jpeg_settings(image), image.size, turn_of(image)
         if turn is not None:
             image, jpeg = image.transpose(turn), jpeg and turned(jpeg, size, turn)
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -74,7 +76,7 @@ class Picture:
             pixels = torch.from_numpy((values / _white(image.mode, values.max())).clip(0, 1))
             return cls(pixels.expand(1, 3, -1, -1).clone(), True, None, True, profile, exif)
         if image.mode == "CMYK":
-            image, profile = _to_srgb(image, profile)
+            image, profile = to_srgb(image, profile)
         alpha = None
         if image.has_transparency_data:
             image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
@@ -131,85 +133,6 @@ def _pixels(image: Image.Image) -> Tensor:
 def _white(mode: str, brightest: float) -> int:
     """The value of white: 65535 in 16-bit modes; in 32-bit modes it depends on the brightest pixel."""
     return 65535 if mode.startswith("I;16") or brightest > 255 else 255 if brightest > 1 else 1
-
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""The operation that makes a picture upright, by its EXIF orientation."""
-
-
-def _read_exif(image: Image.Image) -> Image.Exif:
-    """The EXIF data; empty if they are damaged."""
-    try:
-        return image.getexif()
-    except Exception:  # Pillow has no error of its own for that
-        return Image.Exif()
-
-
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    """What turns it upright, by its EXIF orientation; a value that is not a whole number from 2 to 8 is ignored."""
-    orientation = _read_exif(image).get(ExifTags.Base.Orientation)
-    return _TURNS.get(orientation) if isinstance(orientation, int) else None
-
-
-_DESCRIPTIVE = {270, 271, 272, 305, 306, 315, 33432, 34665, 34853}  # not how a TIFF is stored
-_TABLES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-
-
-def _exif(image: Image.Image) -> bytes | None:
-    """The EXIF data without the orientation; for a TIFF, only the tags about content, author and date.
-
-    A tag whose value has the wrong type, so that Pillow cannot write it, is left out.
-    """
-    given, kept = _read_exif(image), Image.Exif()
-    for tag in given:
-        if tag == ExifTags.Base.Orientation or (image.format == "TIFF" and tag not in _DESCRIPTIVE):
-            continue
-        value = _table(given, tag) if tag in _TABLES else given[tag]
-        if value != {} and _can_be_written(tag, value):
-            kept[tag] = value
-    return kept.tobytes() if kept else None
-
-
-def _table(exif: Image.Exif, tag: int) -> dict[int, object]:
-    """A table within the EXIF data."""
-    try:
-        table: dict[int, object] = dict(exif.get_ifd(tag))
-        if ExifTags.IFD.Interop in table:
-            table[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
-    except Exception:  # it is damaged
-        return {}
-    return {key: value for key, value in table.items() if _can_be_written(tag, {key: value})}
-
-
-def _can_be_written(tag: int, value: object) -> bool:
-    alone = Image.Exif()
-    alone[tag] = value
-    try:
-        return bool(alone.tobytes())
-    except Exception:  # a value of the wrong type or size; Pillow's errors are many
-        return False
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """An RGB or CMYK picture converted by its own profile, if it has one; the result is sRGB, with that profile."""
-    if not profile:
-        return image.convert("RGB"), None
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    try:
-        converted = ImageCms.profileToProfile(
-            image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), srgb, outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError):
-        return image.convert("RGB"), None
-    return converted or image.convert("RGB"), srgb.tobytes()
 
 
 @cache
@@ -281,7 +204,7 @@ def _in_srgb(image: Image.Image) -> tuple[Image.Image, bytes | None]:
     """A picture in sRGB, with its profile; if its own profile cannot be applied, unchanged and without a profile."""
     if not image.mode.startswith("RGB"):
         return image, None
-    converted, profile = _to_srgb(image.convert("RGB"), image.info.get("icc_profile"))
+    converted, profile = to_srgb(image.convert("RGB"), image.info.get("icc_profile"))
     if image.mode == "RGBA":
         converted.putalpha(image.getchannel("A"))
     return converted, profile

@@ -3,7 +3,8 @@
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.fraction import number
-from dreamclean.contracts.operator import Operator, check_noise
+from dreamclean.contracts.measurement_noise import check_noise
+from dreamclean.contracts.operator import Operator
 
 
 def parse_noise(noise: float | str) -> dict[str, float]:
@@ -15,7 +16,7 @@ def parse_noise(noise: float | str) -> dict[str, float]:
         value = -1.0
     if not 0 <= value < float("inf") or kind not in ("", "gaussian", "poisson"):
         raise DreamCleanError(
-            f"{brief(str(noise))} is no noise; write a standard deviation such as 0.05, or poisson:RATE"
+            f"{brief(str(noise))} is not a noise level; write a standard deviation such as 0.05, or poisson:RATE"
         )
     return {"poisson" if kind == "poisson" else "noise": value}
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from dreamclean.contracts.component import Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.pictures.picture import embedded_recipe
 from dreamclean.recipe.exact import exact_dtype
 from dreamclean.recipe.old import in_todays_words, modern
 from dreamclean.recipe.settings import Entry, RecipeSettings, entries
@@ -112,8 +113,6 @@ def read_recipe(path: Path) -> Recipe:
         elif path.suffix.lower() == ".json":
             data = json.loads(path.read_text())
         else:
-            from dreamclean.pictures.picture import embedded_recipe
-
             data = json.loads(embedded_recipe(path))
         if not isinstance(data, dict):
             raise ValueError("it holds no table of settings")

@@ -90,7 +90,7 @@ class RecipeSettings(TypedDict, total=False):
     exact: Annotated[
         bool | None,
         Setting(
-            "The same bytes on any number of threads: float32, one thread.",
+            "Results that do not depend on the number of threads: float32, one thread.",
             more="Each image is computed alone, by deterministic algorithms.",
         ),
     ]
@@ -109,14 +109,14 @@ class Settings(RecipeSettings, total=False):
     mask: Annotated[
         Path | str | Any | None,
         Setting(
-            "A picture of what is to be filled in: white is damaged.",
+            "A picture that marks what is to be filled in: white is damaged.",
             more="Of the picture's size; in Python also an array (H, W). A recipe carries it, as `inpaint`.",
         ),
     ]
     keep: Annotated[
         Path | str | Any | None,
         Setting(
-            "A picture of what must not be touched: white is kept.",
+            "A picture that marks what must not change: white is kept.",
             more="Of the picture's size, with a soft edge of a few pixels outside; in Python also an array (H, W).",
         ),
     ]
@@ -169,7 +169,7 @@ KINDS = tuple(name for name, entry in entries(RecipeSettings).items() if entry.c
 
 
 def check_names(given: Iterable[str]) -> None:
-    """InvalidSetting for a name that is no setting's."""
+    """InvalidSetting for a name that is not a setting."""
     known = entries()
     for name in given:
         if name not in known:

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor
 
-from dreamclean.contracts.chain import Chain
 from dreamclean.contracts.component import FROM_PYTHON, Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.operator import Chain
 from dreamclean.host.host import host
 from dreamclean.recipe.recipe import make_recipe
 from dreamclean.testing.check import check

@@ -121,10 +121,10 @@ class OperatorSuite(ComponentSuite):
 
     def test_viewable_measurement_is_a_picture(self, exact: Any, x: Tensor) -> None:
         if not exact.viewable:
-            pytest.skip("a measurement is no picture")
+            pytest.skip("a measurement is not a picture")
         y = exact.degrade(x)
         picture = y.ndim == 4 and y.shape[1] in (1, 3)
-        otherwise = f"a measurement of shape {tuple(y.shape)} is no picture (B, 1 or 3, H, W); set viewable = False"
+        otherwise = f"a measurement of shape {tuple(y.shape)} is not a picture (B, 1 or 3, H, W); set viewable = False"
         check(picture, otherwise)
         read = tuple(exact.from_picture(y.expand(-1, 3, -1, -1)).shape)
         otherwise = "of one channel let from_picture(pixels) return pixels.mean(1, keepdim=True)"

@@ -35,7 +35,7 @@ class TestEDM(PriorSuite):
     registered = False
 
 
-def test_levels_are_spaced_as_karras_do():
+def test_edm_prior_has_the_levels_of_karras():
     levels = Restorer(EDM(), strength=80.0, steps=18, plugins=Host([])).levels
     assert len(levels) == 19 and levels[-1].sigma == 80
     roots = [level.sigma ** (1 / 7) for level in levels[1:]]
@@ -44,7 +44,7 @@ def test_levels_are_spaced_as_karras_do():
     assert levels == VESchedule(0.002, 80.0).ladder(80.0, 18, Karras(rho=7))
 
 
-def test_it_restores():
+def test_edm_prior_restores():
     clean = MEAN + DATA * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     image = (clean + 1) / 2
     noisy = image + 0.25 * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))

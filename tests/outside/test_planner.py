@@ -27,7 +27,7 @@ class AlwaysJPEG(Planner):
         return Plan({"operator": {"name": "jpeg", "quality": [30]}, "strength": 100, "steps": 4}, Old())
 
 
-def test_the_operator_it_names_is_used():
+def test_planner_names_the_operator_that_is_used():
     clean = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     prior = Mixture.around(clean, std=0.05)
     y = JPEG(quality=30).degrade(clean)
@@ -41,7 +41,7 @@ def test_the_operator_it_names_is_used():
     assert (result.image - known.image).abs().max() < 0.01  # but for the rounding to 8 bits, which it is told of
 
 
-def test_what_the_user_says_goes_over_the_plan():
+def test_planner_does_not_overrule_the_user():
     clean = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     prior = Mixture.around(clean, std=0.05)
     restorer = Restorer(prior, planner=AlwaysJPEG(), steps=2, corrector="none", plugins=Host([]))

@@ -5,8 +5,7 @@ import itertools
 import torch
 from pydantic import Field
 
-from dreamclean import Mixture, Path, Restorer
-from dreamclean.host.host import Host
+from dreamclean import Host, Mixture, Path, Restorer
 
 
 class TimeTravel(Path):
@@ -30,12 +29,9 @@ IMAGES = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 def run(**settings):
-    heard = []
-    prior = Mixture.around(IMAGES, std=0.05)
-    restorer = Restorer(
-        prior, operator="inpaint:share=0.5", corrector="none", strength=400, steps=8, plugins=Host([]), **settings
-    )
-    y = restorer.operator.degrade(IMAGES[:1])
+    settings |= {"operator": "inpaint:share=0.5", "corrector": "none", "strength": 400, "steps": 8}
+    restorer = Restorer(Mixture.around(IMAGES, std=0.05), plugins=Host([]), **settings)
+    heard, y = [], restorer.operator.degrade(IMAGES[:1])
     return restorer(y, on_step=heard.append), [step.level.t for step in heard], heard
 
 

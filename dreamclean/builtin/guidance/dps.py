@@ -5,10 +5,11 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean.contracts.codec import Codec
+from dreamclean.contracts.differentiable import differentiable
 from dreamclean.contracts.estimate import Estimate, Predict
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.levels import Level
-from dreamclean.contracts.operator import Operator, differentiable
+from dreamclean.contracts.operator import Operator
 
 
 class DPS(Guidance):

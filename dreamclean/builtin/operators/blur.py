@@ -10,8 +10,11 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators import kernels
+from dreamclean.builtin.operators.convolution import inverse, valid
 from dreamclean.builtin.operators.separable import SeparableOperator
 from dreamclean.contracts.component import FloatList
+from dreamclean.contracts.covariance import Independent
+from dreamclean.contracts.least_squares import weighted_solve
 from dreamclean.contracts.operator import LinearOperator
 
 Boundary = Literal["reflect", "zero", "circular"]
@@ -19,6 +22,10 @@ Boundary = Literal["reflect", "zero", "circular"]
 
 _MEANS = {"file": "file", "length": "motion", "angle": "motion", "std": "gaussian"}
 """Settings that only one form of kernel has."""
+
+
+ITERATIONS = 40
+"""Of conjugate gradients with noise, at most; only slanting motion needs more, at the border, where a diffusion step does not wait for it."""
 
 
 class Blur(SeparableOperator):
@@ -84,8 +91,7 @@ class Blur(SeparableOperator):
             index, outside = _neighbours(x.shape[axis], kernel.shape[axis - 2] // 2, self.boundary)
             kept = (~outside).to(x).view(-1, *[1] * (3 - axis))
             x = x.index_select(axis, index.to(x.device)) * kept
-        weight = kernel.flip(0, 1).to(x).expand(x.shape[1], 1, *kernel.shape)
-        return F.conv2d(x, weight, groups=x.shape[1])
+        return valid(x, kernel)
 
     def adjoint(self, y: Tensor) -> Tensor:
         return super().adjoint(y) if _kernel(self)[1] else LinearOperator.adjoint(self, y)
@@ -94,7 +100,13 @@ class Blur(SeparableOperator):
         if _kernel(self)[1]:
             return super().solve(v, gain, variance)
         exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
-        return LinearOperator.solve(self, exact, gain, variance).to(v)
+        noise = torch.as_tensor(variance).to(exact)
+        if float(noise.min()) <= 0:
+            return LinearOperator.solve(self, exact, gain, variance).to(v)
+        near = inverse(_kernel(self)[0], v.shape, self.boundary == "reflect", gain, float(noise.mean()))
+        return weighted_solve(
+            self.degrade, self.adjoint, exact, gain, Independent(noise), iterations=ITERATIONS, precondition=near
+        ).to(v)
 
 
 @lru_cache(maxsize=8)

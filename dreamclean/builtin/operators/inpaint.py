@@ -11,6 +11,7 @@ from torch import Tensor
 from dreamclean.builtin.operators import bitmap
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import LinearOperator
+from dreamclean.pictures.picture import Picture
 
 
 class Inpaint(LinearOperator):
@@ -70,8 +71,6 @@ def _known(operator: Inpaint, height: int, width: int) -> Tensor:
     if operator.mask is None:
         chance = torch.rand(height, width, generator=torch.Generator().manual_seed(operator.seed))
         return (chance >= operator.share).float()[None, None]
-    from dreamclean.pictures.picture import Picture
-
     known = (Picture.open(operator.mask).pixels.mean(1, keepdim=True) > 0.5).float()
     return _fitting(known, str(operator.mask), height, width)
 

@@ -18,6 +18,7 @@ from dreamclean.contracts.component import IntList
 from dreamclean.contracts.covariance import Covariance
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Operator
+from dreamclean.pictures.picture import Picture
 
 
 def _shifts(value: Any) -> Any:
@@ -31,7 +32,7 @@ def _shift(part: Any) -> int | str:
     try:
         rows, columns = map(int, [*pair, *pair] if len(pair) == 1 else pair)
     except ValueError:
-        raise ValueError(f"{brief(part)} is no shift; write pixels, or ROWS:COLUMNS") from None
+        raise ValueError(f"{brief(part)} is not a shift; write pixels, or ROWS:COLUMNS") from None
     return rows if rows == columns else f"{rows}:{columns}"
 
 
@@ -159,8 +160,6 @@ class JPEG(Operator):
 
 def _said_by(file: Path) -> dict[str, Any]:
     """The settings that a JPEG file says, upright."""
-    from dreamclean.pictures.picture import Picture
-
     settings = Picture.open(file).jpeg
     if settings is None:
         raise DreamCleanError(f"{file} says no tables; give a JPEG file (grey or YCbCr)")

@@ -18,7 +18,7 @@ def _split(value: Any) -> Any:
     """Tables of 64 numbers, from them one after the other: ``16/11/...``, a flat sequence, or tables of 8 rows."""
     numbers = value.split("/") if isinstance(value, str) and value else _flat(value)
     if len(numbers) % 64:
-        raise ValueError(f"a table has 64 steps, and {len(numbers)} numbers are no multiple of that")
+        raise ValueError(f"a table has 64 steps, and {len(numbers)} numbers are not a multiple of that")
     return tuple(tuple(numbers[start : start + 64]) for start in range(0, len(numbers), 64))
 
 

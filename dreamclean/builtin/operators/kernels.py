@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.pictures.picture import Picture
 
 
 def uniform(size: int) -> Tensor:
@@ -58,11 +59,9 @@ def motion(length: float, angle: float) -> Tensor:
 
 def from_file(path: Path) -> Tensor:
     """A picture of a kernel, brighter is heavier; an even side is padded to the next odd one."""
-    from dreamclean.pictures.picture import Picture
-
     kernel = Picture.open(path).pixels[0].mean(0).double()
     if not kernel.sum() > 0:
-        raise DreamCleanError(f"{path} is black, which is no blur kernel; give a picture with bright pixels")
+        raise DreamCleanError(f"{path} is black, which is not a blur kernel; give a picture with bright pixels")
     return F.pad(kernel / kernel.sum(), (0, 1 - kernel.shape[1] % 2, 0, 1 - kernel.shape[0] % 2))
 
 

@@ -111,7 +111,9 @@ def _load(path: str, device: torch.device) -> Callable[..., Tensor]:
     """The network in a file, in float32; DreamCleanError where there is none."""
     kind = _SUFFIXES.get(Path(path).suffix.lower())
     if kind is None:
-        raise DreamCleanError(f"'{path}' is no denoiser; give denoiser:path=FILE with a .pt, .ts, .jit or .onnx file")
+        raise DreamCleanError(
+            f"'{path}' is not a denoiser; give denoiser:path=FILE with a .pt, .ts, .jit or .onnx file"
+        )
     if not Path(path).is_file():
         raise DreamCleanError(f"there is no file '{path}'")
     try:

@@ -13,6 +13,7 @@ from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.levels import DDPMSchedule, FlowSchedule, Level, Schedule, VESchedule
 from dreamclean.contracts.model import Model
 from dreamclean.contracts.prior import Prior
+from dreamclean.pictures.picture import Picture, is_picture
 
 _SCHEDULES: dict[str, Schedule] = {"ddpm": DDPMSchedule.linear(), "ve": VESchedule(), "flow": FlowSchedule()}
 
@@ -78,8 +79,6 @@ class Mixture(Prior):
 
 
 def _read_folder(path: str) -> Tensor:
-    from dreamclean.pictures.picture import Picture, is_picture
-
     files = sorted(p for p in Path(path).glob("*") if is_picture(p)) if path else []
     if not files:
         raise DreamCleanError(f"no images in '{path}'; give mixture:path=FOLDER")

@@ -18,7 +18,7 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A published checkpoint, .pt or .ckpt.")],
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
     settings: Annotated[
-        str, typer.Option("--with", help="Settings as of the prior: preset=NAME or heads=4,betas=cosine,...")
+        str, typer.Option("--with", help="Settings of the prior: preset=NAME or heads=4,betas=cosine,...")
     ] = "",
 ) -> None:
     """Write a checkpoint as safetensors with a config, a folder that the prior's path may name."""

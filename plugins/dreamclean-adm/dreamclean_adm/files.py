@@ -34,7 +34,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], Config | None]:
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
         if lacks_memory(error):
             raise
-        raise DreamCleanError(f"{path} is no plain file of weights; a pickle that holds code is not run") from error
+        raise DreamCleanError(f"{path} is not a plain file of weights; a pickle that holds code is not run") from error
     if not isinstance(state, dict):
         raise DreamCleanError(f"{path} holds a {type(state).__name__} in place of a state dict")
     if other := [key for key, value in state.items() if not isinstance(value, Tensor)]:
@@ -51,7 +51,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise DreamCleanError(f"{path} is no safetensors file ({' '.join(str(error).split())[:100]})") from error
+        raise DreamCleanError(f"{path} is not a safetensors file ({' '.join(str(error).split())[:100]})") from error
 
 
 def _read_config(path: Path) -> Config:

@@ -71,7 +71,7 @@ class Walk:
 
 
 @pytest.mark.parametrize("t", [0, 300, 999])
-def test_the_noise_is_that_of_the_published_network(models, t):
+def test_ddpm_predicts_the_noise_of_the_published_network(models, t):
     x = torch.randn(2, 3, 32, 24, generator=torch.Generator().manual_seed(3))
     prior = loaded(ADM(path=str(models.path("ddpm"))))
     expected = Walk(models.state("ddpm"))(x, t)
@@ -80,6 +80,6 @@ def test_the_noise_is_that_of_the_published_network(models, t):
 
 
 @pytest.mark.parametrize("settings", [{"heads": 2}, {"head_width": 32}, {"attention_order": "new"}])
-def test_settings_of_attention_are_refused(models, settings):
+def test_ddpm_refuses_settings_of_attention(models, settings):
     with pytest.raises(DreamCleanError, match="a DDPM network has one attention head"):
         loaded(ADM(path=str(models.path("ddpm")), **settings))

@@ -30,7 +30,7 @@ def refusal(path: Path, **settings: object) -> str:
 
 @pytest.mark.parametrize("name", ["guided", "ddpm"])
 @pytest.mark.parametrize("position", [0, 20, 41, -1])
-def test_a_tensor_that_is_missing_is_named(models, saved, name, position):
+def test_load_names_a_missing_tensor(models, saved, name, position):
     state = models.state(name)
     key = list(state)[position]
     del state[key]
@@ -38,7 +38,7 @@ def test_a_tensor_that_is_missing_is_named(models, saved, name, position):
 
 
 @pytest.mark.parametrize("name", ["guided", "ddpm"])
-def test_the_first_tensor_that_differs_is_named(models, saved, name):
+def test_load_names_the_first_tensor_that_differs(models, saved, name):
     """In its number of axes or in a length; and one that the network does not have."""
     key = {"guided": "middle_block.1.qkv.weight", "ddpm": "mid.attn_1.q.weight"}[name]
     state, settings = models.state(name), models.settings(name)
@@ -58,20 +58,20 @@ def test_the_first_tensor_that_differs_is_named(models, saved, name):
         ("ddpm", "down.1.block.0.conv1.weight", "34 channels at a level; every level has a multiple of 32"),
     ],
 )
-def test_shapes_that_no_network_has(models, saved, name, key, said):
+def test_load_refuses_shapes_that_no_network_has(models, saved, name, key, said):
     """Those from which the architecture is read."""
     state = {**models.state(name), key: torch.zeros(34)}
     assert said in refusal(saved(state), **models.settings(name))
 
 
-def test_an_upsampler_is_refused(models, saved):
+def test_load_refuses_an_upsampler(models, saved):
     """It takes six channels."""
     state = models.state("guided")
     state["input_blocks.0.0.weight"] = torch.zeros(32, 6, 3, 3)
     assert "'input_blocks.0.0.weight' is (32, 6, 3, 3)" in refusal(saved(state), **models.settings("guided"))
 
 
-def test_a_file_that_is_not_the_preset(models):
+def test_load_refuses_a_file_that_is_not_the_preset(models):
     said = refusal(models.path("guided"), preset="guided-256")
     assert "does not fit preset guided-256: 'time_embed.0.weight' is (128, 32), not (1024, 256)" in said
     assert "does not fit preset ddpm-256: 'temb.dense.0.weight' is missing" in refusal(
@@ -80,7 +80,7 @@ def test_a_file_that_is_not_the_preset(models):
     assert "there is no preset 'adm'" in refusal(models.path("guided"), preset="adm")
 
 
-def test_files_of_something_else(models, saved, tmp_path):
+def test_load_refuses_files_of_something_else(models, saved, tmp_path):
     assert "its first tensor is 'weight'" in refusal(saved({"weight": torch.zeros(1)}))
     assert "holds a list in place of a state dict" in refusal(saved([1]))
     assert "'epoch' is a int" in refusal(saved({**models.state("ddpm"), "epoch": 3}))
@@ -88,9 +88,9 @@ def test_files_of_something_else(models, saved, tmp_path):
     assert "there is no file" in refusal(tmp_path / "nothing.safetensors")
     assert "there is no file" in refusal(tmp_path)
     (tmp_path / "text.pt").write_text("not found")
-    assert "no plain file of weights" in refusal(tmp_path / "text.pt")
+    assert "not a plain file of weights" in refusal(tmp_path / "text.pt")
     (tmp_path / "text.safetensors").write_text("not found")
-    assert "no safetensors file" in refusal(tmp_path / "text.safetensors")
+    assert "not a safetensors file" in refusal(tmp_path / "text.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_files_of_something_else(models, saved, tmp_path):
         ({"heads": 5}, "32 channels at level 1 cannot be split into heads by 5"),
     ],
 )
-def test_heads_that_cannot_be(models, settings, said):
+def test_load_refuses_heads_that_cannot_be(models, settings, said):
     assert said in refusal(models.path("guided"), **settings)
 
 
@@ -114,11 +114,11 @@ class Touch:
         return Path.touch, (self.path,)
 
 
-def test_a_pickle_with_code_is_not_run(saved, tmp_path):
+def test_load_runs_no_code_in_a_pickle(saved, tmp_path):
     trace, plain = tmp_path / "trace", tmp_path / "plain.ckpt"
     plain.write_bytes(pickle.dumps(Touch(trace), protocol=2))
     for path in (saved({"input_blocks.0.0.weight": Touch(trace)}), plain):
-        assert "no plain file of weights; a pickle that holds code is not run" in refusal(path)
+        assert "not a plain file of weights; a pickle that holds code is not run" in refusal(path)
         assert not trace.exists()
     pickle.loads(plain.read_bytes())
     assert trace.exists()  # it would have
@@ -130,7 +130,7 @@ def same(eps: Tensor, expected: Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", ["guided", "ddpm"])
-def test_old_files_and_half_precision(models, saved, name):
+def test_load_reads_old_files_and_half_precision(models, saved, name):
     """Files of PyTorch before 1.6 are no zip archives; weights stored in float16 are computed with in float32."""
     x, settings = torch.randn(1, 3, 16, 16), models.settings(name)
     expected = loaded(ADM(path=str(models.path(name)), **settings))
@@ -147,7 +147,7 @@ def convert(*arguments: object):
 
 
 @pytest.mark.parametrize("name", ["guided", "improved", "ddpm"])
-def test_a_converted_folder_is_the_same_prior(models, tmp_path, name):
+def test_convert_makes_a_folder_of_the_same_prior(models, tmp_path, name):
     """With nothing but its path: what was said of heads and noise is in its config."""
     folder, settings = tmp_path / "made" / "folder", models.settings(name)
     result = convert(models.path(name), folder, "--with", ",".join(f"{k}={v}" for k, v in settings.items()))
@@ -166,18 +166,18 @@ def test_a_converted_folder_is_the_same_prior(models, tmp_path, name):
     same(loaded(two).predict(x, level), loaded(one).predict(x, level))
 
 
-def test_settings_go_before_a_folders_config(models, tmp_path):
+def test_load_takes_settings_before_a_folders_config(models, tmp_path):
     assert convert(models.path("guided"), tmp_path / "out", "--with", "head_width=16").exception is None
     config = ADM(path=str(tmp_path / "out"), heads=2, betas="cosine").parts()[0]
     assert (config.heads, config.head_width, config.betas) == (2, None, "cosine")
 
 
-def test_safetensors_alone(models, tmp_path):
+def test_load_reads_safetensors_alone(models, tmp_path):
     save_file(models.state("ddpm"), tmp_path / "model.safetensors")
     assert ADM(path=str(tmp_path / "model.safetensors")).parts()[0] == ADM(path=str(models.path("ddpm"))).parts()[0]
 
 
-def test_what_is_there_is_not_overwritten(models, tmp_path):
+def test_convert_overwrites_nothing(models, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     for target in (tmp_path, tmp_path / "mine.txt"):
         result = convert(models.path("ddpm"), target)
@@ -188,32 +188,32 @@ def test_what_is_there_is_not_overwritten(models, tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-def test_nothing_is_written_of_a_bad_file(saved, tmp_path):
+def test_convert_writes_nothing_of_a_bad_file(saved, tmp_path):
     source = saved({"weight": torch.zeros(1)})
     assert isinstance(convert(source, tmp_path / "out").exception, DreamCleanError)
     assert list(tmp_path.iterdir()) == [source]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"family": "openai"}', '{"nothing": 1}'])
-def test_a_config_that_is_none(models, tmp_path, text):
+def test_load_refuses_a_config_that_is_none(models, tmp_path, text):
     assert convert(models.path("ddpm"), tmp_path / "out").exception is None
     (tmp_path / "out" / "config.json").write_text(text)
     refusal(tmp_path / "out")
 
 
-def test_a_config_of_other_weights(models, tmp_path):
+def test_load_refuses_a_config_of_other_weights(models, tmp_path):
     assert convert(models.path("ddpm"), tmp_path / "out").exception is None
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     (tmp_path / "out" / "config.json").write_text(json.dumps({**config, "attention_levels": []}))
     assert refusal(tmp_path / "out").endswith("'down.1.attn.0.k.bias' is not of it")
 
 
-def test_the_plugin_imports_nothing_heavy():
+def test_plugin_imports_nothing_heavy():
     code = "import sys, dreamclean_adm.plugin, dreamclean_adm.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_weights_that_do_not_fit_into_memory_are_not_called_damaged(
+def test_load_does_not_call_weights_damaged_that_do_not_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "weights.pth").write_bytes(b"")

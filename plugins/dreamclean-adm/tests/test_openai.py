@@ -116,7 +116,7 @@ def noise(*shape: int) -> Tensor:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_noise_is_that_of_the_published_network(models, name, share):
+def test_openai_predicts_the_noise_of_the_published_network(models, name, share):
     settings = models.settings(name)
     prior, x = loaded(ADM(path=str(models.path(name)), **settings)), noise(2, 3, 32, 24)
     level = prior.schedule.at(round(share * prior.schedule.highest))
@@ -137,7 +137,7 @@ def test_the_noise_is_that_of_the_published_network(models, name, share):
         ("improved", {"rescale_timesteps": False}),
     ],
 )
-def test_every_setting_matters(models, name, other):
+def test_openai_depends_on_every_setting(models, name, other):
     """The comparison above would see each of them."""
     settings, x = models.settings(name), noise(1, 3, 32, 32)
     one, two = (loaded(ADM(path=str(models.path(name)), **settings | more)) for more in ({}, other))
@@ -145,7 +145,7 @@ def test_every_setting_matters(models, name, other):
     assert (one.predict(x, level) - two.predict(x, level)).abs().max() > 1e-3
 
 
-def test_without_a_label_the_mean_of_the_classes_is_told(models):
+def test_openai_without_a_label_takes_the_mean_of_the_classes(models):
     settings = {**models.settings("guided, new order"), "label": None}
     prior, x = loaded(ADM(path=str(models.path("guided, new order")), **settings)), noise(1, 3, 32, 32)
     reference = walk(models, "guided, new order")
@@ -159,6 +159,6 @@ def test_without_a_label_the_mean_of_the_classes_is_told(models):
     ("name", "label", "said"),
     [("guided, new order", 5, "has the classes 0 to 4"), ("guided", 0, "has no classes; leave label out")],
 )
-def test_a_class_that_is_not_there(models, name, label, said):
+def test_openai_refuses_a_class_that_is_not_there(models, name, label, said):
     with pytest.raises(DreamCleanError, match=said):
         loaded(ADM(path=str(models.path(name)), **{**models.settings(name), "label": label}))

@@ -46,14 +46,14 @@ def picture(height: int = 32, width: int = 32, batch: int = 1) -> torch.Tensor:
     return 0.3 + 0.4 * torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(1))
 
 
-def test_linear_noise():
+def test_schedule_linear():
     """T = 1000 is the paper's; other T end as noisy."""
     assert schedule("linear", 1000).levels == DDPMSchedule.linear().levels
     assert schedule("linear", 4000).at(3999).ratio == pytest.approx(DDPMSchedule.linear().at(999).ratio, rel=0.03)
 
 
 @pytest.mark.parametrize("timesteps", [1000, 4000])
-def test_cosine_noise(timesteps):
+def test_schedule_cosine(timesteps):
     """abar at t is cos^2 at (t + 1) / T, over its value at 0; the last, which beta <= 0.999 bounds, is left out."""
     levels = schedule("cosine", timesteps)
     assert levels.highest == timesteps - 2
@@ -62,7 +62,7 @@ def test_cosine_noise(timesteps):
         assert levels.at(t).alpha == pytest.approx(math.sqrt(alpha_bar / first), rel=1e-6)
 
 
-def test_what_is_recommended(models):
+def test_adm_recommends_by_its_levels(models):
     """Blind nothing, so that a diagnosis decides; with an operator the paper's noise-to-signal ratio."""
     assert make(models, "guided").recipe_for(False) == make(models, "improved").recipe_for(False) == {}
     assert Restorer(make(models, "guided"), operator="identity", device="cpu").levels[-1].t == 300
@@ -71,7 +71,7 @@ def test_what_is_recommended(models):
     assert top.ratio == pytest.approx(DDPMSchedule.linear().at(300).ratio, rel=1e-3)
 
 
-def test_native_size_and_multiple(models):
+def test_adm_geometry(models):
     prior = make(models, "guided")
     assert prior.space == "pixel"
     assert loaded(prior).geometry == (4, None)
@@ -79,7 +79,7 @@ def test_native_size_and_multiple(models):
 
 
 @ALL
-def test_evaluations_of_the_papers_preset(models, name):
+def test_adm_evaluations_of_the_papers_preset(models, name):
     """90 blind, 60 with a known operator; the image is finite."""
     blind = Restorer(make(models, name), preset="paper", device="cpu", dtype="float32")(picture(16, 16))
     assert blind.nfe == 90
@@ -91,7 +91,7 @@ def test_evaluations_of_the_papers_preset(models, name):
 
 
 @ALL
-def test_inversion_and_sampling_meet(models, name):
+def test_adm_inversion_and_sampling_meet(models, name):
     """The latent comes back, to an error that falls with the step size: four times the steps, less than half."""
     image = picture(16, 16)
 
@@ -110,7 +110,7 @@ def test_inversion_and_sampling_meet(models, name):
 
 @ALL
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_low_precision(models, name, dtype):
+def test_adm_in_low_precision(models, name, dtype):
     """The torso's convolutions are cast and nothing else; the noise stays near that of float32."""
     full, low = (make(models, name).load(torch.device("cpu"), precision) for precision in (torch.float32, dtype))
     network = low.predict.__self__.network
@@ -128,7 +128,7 @@ def test_low_precision(models, name, dtype):
 
 
 @ALL
-def test_memory_layout_does_not_matter(models, name):
+def test_adm_does_not_depend_on_memory_layout(models, name):
     prior = make(models, name).load(torch.device("cpu"), torch.float32)
     assert all(
         parameter.is_contiguous(memory_format=torch.channels_last)
@@ -141,7 +141,7 @@ def test_memory_layout_does_not_matter(models, name):
     torch.testing.assert_close(prior.predict(last, level), fresh.predict(x, level), rtol=0, atol=1e-5)
 
 
-def test_a_size_that_is_no_multiple_is_padded_at_the_bottom_and_right(models):
+def test_adm_pads_a_size_that_is_no_multiple_at_the_bottom_and_right(models):
     prior = fitted(loaded(make(models, "guided")))
     x = torch.randn(1, 3, 17, 23, generator=torch.Generator().manual_seed(0))
     padded = torch.nn.functional.pad(x, (0, 1, 0, 3), mode="reflect")
@@ -150,7 +150,7 @@ def test_a_size_that_is_no_multiple_is_padded_at_the_bottom_and_right(models):
     torch.testing.assert_close(eps, prior.predict(padded, level)[..., :17, :23], rtol=0, atol=1e-5)
 
 
-def test_it_can_be_differentiated_through(models):
+def test_adm_can_be_differentiated_through(models):
     """As an operator does that guides by gradients; the weights have none."""
     prior = make(models, "guided, new order").load(torch.device("cpu"), torch.float32)
     x = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0), requires_grad=True)
@@ -161,7 +161,7 @@ def test_it_can_be_differentiated_through(models):
     assert all(parameter.grad is None for parameter in prior.predict.__self__.network.parameters())
 
 
-def test_a_published_network_is_recognised_by_its_shapes(layouts, saved):
+def test_adm_recognises_a_published_network_by_its_shapes(layouts, saved):
     """DDPM's for CIFAR-10 whole, as it is the smallest: what the shapes do not tell, such as the size, is known."""
     flags = SimpleNamespace(resolution=32, ch=128, ch_mult=(1, 2, 2, 2), num_res_blocks=2, attn_resolutions=(16,))
     shapes = layouts.ddpm(**vars(flags))

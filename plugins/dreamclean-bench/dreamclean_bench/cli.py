@@ -46,16 +46,17 @@ def run(
     images: Images,
     store: StoreOption = Path("bench.sqlite"),
     prior: PriorOption = None,
-    methods: Annotated[str | None, typer.Option(help="These methods, name:key=value,...,name,...")] = None,
-    tasks: Annotated[str | None, typer.Option(help="These tasks, separated by commas.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Run only these methods: name:key=value,...,name,...")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Run only these tasks, separated by commas.")] = None,
     pairs: Annotated[
-        list[str] | None, typer.Option(help="TASK=FOLDER with input/ and target/, for a task that has no operator.")
+        list[str] | None,
+        typer.Option(help="TASK=FOLDER, a folder with input/ and target/, for a task that has no operator."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The first so many pictures.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N pictures.")] = None,
     size: Annotated[int | None, typer.Option(min=16, help="Side of the centre crop in pixels.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of measurements and methods.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    keep: Annotated[int, typer.Option(min=0, help="Number of pictures whose results are kept for the report.")] = 2,
+    keep: Annotated[int, typer.Option(min=0, help="Number of pictures whose results the report shows.")] = 2,
     retry: Annotated[bool, typer.Option("--retry", help="Compute failed cells again.")] = False,
     device: Device = "auto",
     dtype: Annotated[str | None, option("dtype")] = None,
@@ -88,12 +89,12 @@ def run(
         keep=keep,
     )
     setting = Setting(prior, device, dtype, threads=max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0)
-    counts = {"done": 0, "failed": 0, "refused": 0, "there before": 0}
+    counts = {"done": 0, "failed": 0, "refused": 0, "already there": 0}
     with Store(store, create=True) as results, progress_bar() as bar:
         line = bar.add_task(chosen.name, total=len(work))
 
         def tell(row: "Row | None") -> None:
-            counts[row.status if row else "there before"] += 1
+            counts[row.status if row else "already there"] += 1
             bar.update(line, advance=1, description=f"{row.cell.task} {row.cell.method}" if row else chosen.name)
             if row and row.status == "failed":
                 print(f"failed: {row.cell.image} {row.cell.task} {row.cell.method}: {row.note}", file=sys.stderr)
@@ -115,7 +116,7 @@ def _tasks(names: "Iterable[str]", folders: dict[str, Path]) -> "list[Task]":
 def _pair(text: str) -> tuple[str, Path]:
     task, equals, folder = text.partition("=")
     if not equals:
-        raise DreamCleanError(f"'{text}' is no pair; write --pairs TASK=FOLDER")
+        raise DreamCleanError(f"'{text}' is not a pair; write --pairs TASK=FOLDER")
     return task, Path(folder)
 
 
@@ -135,7 +136,7 @@ def report(
     store: StoreOption = Path("bench.sqlite"),
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the report.")] = Path("bench-report"),
     title: Annotated[str, typer.Option(help="Heading of the report.")] = "",
-    command: Annotated[str, typer.Option(help="The command that made the results, to be shown.")] = "",
+    command: Annotated[str, typer.Option(help="The command that made the results; the report shows it.")] = "",
 ) -> None:
     """Write Markdown, CSV and one HTML page: tables, plots, pictures."""
     from dreamclean_bench.report import write_report
@@ -152,7 +153,7 @@ def latents(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the figures.")] = Path("bench-latents"),
     task: Annotated[str, typer.Option(help="The degradation, see 'dreamclean bench list'.")] = "sr4-noisy",
     prior: PriorOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="The first so many pictures.")] = 8,
+    limit: Annotated[int, typer.Option(min=1, help="Use only the first N pictures.")] = 8,
     size: Annotated[int, typer.Option(min=16, help="Side of the centre crop in pixels.")] = 256,
     gamma: Annotated[float, typer.Option(help="Step size of VPS.")] = 0.05,
 ) -> None:

@@ -12,7 +12,7 @@ from dreamclean.contracts.warn import warn
 def large_enough(paths: Sequence[Path], size: int) -> list[Path]:
     """The pictures from which ``size`` x ``size`` pixels can be cut; if there are others too, a warning says so.
 
-    A file that is no picture stays: its cells say what is wrong with it.
+    A file that is not a picture stays: its cells say what is wrong with it.
     """
     sides = {path: _short_side(path) for path in paths}
     kept = [path for path in paths if (side := sides[path]) is None or side >= size]
@@ -34,7 +34,7 @@ def refuse(paths: Sequence[Path], size: int) -> None:
 
 
 def _short_side(path: Path) -> int | None:
-    """The shorter side in pixels, read off the file's head; None for a file that is no picture."""
+    """The shorter side in pixels, read off the file's head; None for a file that is not a picture."""
     try:
         with Image.open(path) as image:
             return min(image.size)

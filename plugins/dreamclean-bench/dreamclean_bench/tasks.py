@@ -116,7 +116,7 @@ def settled(task: Task, result: Tensor, reference: Tensor) -> Tensor:
 def shown(task: Task, measurement: Tensor, size: torch.Size) -> Tensor:
     """A measurement as the picture that a person has: enlarged pixel by pixel to ``size``, grey in three channels.
 
-    Of a measurement that is no picture nothing can be seen: mid-grey.
+    Of a measurement that is not a picture nothing can be seen: mid-grey.
     """
     if not task.sees_picture:
         return torch.full(size, 0.5)

@@ -212,7 +212,7 @@ def test_store_stays_valid_on_a_full_disk(bench_host: Host, photos: Path, mixtur
 
 
 def test_store_refuses_a_file_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / "other").write_text("This is no database, but it is a file of some length." * 40)
+    (tmp_path / "other").write_text("This is not a database, but it is a file of some length." * 40)
     with pytest.raises(DreamCleanError, match="not a database"):
         Store(tmp_path / "other", create=True)
     assert (tmp_path / "other").read_text().startswith("This is")
@@ -268,7 +268,7 @@ def test_run_command_fills_the_store(
     assert captured.out == f"{path}: 4 done, 2 failed\n"
     assert captured.err.count("failed: 0.png denoise raises: RuntimeError: no such luck at all\n") == 1
     command("run", "quick", *options, "--methods", "input,ddrm:steps=5,strength=200", "--limit", 1)
-    assert capsys.readouterr().out == f"{path}: 4 there before\n"
+    assert capsys.readouterr().out == f"{path}: 4 already there\n"
     rows = sqlite3.connect(path).execute("select method, operator from cells where task = 'inpaint'").fetchall()
     assert "ddrm:strength=200.0,steps=5" in {method for method, _ in rows}
     assert json.loads(rows[0][1])["name"] == "inpaint"

@@ -423,7 +423,7 @@ PLANTS: list[tuple[str, Method, Callable[[Problem, pytest.MonkeyPatch], None]]] 
     ("pigdm-score", ADAPTIVE, settings),
     ("pigdm-posterior", SCORE, doubled_sigma),
     ("pigdm-posterior", SCORE, adjoint_for_solve),
-    ("pigdm-posterior", PiGDM(), settings),  # the adaptive weight is no score
+    ("pigdm-posterior", PiGDM(), settings),  # the adaptive weight is not a score
     ("snips", COARSE, doubled_sigma),
     ("snips", COARSE, adjoint_for_pseudo_inverse),
     ("snips", COARSE, no_factor_a),

@@ -39,7 +39,7 @@ def test_blind_wide_has_twenty_kinds_of_damage_and_every_clean_one() -> None:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_a_damage_is_measured_with_its_operator(name: str) -> None:
+def test_damage_is_measured_with_its_operator(name: str) -> None:
     task = TASKS[name]
     one, again, other = (task.measure(picture(), seed) for seed in (1, 1, 2))
     assert torch.equal(one.measurement, again.measurement) and torch.equal(one.shown, again.shown)
@@ -51,21 +51,21 @@ def test_a_damage_is_measured_with_its_operator(name: str) -> None:
         assert not torch.equal(one.shown, other.shown)
 
 
-def test_of_an_enlarged_picture_the_small_one_is_measured() -> None:
+def test_damage_of_an_enlarged_picture_measures_the_small_one() -> None:
     made = TASKS["enlarged-4-nearest"].measure(picture(), 0)
     assert made.measurement.shape == (1, 3, 24, 24)
     assert made.shown.shape == (1, 3, 96, 96)
     assert torch.equal(made.shown[..., 5, 9], made.measurement[..., 1, 2])
 
 
-def test_of_outliers_the_mask_is_told() -> None:
+def test_damage_of_outliers_tells_the_mask() -> None:
     made = TASKS["salt-and-pepper-6"].measure(picture(), 0)
     assert isinstance(made.operator, Inpaint)
     lost = made.operator.known(96, 96) == 0
     assert torch.equal(lost, (made.shown != made.reference).any(1, keepdim=True))
 
 
-def test_an_operator_that_is_not_there_is_not_known() -> None:
+def test_operator_of_an_unknown_name_is_none() -> None:
     x = picture()
     assert operator_of(Damaged(x, x)) is None
     assert operator_of(Damaged(x, x, "no-such-operator:speed=3")) is None
@@ -73,7 +73,7 @@ def test_an_operator_that_is_not_there_is_not_known() -> None:
     assert operator is not None and operator.noise == 0.1
 
 
-def test_a_damage_runs_as_other_tasks_do(bench_host: Host, photos: Path, mixture: str, tmp_path: Path) -> None:
+def test_damage_runs_as_other_tasks_do(bench_host: Host, photos: Path, mixture: str, tmp_path: Path) -> None:
     methods = [bench_host.make("method", spec) for spec in ("input", "once", "ddrm")]
     tasks = [find_task(name) for name in ("white-25", "faded", "clean-text-page")]
     prior = bench_host.make("prior", mixture)
@@ -90,7 +90,7 @@ def test_a_damage_runs_as_other_tasks_do(bench_host: Host, photos: Path, mixture
         assert told == [None] * len(work)
 
 
-def test_every_method_sees_the_same_damage(
+def test_damage_is_the_same_for_every_method(
     bench_host: Host, photos: Path, mixture: str, calls: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Tensor] = []
@@ -151,7 +151,7 @@ def test_shares_leave_out_clean_pictures() -> None:
     assert shares(tabulate(three(task="clean-night"))) == []
 
 
-def test_the_report_shows_the_shares(tmp_path: Path) -> None:
+def test_report_shows_the_shares(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite", create=True) as store:
         for each in [*three(), *three(task="jpeg-30-png", auto=19.0)]:
             store.add(each)
@@ -162,7 +162,7 @@ def test_the_report_shows_the_shares(tmp_path: Path) -> None:
     assert paths["share.csv"].read_text().count("\n") == 5
 
 
-def test_the_report_without_shares_says_nothing_of_them(tmp_path: Path) -> None:
+def test_report_without_shares_says_nothing_of_them(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite", create=True) as store:
         store.add(three()[0])
         names: list[Any] = [path.name for path in write_report(store, tmp_path / "report")]

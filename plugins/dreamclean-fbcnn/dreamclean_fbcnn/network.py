@@ -107,7 +107,7 @@ def load(path: Path) -> Network:
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
         if lacks_memory(error):
             raise
-        raise DreamCleanError(f"{path} is no plain file of weights; a pickle that holds code is not run") from error
+        raise DreamCleanError(f"{path} is not a plain file of weights; a pickle that holds code is not run") from error
     with torch.device("meta"):
         network = Network()
     if difference := _first_difference(state, network.state_dict()):

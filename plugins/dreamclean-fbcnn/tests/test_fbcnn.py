@@ -110,7 +110,7 @@ def test_fbcnn_has_the_layout_of_the_published_weights():
 
 
 def test_fbcnn_returns_the_picture_where_the_weights_add_nothing(saved):
-    """Of a size that is no multiple of 8: the padding is cropped off again."""
+    """Of a size that is not a multiple of 8: the padding is cropped off again."""
     pictures = some_pictures()
     torch.testing.assert_close(run(pictures, path=saved(transparent())), pictures, rtol=0, atol=1e-6)
 
@@ -166,7 +166,7 @@ def test_fbcnn_runs_no_code_in_a_pickle(saved, tmp_path):
     plain.write_bytes(pickle.dumps(Touch(trace), protocol=2))
     text.write_text("not found")
     for path in (saved({"m_head.weight": Touch(trace)}), plain, text):
-        with pytest.raises(DreamCleanError, match="no plain file of weights") as caught:
+        with pytest.raises(DreamCleanError, match="not a plain file of weights") as caught:
             run(some_pictures(), path=path)
         assert "\n" not in str(caught.value)
         assert not trace.exists()

@@ -26,7 +26,7 @@ def check_place(path: str, revision: str | None, files: Sequence[str]) -> dict[s
     place = Path(path)
     if place.is_file() and place.suffix != ".safetensors":
         raise DreamCleanError(
-            f"'{path}' is no safetensors file; give a .safetensors file, a diffusers folder or a hub id"
+            f"'{path}' is not a safetensors file; give a .safetensors file, a diffusers folder or a hub id"
         )
     if not place.exists() and not re.fullmatch(_HUB_ID, path):
         raise DreamCleanError(f"there is no folder or file '{path}'")

@@ -79,7 +79,7 @@ def prior_of(folder: Any, family: str, guidance: float) -> Latent:
 
 
 @pytest.mark.parametrize("guidance", [1.0, 4.0])
-def test_noise_is_what_diffusers_own_pipeline_finds(family, folder, guidance):
+def test_latent_predicts_the_noise_that_diffusers_own_pipeline_finds(family, folder, guidance):
     """At every step of a run of the pipeline, to 1e-5."""
     torch.manual_seed(1)
     pipe, prior = own_pipeline(folder), loaded(prior_of(folder, family, guidance))
@@ -91,7 +91,7 @@ def test_noise_is_what_diffusers_own_pipeline_finds(family, folder, guidance):
         torch.testing.assert_close(eps, noise_of(pipe, family, x, t, output), rtol=0, atol=1e-5)
 
 
-def test_prompt_and_guidance_matter(family, folder, component):
+def test_latent_depends_on_prompt_and_guidance(family, folder, component):
     """What the comparison with diffusers would not notice if tiny networks ignored it."""
     family, x = component.configured().family, torch.randn(1, component.configured().family.channels, 8, 8)
     level = family.schedule.at(family.schedule.resolve("nsr:1"))
@@ -102,7 +102,7 @@ def test_prompt_and_guidance_matter(family, folder, component):
     assert (eps[1] - eps[2]).abs().max() > 1e-4
 
 
-def test_the_picture_itself_is_asked_about_at_the_quietest_level(component):
+def test_latent_asks_about_the_picture_itself_at_the_quietest_level(component):
     """Its own level has no noise; the output is read at the level that the network was told."""
     model, channels = loaded(component), component.configured().family.channels
     x, schedule = torch.randn(1, channels, 8, 8), model.schedule

@@ -36,17 +36,17 @@ def refusal(**settings: str) -> str:
     return str(caught.value)
 
 
-def test_a_model(hub: str):
+def test_hub_out_of_reach_is_named_for_a_model(hub: str):
     assert f"hub model 'some/model' is not available: {hub} cannot be reached" in refusal(path="some/model")
 
 
-def test_an_autoencoder(hub: str, tiny):
+def test_hub_out_of_reach_is_named_for_an_autoencoder(hub: str, tiny):
     said = refusal(path=str(tiny("sd1")), vae="some/vae")
     assert f"vae 'some/vae': hub model 'some/vae' is not available: {hub} cannot be reached" in said
 
 
 @pytest.mark.parametrize("given", [{}, {"config": "some/model"}])
-def test_the_configs_of_a_single_file(hub: str, tmp_path: Path, given: dict[str, str]):
+def test_hub_out_of_reach_is_named_for_the_configs_of_a_single_file(hub: str, tmp_path: Path, given: dict[str, str]):
     save_file({"other": torch.zeros(1)}, tmp_path / "one.safetensors")
     said = refusal(path=str(tmp_path / "one.safetensors"), **given)
     assert f"is not available: {hub} cannot be reached" in said

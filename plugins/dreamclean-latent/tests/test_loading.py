@@ -48,7 +48,7 @@ def test_host_makes_it_from_a_string(tiny):
     assert host().failures == {}
 
 
-def test_text_encoders_are_gone_when_a_run_begins(tiny, monkeypatch):
+def test_load_drops_text_encoders_before_a_run_begins(tiny, monkeypatch):
     encoders: list[weakref.ref[PreTrainedModel]] = []
     made = PreTrainedModel.__init__
     monkeypatch.setattr(
@@ -63,7 +63,7 @@ def test_text_encoders_are_gone_when_a_run_begins(tiny, monkeypatch):
     assert kept.texts.prompt["pooled_projections"].dtype == torch.float32
 
 
-def test_offloading_changes_no_value(component, folder):
+def test_offload_changes_no_value(component, folder):
     component, offloaded = networks(component), networks(Latent(path=str(folder), offload=True))
     schedule = component.model.family.schedule
     image, level = pictures((8, 12)), schedule.at(schedule.resolve("nsr:1"))
@@ -74,7 +74,7 @@ def test_offloading_changes_no_value(component, folder):
         torch.testing.assert_close(offloaded.decode(x), component.decode(x))
 
 
-def test_offloaded_weights_visit_the_device(folder):
+def test_offload_brings_weights_to_the_device(folder):
     """The device without memory stands for another one: all of a run happens there, and no weight remains."""
     meta = torch.device("meta")
     model = Latent(path=str(folder), offload=True).load(meta, torch.float32)
@@ -86,14 +86,14 @@ def test_offloaded_weights_visit_the_device(folder):
         assert {weight.device.type for weight in module.state_dict().values()} == {"cpu"}
 
 
-def test_stable_diffusion_3_without_t5(make, tmp_path):
+def test_load_takes_stable_diffusion_3_without_t5(make, tmp_path):
     folder = make("sd3", tmp_path)
     configure(folder / "model_index.json", text_encoder_3=[None, None], tokenizer_3=[None, None])
     texts = networks(Latent(path=str(folder))).loaded.texts
     assert texts.prompt["encoder_hidden_states"][:, 77:].abs().max() == 0
 
 
-def test_missing_weights_are_not_made_up(make, tmp_path):
+def test_load_does_not_make_up_missing_weights(make, tmp_path):
     folder = make("sd1", tmp_path)
     file = folder / "unet/diffusion_pytorch_model.safetensors"
     weights = load_file(file)
@@ -108,12 +108,12 @@ def test_missing_weights_are_not_made_up(make, tmp_path):
     )
 
 
-def test_what_is_no_model(tmp_path, tiny):
+def test_load_refuses_what_is_no_model(tmp_path, tiny):
     (tmp_path / "model.ckpt").write_bytes(b"\x80\x02.")
     (tmp_path / "cut.safetensors").write_bytes(b"\xff" * 100)
     (tmp_path / "empty").mkdir()
     refused("there is no folder or file", path=str(tmp_path / "nowhere"))
-    refused("is no safetensors file", path=str(tmp_path / "model.ckpt"))
+    refused("is not a safetensors file", path=str(tmp_path / "model.ckpt"))
     refused("cut.safetensors' could not be loaded", path=str(tmp_path / "cut.safetensors"))
     refused("could not be loaded", path=str(tmp_path / "cut.safetensors"), config=str(tiny("sd1")))
     refused("model_index.json", path=str(tmp_path / "empty"))
@@ -136,31 +136,31 @@ def test_what_is_no_model(tmp_path, tiny):
         ("vae/config.json", {"_class_name": "VQModel"}, "VQModel; supported are AutoencoderKL"),
     ],
 )
-def test_models_that_are_not_supported(make, tmp_path, file, changes, said):
+def test_load_refuses_models_that_are_not_supported(make, tmp_path, file, changes, said):
     folder = make("sd1", tmp_path)
     configure(folder / file, **changes)
     refused(said, path=str(folder))
 
 
-def test_schedulers_without_betas(make, tmp_path):
+def test_load_refuses_schedulers_without_betas(make, tmp_path):
     folder = make("sdxl", tmp_path)
     (folder / "scheduler/scheduler_config.json").write_text('{"_class_name": "EDMEulerScheduler", "sigma_max": 80}')
     refused("EDMEulerScheduler, has no betas", path=str(folder))
 
 
-def test_settings_that_cannot_be(tiny):
+def test_latent_refuses_settings_that_cannot_be(tiny):
     refused("negative_prompt does nothing at guidance 1", path=str(tiny("sd1")), negative_prompt="rain")
     refused("takes no negative prompt", path=str(tiny("flux")), negative_prompt="rain", guidance=2)
     refused("guidance", path=str(tiny("sd1")), guidance=-1)
 
 
-def test_picture_too_large_for_the_positions_of_stable_diffusion_3(tiny):
+def test_latent_refuses_a_picture_too_large_for_the_positions_of_stable_diffusion_3(tiny):
     prior = networks(Latent(path=str(tiny("sd3"))))
     with pytest.raises(DreamCleanError, match="at most 384 pixels"):
         prior.predict(prior.encode(pictures((8, 388))), prior.model.family.schedule.at(0.5))
 
 
-def test_a_zero_terminal_snr_schedule_stops_before_it(tiny):
+def test_schedule_of_zero_terminal_snr_stops_before_its_end(tiny):
     """a = 0 at t = 999, of which nothing can be said about x0."""
     assert Latent(path=str(tiny("sd2"))).configured().family.schedule.highest == 998
     assert Latent(path=str(tiny("sd1"))).configured().family.schedule.highest == 999
@@ -180,6 +180,6 @@ def test_diffusers_classes_are_those_of_the_layouts():
     assert all(hasattr(diffusers, name) and hasattr(diffusers, family.network) for name, family in FAMILIES.items())
 
 
-def test_a_model_that_does_not_fit_into_memory_is_not_called_damaged() -> None:
+def test_load_does_not_call_a_model_damaged_that_does_not_fit_into_memory() -> None:
     with pytest.raises(RuntimeError, match="allocate memory"), one_line("the model"):
         torch.empty(10**15)

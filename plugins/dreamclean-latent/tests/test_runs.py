@@ -24,7 +24,7 @@ def there_and_back(prior: Latent, x: Tensor, steps: int) -> Tensor:
     return latent.x
 
 
-def test_inversion_and_sampling_return_the_latent(component):
+def test_latent_inversion_and_sampling_return_the_latent(component):
     """To first order in the size of the steps: four times the steps, about a quarter of the error.
 
     Of latents with a standard deviation of 1, as trained autoencoders scale them.
@@ -36,7 +36,7 @@ def test_inversion_and_sampling_return_the_latent(component):
 
 
 @pytest.mark.parametrize(("operator", "nfe"), [(None, 90), ("downsample:factor=2", 60)], ids=["blind", "known"])
-def test_evaluations_of_the_paper(component, operator, nfe):
+def test_latent_evaluations_of_the_paper(component, operator, nfe):
     restorer = Restorer(component, operator=operator, preset="paper", device="cpu", dtype="float32")
     y = pictures((20, 28))[:1]
     result = restorer(restorer.operator.degrade(y) if restorer.operator else y)
@@ -58,7 +58,7 @@ def test_guidance_doubles_the_batch_and_not_the_count(tiny, guidance, rows):
     assert result.nfe == 6
 
 
-def test_inversion_is_without_guidance(family, folder):
+def test_latent_inverts_without_guidance(family, folder):
     """At guidance 4 it answers as at 1, while sampling does not; what is below 1 stays."""
     priors = (Latent(path=str(folder), prompt="a cat", guidance=guidance) for guidance in (0, 1, 4))
     low, plain, high = map(loaded, priors)
@@ -82,7 +82,7 @@ def test_guidance_zero_is_the_negative_prompt_alone(tiny):
         torch.testing.assert_close(other.predict(x, level), negative.predict(x, level), rtol=0, atol=1e-6)
 
 
-def test_picture_larger_than_the_native_size_is_cut_into_tiles(tiny):
+def test_latent_cuts_a_picture_larger_than_the_native_size_into_tiles(tiny):
     """64 pixels for this model, 32 elements of its latents; the autoencoder sees the picture whole."""
     prior, image = Latent(path=str(tiny("sd3"))), pictures((70, 150))[:1]
     restorer = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")
@@ -96,7 +96,7 @@ def test_picture_larger_than_the_native_size_is_cut_into_tiles(tiny):
     assert set(seen) == {(32, 32)}
 
 
-def test_sizes_of_pictures_do_not_mix(component):
+def test_latent_does_not_mix_sizes_of_pictures(component):
     """Pictures that share a size of latents come back as each was."""
     model = loaded(component)
     for size in ((21, 27), (24, 28), (21, 27)):
@@ -105,7 +105,7 @@ def test_sizes_of_pictures_do_not_mix(component):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_network_in_half_precision_at_full_size(family, folder, dtype):
+def test_latent_network_in_half_precision_at_full_size(family, folder, dtype):
     """The latents of 1024 x 1024 pixels, at a quiet and at a loud level."""
     prior, noise = Latent(path=str(folder)), torch.Generator().manual_seed(0)
     model = prior.load(torch.device("cpu"), dtype)

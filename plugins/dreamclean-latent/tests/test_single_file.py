@@ -78,7 +78,7 @@ def networks(prior: Latent, dtype: torch.dtype = torch.float32) -> Any:
     return prior.load(torch.device("cpu"), dtype).codec
 
 
-def test_original_layout(make, tiny, tmp_path):
+def test_single_file_of_the_original_layout(make, tiny, tmp_path):
     """All three parts are the file's: the folder of configs holds no weights."""
     folder, file, plain = (
         make("sd1", tmp_path),
@@ -97,7 +97,7 @@ def test_original_layout(make, tiny, tmp_path):
         torch.testing.assert_close(prior.decode(x), plain.decode(x), rtol=0, atol=1e-6)
 
 
-def test_configs_are_guessed_from_the_weights(tmp_path):
+def test_single_file_guesses_configs_from_the_weights(tmp_path):
     """Names and shapes of the real models, of which a file of a few bytes is made."""
     cross = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
     for name, shape, expected in (
@@ -110,7 +110,7 @@ def test_configs_are_guessed_from_the_weights(tmp_path):
         assert expected in inferred_config(str(tmp_path / "real.safetensors"))
 
 
-def test_configs_that_are_not_at_hand(tmp_path, monkeypatch):
+def test_single_file_without_its_configs_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     save_file({"other": torch.zeros(1)}, tmp_path / "real.safetensors")
     with pytest.raises(DreamCleanError, match="give config=FOLDER") as caught:
@@ -126,7 +126,7 @@ def single(folder: Path, target: Path, part: str, prefix: str = "") -> Path:
 
 
 @pytest.mark.parametrize(("name", "part"), [("flux", "transformer"), ("sd3", "transformer"), ("sdxl", "unet")])
-def test_network_alone_in_a_single_file(tiny, tmp_path, name, part):
+def test_single_file_with_the_network_alone(tiny, tmp_path, name, part):
     """The network is the file's; what the file lacks comes from the folder of configs."""
     folder = tiny(name)
     mixed = networks(Latent(path=str(single(folder, tmp_path, part)), config=str(folder)))

@@ -33,7 +33,7 @@ def random_vae(family, make, tmp_path):
     return folder
 
 
-def test_encode_and_decode_are_the_autoencoders_own(random_vae):
+def test_vae_encodes_and_decodes_as_the_autoencoder_does(random_vae):
     """The mean of its posterior, shifted and scaled as diffusers' pipelines do."""
     prior, image = networks(Latent(path=str(random_vae))), pictures((24, 32))
     vae = diffusers.AutoencoderKL.from_pretrained(random_vae, subfolder="vae", low_cpu_mem_usage=False)
@@ -46,7 +46,7 @@ def test_encode_and_decode_are_the_autoencoders_own(random_vae):
         torch.testing.assert_close(prior.decode(x), decoded / 2 + 0.5, rtol=0, atol=1e-5)
 
 
-def test_mean_and_standard_deviation_of_each_channel(make, tmp_path):
+def test_vae_scales_by_mean_and_standard_deviation_of_each_channel(make, tmp_path):
     """x = (z - mean) scale / std, as in diffusers' SDXL pipeline."""
     folder, image = make("sdxl", tmp_path), pictures((8, 8))
     plain = networks(Latent(path=str(folder))).encode(image)
@@ -59,7 +59,7 @@ def test_mean_and_standard_deviation_of_each_channel(make, tmp_path):
 
 
 @pytest.mark.parametrize("upcast", [True, False])
-def test_float16_overflows_unless_the_autoencoder_is_upcast(make, tmp_path, upcast):
+def test_vae_overflows_in_float16_unless_it_is_upcast(make, tmp_path, upcast):
     folder, image = make("sdxl", tmp_path), pictures((16, 16))
     weights = load_file(folder / "vae/diffusion_pytorch_model.safetensors")
     for key in ("encoder.conv_in.bias", "decoder.conv_in.bias"):
@@ -75,7 +75,7 @@ def test_float16_overflows_unless_the_autoencoder_is_upcast(make, tmp_path, upca
     assert prior.loaded.network.dtype == torch.float16
 
 
-def test_tiles_and_slices(make, tmp_path):
+def test_vae_in_tiles_and_slices(make, tmp_path):
     """Tiles of 32 pixels, one picture at a time: nearly the same latents, in more calls of the encoder."""
     folder, image = make("sd1", tmp_path), pictures((48, 48))
     configure(folder / "vae/config.json", sample_size=32)
@@ -105,7 +105,7 @@ def taesd(tmp_path):
     return tmp_path / "taesd"
 
 
-def test_tiny_autoencoder(tiny, taesd):
+def test_vae_may_be_a_tiny_autoencoder(tiny, taesd):
     prior, image = Latent(path=str(tiny("sd1")), vae=str(taesd)), pictures((21, 27))
     vae = diffusers.AutoencoderTiny.from_pretrained(taesd, low_cpu_mem_usage=False)
     codec = networks(prior)
@@ -118,7 +118,7 @@ def test_tiny_autoencoder(tiny, taesd):
     assert result.image.shape == image.shape
 
 
-def test_autoencoder_of_another_model(make, tiny, tmp_path):
+def test_vae_of_another_model_is_refused(make, tiny, tmp_path):
     """Its folder ``vae`` is found; one whose latents have other channels is refused."""
     other = make("sdxl", tmp_path)
     assert networks(Latent(path=str(tiny("sd1")), vae=str(other))).loaded.vae.module.config.scaling_factor == 0.13025

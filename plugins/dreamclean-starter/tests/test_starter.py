@@ -26,22 +26,22 @@ class TestConformance(PriorSuite):
     component = Starter()
 
 
-def test_it_is_what_runs_when_nothing_is_chosen():
+def test_starter_runs_when_nothing_is_chosen():
     assert isinstance(host().default_prior(), Starter)
 
 
-def test_the_weights_are_those_of_the_card():
+def test_starter_weights_are_those_of_the_card():
     digest = hashlib.sha256((MODEL / "unet/diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
     assert digest in CARD
 
 
-def test_the_recipes_are_those_of_the_card():
+def test_starter_recipes_are_those_of_the_card():
     blocks = re.findall(r"```json\n(.*?)```", CARD, re.DOTALL)
     assert [json.loads(block) for block in blocks] == [BLIND, KNOWN]
 
 
 @pytest.mark.parametrize("sigma", [25, 50])
-def test_one_step_denoising_of_a_small_picture(sigma):
+def test_starter_denoises_a_small_picture_in_one_step(sigma):
     """The card's figure for this picture, to 0.05 dB."""
     (claimed,) = re.findall(rf"cup\.png.*sigma = {sigma}: ([\d.]+) dB", CARD)
     model = loaded(Starter())
@@ -54,7 +54,7 @@ def test_one_step_denoising_of_a_small_picture(sigma):
 
 
 @pytest.mark.parametrize("sigma", [15, 25, 50])
-def test_blind_white_noise_is_named_measured_and_removed(sigma):
+def test_starter_names_measures_and_removes_white_noise(sigma):
     noise = torch.randn(CUP.shape, generator=torch.Generator().manual_seed(0))
     noisy = (CUP + sigma / 255 * noise).clamp(0, 1).mul(255).round() / 255
     result = Restorer()(noisy)
@@ -64,19 +64,19 @@ def test_blind_white_noise_is_named_measured_and_removed(sigma):
     assert psnr(result.image) > psnr(noisy) + 4
 
 
-def test_blind_a_clean_picture_is_left_as_it_is():
+def test_starter_leaves_a_clean_picture_as_it_is():
     result = Restorer()(CUP)
     assert result.reports[0].ratio is None
     assert torch.equal(result.image, CUP)
 
 
-def test_known_operator_restoration_helps():
+def test_starter_helps_with_a_known_operator():
     restorer = Restorer(operator="inpaint:share=0.5,noise=0.02")
     y = restorer.operator.measure(CUP, torch.Generator().manual_seed(0))
     assert psnr(restorer(y).image) > psnr(restorer.operator.pseudo_inverse(y)) + 8
 
 
-def test_plain_diffusers_loads_it():
+def test_starter_loads_with_plain_diffusers():
     from diffusers import DDPMPipeline
 
     pipeline = DDPMPipeline.from_pretrained(MODEL, low_cpu_mem_usage=False)
@@ -88,7 +88,7 @@ def test_plain_diffusers_loads_it():
         assert torch.allclose(pipeline.unet.float()(x, 300).sample, model.predict(x, level), atol=1e-5)
 
 
-def test_the_calibration_is_found_beside_the_model(tmp_path):
+def test_starter_has_its_calibration_beside_the_model(tmp_path):
     """The same folder as a diffusers model, with its calibration and without."""
     compressed = JPEG(quality=(12,)).degrade(CUP)
     assert Restorer(f"diffusers:path={MODEL}").plan(compressed).report.family == "blocking"

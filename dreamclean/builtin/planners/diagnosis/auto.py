@@ -7,7 +7,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.calibration import calibration_of
-from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image, left_alone
+from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
+from dreamclean.builtin.planners.diagnosis.review import revised
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.model import Model
@@ -33,6 +35,15 @@ class Auto(Planner):
         return max(calibration.ratios) if calibration else None
 
     def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
-        found = left_alone("transparent") if info.get("transparent") else diagnose_image(image, prior, model)
+        found = diagnose_image(image, info, prior, model)
         refusal = _REFUSAL if found.family == UNKNOWN else ""
-        return Plan(treatment(found, model.schedule, self.detail), found, refusal, self.samples)
+        return Plan(
+            treatment(found, model.schedule, self.detail, model.codec.pixel_scale), found, refusal, self.samples
+        )
+
+    def review(self, image: Tensor, plan: Plan, result: Tensor, model: Model) -> Plan | None:
+        found = revised(image, plan.report, result) if isinstance(plan.report, Diagnosis) else None
+        if found is None:
+            return None
+        recipe = treatment(found, model.schedule, self.detail, model.codec.pixel_scale)
+        return Plan(recipe, found, samples=self.samples)

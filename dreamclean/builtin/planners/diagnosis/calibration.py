@@ -12,7 +12,7 @@ from dreamclean.builtin.planners.diagnosis.features import NAMES
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.prior import Prior
 
-FAMILIES = ("clean", "white noise", "correlated noise", "blocking", "low resolution", "mixed")
+FAMILIES = ("clean", "white noise", "correlated noise", "blocking", "low resolution", "mixed", "unknown damage")
 
 
 class Calibration(BaseModel):
@@ -27,7 +27,9 @@ class Calibration(BaseModel):
     ratios: list[float] = Field(description="Noise-to-signal ratios of the levels asked")
     mean: list[float] = Field(description="Of each feature")
     spread: list[float] = Field(description="Standard deviation of each feature")
-    family: list[list[float]] = Field(description="Logit of each family, in the order of FAMILIES")
+    family: list[list[float]] = Field(
+        description="Logit of each family, in the order of FAMILIES; an older one lacks the last"
+    )
     noise: list[float] = Field(description="Log standard deviation of white noise, [0, 1] scale; has squares too")
     level: list[list[float]] = Field(
         description="Log noise-to-signal ratio of the best start, for each family; empty where that is not learnt"
@@ -49,9 +51,9 @@ class Calibration(BaseModel):
         levels = [row for row in self.level if row]
         sizes = {
             "mean": [len(self.mean), len(self.spread)] == [features] * 2,
-            "family": [len(row) for row in self.family] == [features + 1] * len(FAMILIES),
+            "family": 1 < len(self.family) <= len(FAMILIES) and all(len(row) == features + 1 for row in self.family),
             "noise": len(self.noise) == 2 * features + 1,
-            "level": len(self.level) == len(FAMILIES) and all(len(row) == features + 1 for row in levels),
+            "level": len(self.level) == len(self.family) and all(len(row) == features + 1 for row in levels),
         }
         for name, fits in sizes.items():
             if not fits:
@@ -69,7 +71,7 @@ class Calibration(BaseModel):
     def probabilities(self, features: Tensor) -> dict[str, float]:
         """How probable each family is."""
         logits = torch.tensor(self.family).double() @ self.standardised(features)
-        return dict(zip(FAMILIES, logits.softmax(0).tolist(), strict=True))
+        return dict(zip(FAMILIES, logits.softmax(0).tolist(), strict=False))
 
     def noise_std(self, features: Tensor) -> float:
         """Standard deviation of the noise on the [0, 1] scale, if it is white."""

@@ -1,179 +1,68 @@
-"""Diagnosis: the kind of damage and the noise level that matches it, in six evaluations."""
+"""Diagnosis: the degradation that explains a picture, or its noise, or that it is clean."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from dreamclean.builtin.initializers.local_level import telling, unevenness
-from dreamclean.builtin.planners.diagnosis.advice import named, way_out
-from dreamclean.builtin.planners.diagnosis.calibration import Calibration, calibration_of
+from dreamclean.builtin.operators.grain import Grain
+from dreamclean.builtin.operators.identity import Identity
+from dreamclean.builtin.operators.jpeg import JPEG
+from dreamclean.builtin.planners.diagnosis.answers import by_answers
+from dreamclean.builtin.planners.diagnosis.degradation import Explained, explained
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis, left_alone
 from dreamclean.builtin.planners.diagnosis.exempt import exempt
-from dreamclean.builtin.planners.diagnosis.features import features
-from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN, read
-from dreamclean.contracts.levels import Level, Schedule
+from dreamclean.builtin.planners.diagnosis.jpeg.noise_before import noise_before
+from dreamclean.builtin.planners.diagnosis.noise_estimate import NoiseEstimate, estimate_noise
+from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
 from dreamclean.contracts.model import Model
-from dreamclean.contracts.padding import pad_to_multiple
 from dreamclean.contracts.prior import Prior
 
-RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
-"""Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
-CROP = 256
-"""Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
-_SMALLEST = 32
-"""Side in pixels that the features need; a smaller picture's answers are padded."""
-BELOW = 0.95
-"""White noise starts at this share of its own level: PSNR is flat there, and LPIPS best just below."""
-_LEFT_ALONE = ("clean", "low resolution")
-_NOISY = ("white noise", "correlated noise", "mixed")
-UNEVEN = 1.5
-"""Even noise looks by this factor louder in some parts (95 %) than in others (5 %), or by less."""
+SURE = 0.95
+"""Least probability of noise by the picture's spectrum alone; of clean pictures one in fifty looks like that."""
+SPECTRUM = 96
+"""Side in pixels of the smallest picture whose spectrum is believed to show noise: of smaller ones there is too little."""
+COLOURED = 2.5
+"""White noise's loudest component is estimated at up to so many times its standard deviation; grain's at 3 to 6."""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What was found. Ratios are noise-to-signal ratios sigma / alpha of the prior's levels."""
+def diagnose_image(image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Diagnosis:
+    """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] on the device of ``model``, which ``prior`` loaded.
 
-    family: str
-    """clean, white noise, correlated noise, blocking, low resolution or mixed; unknown: the prior has no calibration.
-    And, without a look at it by the prior: too small, flat (of one colour), one-bit (of two tones) or transparent."""
-    sure: float | None
-    """Probability of the family, by the prior's calibration; None where it has none."""
-    probabilities: dict[str, float]
-    noise: float | None
-    """Standard deviation of the noise on the [0, 1] scale, if it is white."""
-    ratio: float | None
-    """Where to start (``strength="nsr:..."``), a level that the prior has; None: better left as it is, or unknown."""
-    ratios: list[float]
-    """The levels asked,"""
-    rms: list[float]
-    """the width of the noise estimate at each,"""
-    correlation: list[float]
-    """and its correlation with itself a pixel further."""
-    nfe: int
-    """Evaluations of the prior, per image, of the whole picture or of its crops."""
-    loudest: float | None = None
-    """The ratio of the loudest parts, where noise is so uneven that each part should start at a level of its own."""
-
-    def words(self) -> str:
-        """In a line: how sure, how strong, where the restoration starts."""
-        if self.family == UNKNOWN:
-            return f"{UNKNOWN}; {CANNOT_TELL}"
-        said = named(self.family)
-        if self.sure is not None:
-            said += f" ({self.sure:.0%} sure)"
-        if self.noise is not None:
-            said += f", standard deviation {self.noise * 255:.1f} of 255"
-        if self.ratio is None:
-            return said + ", better left as it is" + way_out(self.family)
-        if self.loudest is None:
-            return said + f"; start at nsr:{self.ratio:.3g}"
-        return said + f", uneven; start at nsr:{self.ratio:.3g}, its loudest parts at nsr:{self.loudest:.3g}"
-
-    def summary(self) -> str:
-        """In a few words, for the line about a restoration."""
-        return named(self.family) + ("" if self.ratio else ", left as it is" + way_out(self.family))
-
-    def spec(self) -> dict[str, Any]:
-        """As JSON-ready values."""
-        return {name: _short(value) for name, value in vars(self).items()}
-
-
-def diagnose_image(image: Tensor, prior: Prior, model: Model) -> Diagnosis:
-    """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] by ``model``, which ``prior`` loaded, on its device."""
-    if family := exempt(image):
+    First what an operator explains, by the file and the pixels. Then noise and the rest, by the prior's answers and by the
+    picture's spectrum. ``info`` is of the file, as planners get it.
+    """
+    if family := "transparent" if info.get("transparent") else exempt(image):
         return left_alone(family)
-    calibration = calibration_of(prior)
-    levels = spaced_levels(model.schedule, calibration.ratios if calibration else RATIOS)
-    answered = answers(crops(image, min(CROP, model.geometry.native_size or CROP)), model, levels)
-    found = read_features(answered)
-    ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
-    shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": len(levels)}
-    if calibration is None or len(levels) != len(calibration.ratios):
-        family, ratio = read(ratios, rms, correlation)
-        noise = ratio * model.codec.pixel_scale if ratio and family == "white noise" else None
-        diagnosis = Diagnosis(family, None, {}, noise, _known(ratio, model.schedule), **shared)
-    else:
-        diagnosis = _calibrated(calibration, found, model, shared)
-    return replace(diagnosis, loudest=_loudest(diagnosis, answered, model.schedule))
+    if model.codec.scale_factor == 1 and (found := explained(image, info, asking(model))):
+        return _by_operator(image, found)
+    by_prior = by_answers(image, prior, model)
+    noise = estimate_noise(image, SURE) if min(image.shape[-2:]) >= SPECTRUM else None
+    if noise and (by_prior.family != "white noise" or noise.line or noise.loudest > COLOURED * noise.std):
+        return _coloured(by_prior, noise)
+    return by_prior
 
 
-def answers(parts: Tensor, model: Model, levels: Sequence[Level]) -> list[Tensor]:
-    """The model's noise estimates (N, C, h, w), level by level, of ``parts`` (N, 3, H, W) of a picture."""
-    x = model.codec.encode(parts)
-    return [model.predict(level.alpha * x, level) for level in levels]
+def _by_operator(image: Tensor, found: Explained) -> Diagnosis:
+    """A picture that ``found`` explains; where JPEG did, noise may have come before it."""
+    operator, words = found.operator, found.words
+    if isinstance(operator, JPEG) and (std := noise_before(image, operator)):
+        operator, words = operator @ Identity(noise=std), f"noise of standard deviation {255 * std:.0f} of 255; {words}"
+    return Diagnosis(found.family, found.sure, operator, words)
 
 
-def read_features(answered: Sequence[Tensor]) -> Tensor:
-    """The features (levels, 16) of ``answers``, means over the parts."""
-    return torch.stack([features(_large(eps)).mean(0) for eps in answered]).cpu()
-
-
-def left_alone(family: str) -> Diagnosis:
-    """The diagnosis of a picture that no prior need look at."""
-    return Diagnosis(family, None, {}, None, None, [], [], [], 0)
-
-
-def _calibrated(calibration: Calibration, found: Tensor, model: Model, shared: dict[str, Any]) -> Diagnosis:
-    probabilities = calibration.probabilities(found)
-    family = max(probabilities, key=probabilities.__getitem__)
-    noise, ratio = None, None
-    if family == "white noise":
-        noise = calibration.noise_std(found)
-        ratio = BELOW * noise / model.codec.pixel_scale
-    elif family not in _LEFT_ALONE:
-        ratio = calibration.best_ratio(found, family)
-    return Diagnosis(family, probabilities[family], probabilities, noise, _known(ratio, model.schedule), **shared)
-
-
-def _loudest(diagnosis: Diagnosis, answers: Sequence[Tensor], schedule: Schedule) -> float | None:
-    """The ratio of the loudest parts of uneven noise; None for even noise and for damage that is none."""
-    if diagnosis.ratio is None or diagnosis.family not in _NOISY:
-        return None
-    answer = torch.cat(list(answers[telling(diagnosis.ratios, diagnosis.ratio)]), -1)[None]
-    damage = unevenness(answer)
-    quiet, loud, loudest = torch.quantile(damage, torch.tensor([0.05, 0.95, 0.99]).to(damage)).tolist()
-    return _known(diagnosis.ratio * loudest, schedule) if loud > UNEVEN * quiet else None
-
-
-def crops(image: Tensor, side: int = CROP) -> Tensor:
-    """The picture (1, 3, H, W) itself, or up to four crops (N, 3, side, side) of a larger one, spread evenly."""
-    height, width = image.shape[-2:]
-    tops, lefts = _starts(height, side), _starts(width, side)
-    return torch.cat([image[..., top : top + side, left : left + side] for top in tops for left in lefts])
-
-
-def _starts(length: int, side: int) -> list[int]:
-    """Where one crop starts, in the middle, or two, each half way from there to the edge."""
-    if length <= side:
-        return [0]
-    return [round((length - side) * share) for share in ((0.5,) if length < 1.5 * side else (0.25, 0.75))]
-
-
-def _large(eps: Tensor) -> Tensor:
-    """``eps``, padded where a side is too small for the features."""
-    return pad_to_multiple(eps, _SMALLEST) if min(eps.shape[-2:]) < _SMALLEST else eps
-
-
-def _known(ratio: float | None, schedule: Schedule) -> float | None:
-    """``ratio`` or the highest that the prior has; None for one that is no louder than its quietest level."""
-    quietest, loudest = (schedule.at(t).ratio for t in (schedule.lowest, schedule.highest))
-    return min(ratio, loudest) if ratio and ratio > quietest else None
-
-
-def spaced_levels(schedule: Schedule, ratios: Sequence[float]) -> list[Level]:
-    """The levels nearest to ``ratios``; the prior's highest one in the place of those above it."""
-    limit = schedule.at(schedule.highest).ratio
-    found = [schedule.at(schedule.timestep(min(ratio, limit))) for ratio in ratios]
-    return list(dict.fromkeys(level for level in found if level.sigma > 0))
-
-
-def _short(value: Any) -> Any:
-    """Numbers to four digits."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, list):
-        return [_short(item) for item in value]
-    return {key: _short(item) for key, item in value.items()} if isinstance(value, dict) else value
+def _coloured(by_prior: Diagnosis, noise: NoiseEstimate) -> Diagnosis:
+    """``by_prior`` with the noise that the picture's spectrum shows."""
+    kind = "noise of a grey picture" if noise.line else "grain or other coloured noise"
+    words = f"{kind}, standard deviation {255 * noise.std:.1f} of 255"
+    return replace(
+        by_prior,
+        family="coloured noise",
+        sure=noise.sure,
+        operator=Grain(bands=noise.bands),
+        found=words,
+        noise=None,
+        ratio=None,
+        loudest=None,
+    )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.picture import write_atomically
 

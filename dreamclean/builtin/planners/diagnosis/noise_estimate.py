@@ -6,11 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean.builtin.noise.line import Line, line_of
 from dreamclean.builtin.noise.spectrum import CORNER, to_bands
+from dreamclean.builtin.planners.diagnosis.network import Network
 from dreamclean.builtin.planners.diagnosis.noise_features import EDGES, quiet_power
 
 WEIGHTS = Path(__file__).with_name("noise_estimate.safetensors")
@@ -107,20 +107,6 @@ def _across(direction: Tensor) -> Tensor:
     """Two unit vectors (2, 3) at right angles to ``direction`` and to each other."""
     across: Tensor = torch.linalg.svd(direction[None]).Vh[1:]
     return across
-
-
-class Network:
-    """Features (n, 32) to the log standard deviation of noise in each band, the log variance of its error, and a logit."""
-
-    def __init__(self, weights: dict[str, Tensor]) -> None:
-        self.weights = weights
-
-    def __call__(self, features: Tensor) -> Tensor:
-        w = self.weights
-        x = ((features.cpu() - w["mean"]) / w["spread"]).clamp(-5, 5)
-        for layer in ("0", "1"):
-            x = F.silu(F.linear(x, w[f"weight{layer}"], w[f"bias{layer}"]))
-        return F.linear(x, w["weight2"], w["bias2"])
 
 
 @lru_cache(maxsize=2)

@@ -11,8 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dreamclean.builtin.planners.diagnosis.answers import RATIOS, answers, read_features, spaced_levels
 from dreamclean.builtin.planners.diagnosis.damage import damaged
-from dreamclean.builtin.planners.diagnosis.diagnose import RATIOS, Diagnosis, answers, read_features, spaced_levels
+from dreamclean.builtin.planners.diagnosis.damages.draw import KEPT_OUT
+from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.fit import Sample
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.errors import DreamCleanError
@@ -43,11 +46,20 @@ CYCLE = (
     ("mixed", False),
     ("white noise", False),
     ("correlated noise", False),
+    ("unknown damage", False),
+    ("clean", False),
+    ("unknown damage", False),
+    ("clean", False),
+    ("unknown damage", False),
 )
 """Family of each sample in turn, and whether its best level is looked for, which takes nine times as long.
 
 White noise comes often because it is the one family with a rule for its strength.
 """
+UNEXPLAINED = ("weather", "tone", "outliers")
+"""Groups of damage that no family is about. An outlier that is found never gets as far as the families."""
+VISIBLE = 38.0
+"""dB to the clean picture, above which damage is too small to be called any."""
 LPIPS_WEIGHT = 8.0
 """dB that a unit of LPIPS is worth."""
 
@@ -82,7 +94,7 @@ class Sampler:
         # Photographs are often compressed themselves, and a restoration that takes out such damage would look
         # worse than none: where blocking's level is learnt, of smaller copies only.
         clean = crop(self._photo(rng), self.side, rng, sharp=learnt and family == "blocking")
-        picture, std = damaged(clean, family, rng, generator)
+        picture, std = _damaged(clean, family, rng, number, generator)
         picture = picture.to(self.device)
         found = read_features(answers(picture, self.model, self.levels))
         worth = [self._worth(family, level, clean, picture) for level in self.levels] if learnt else []
@@ -90,8 +102,7 @@ class Sampler:
 
     def _worth(self, family: str, level: Level, clean: Tensor, picture: Tensor) -> float:
         """Of the family's treatment from ``level``."""
-        known = Diagnosis(family, None, {}, None, level.ratio, [], [], [], 0)
-        recipe = treatment(known, self.model.schedule)
+        recipe = treatment(Diagnosis(family, ratio=level.ratio), self.model.schedule)
         assert recipe is not None
         return self.metric(self.treat(picture, recipe).cpu(), clean)
 
@@ -114,6 +125,21 @@ class Sampler:
         )
 
 
+def _damaged(x: Tensor, family: str, rng: Random, seed: int, generator: torch.Generator) -> tuple[Tensor, float]:
+    """As ``damaged``; of what is clean, half are pictures of other kinds (drawn, grey, at night, denoised, ...)."""
+    if family == "unknown damage":
+        names = [k.name for k in KINDS.values() if k.group in UNEXPLAINED and k.name not in KEPT_OUT]
+        for strength in (rng.uniform(0.2, 1), 1.0):
+            shown = KINDS[rng.choice(names)](x, seed, strength).shown
+            if psnr(shown, x) < VISIBLE:
+                break
+        return shown, 0.0
+    if family == "clean" and rng.random() < 0.5:
+        kind = rng.choice([kind for kind in KINDS.values() if kind.group == "clean"])
+        return kind(x, seed, rng.random()).shown, 0.0
+    return damaged(x, family, rng, generator)
+
+
 def crop(pixels: Tensor, side: int, rng: Random, sharp: bool) -> Tensor:
     """A random crop, of the photograph or of a smaller, sharper copy."""
     if sharp or rng.random() < 0.35:
@@ -126,11 +152,12 @@ def crop(pixels: Tensor, side: int, rng: Random, sharp: bool) -> Tensor:
 
 def metric() -> tuple[Metric, str]:
     """What a result is worth: PSNR - 8 LPIPS where the package that measures LPIPS is installed, else PSNR."""
-
-    def psnr(image: Tensor, clean: Tensor) -> float:
-        return float(-10 * (image - clean).square().mean().clamp(min=1e-10).log10())
-
     if importlib.util.find_spec("dreamclean_bench") is None:
         return psnr, "PSNR"
     lpips = importlib.import_module("dreamclean_bench.metrics").lpips
     return lambda image, clean: psnr(image, clean) - LPIPS_WEIGHT * lpips(image, clean), "PSNR and LPIPS"
+
+
+def psnr(image: Tensor, clean: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB, of values in [0, 1]; 100 for equal ones."""
+    return float(-10 * (image - clean).square().mean().clamp(min=1e-10).log10())

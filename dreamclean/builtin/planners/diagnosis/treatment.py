@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from dreamclean.builtin.planners.diagnosis.diagnose import Diagnosis
+from dreamclean.builtin.operators.grain import Grain
+from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
+from dreamclean.builtin.planners.diagnosis.noise_treatment import noise_treatment
 from dreamclean.contracts.levels import Schedule
 
 STEPS = 8
@@ -14,16 +16,24 @@ DRAWN = 0.25
 """VPS's gamma at the crisp end: towards 1 it smooths, it does not draw texture."""
 
 
-def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float = 1.0) -> dict[str, Any] | None:
-    """The recipe that suits the diagnosis: a matched start and a second-order sampler; None: leave it as it is.
+def treatment(
+    diagnosis: Diagnosis, schedule: Schedule, detail: float = 1.0, pixel_scale: float = 0.5
+) -> dict[str, Any] | None:
+    """The recipe that suits the diagnosis; None: leave the picture as it is.
 
-    Where noise is uneven, every part starts at its own level.
+    With an operator the prior's own recipe for known operators, but coloured noise alone starts every component at its
+    own level. Without one a matched start and a second-order sampler; where noise is uneven, every part starts at its
+    own level.
 
     ``detail`` goes from the posterior mean, which is one step from the level of the
     highest PSNR, at 0, to the crispest at 1, the default: eight steps, and where the damage is no noise some noise
     drawn anew at each level. Between them there are 8^detail steps, VPS's gamma is detail^2 / 4 and the sampler's eta
     is detail. Parts that start at levels of their own need all the steps to get there.
     """
+    if isinstance(diagnosis.operator, Grain):
+        return noise_treatment(diagnosis.operator, schedule, pixel_scale)
+    if diagnosis.operator is not None:
+        return {"operator": diagnosis.operator}
     if diagnosis.ratio is None:
         return None
     drawn = 0.0 if diagnosis.family in NOISE else detail

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean import Level, Operator, Prior
-from dreamclean.contracts.operator import differentiable
+from dreamclean.contracts.differentiable import differentiable
 from dreamclean_bench.method import Problem
 from dreamclean_bench.methods.sampling import Ancestral, transition
 

@@ -41,6 +41,13 @@ class Found:
         joined = {name: [*self.first[name], *self.settings[name]] for name in ("tables", "shift")}
         return {**self.settings, **joined}
 
+    def shortest(self) -> dict[str, Any]:
+        """Settings of all passes, with the quality in the place of tables where those are libjpeg's."""
+        tables = self.settings["tables"]
+        if self.first or self.quality is None or tuple(map(tuple, tables)) != tables_of(self.quality)[: len(tables)]:
+            return self.cascade()
+        return {**{k: v for k, v in self.settings.items() if k != "tables"}, "quality": [self.quality]}
+
     def words(self) -> str:
         """In a line."""
         quality = self.quality or nearest_quality(self.settings["tables"][0])

@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.outliers.local import distance, filled, median
-from dreamclean.contracts.codec import Codec
-from dreamclean.contracts.estimate import Predict
-from dreamclean.contracts.levels import Schedule
+from dreamclean.contracts.model import Model
 
 Ask = Callable[[Tensor, float], Tensor]
 """``ask(picture, std)``: the posterior mean of a picture (1, 3, H, W) in [0, 1] with white noise of ``std``."""
@@ -18,12 +16,15 @@ FLOOR, TIMES = 0.07, 4.0
 """A pixel is unexpected when it is off by more than FLOOR, and TIMES as far as those around it, and twice the noise more."""
 
 
-def asking(predict: Predict, schedule: Schedule, codec: Codec) -> Ask:
-    """A prior's ``predict(x, level)`` as an ``Ask``."""
+def asking(model: Model) -> Ask:
+    """A model as an ``Ask``."""
 
     def ask(picture: Tensor, std: float) -> Tensor:
-        level = schedule.at(schedule.timestep(std / codec.pixel_scale))
-        return codec.decode(predict(level.alpha * codec.encode(picture), level).x0)
+        schedule, codec = model.schedule, model.codec
+        highest = schedule.at(schedule.highest).ratio
+        level = schedule.at(schedule.timestep(min(std / codec.pixel_scale, highest)))
+        x = level.alpha * codec.encode(picture)
+        return codec.decode((x - level.sigma * model.predict(x, level)) / level.alpha)
 
     return ask
 

@@ -1,0 +1,119 @@
+"""The degradation that explains a picture, from its file and its pixels, as an operator with its noise."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from dreamclean.builtin.operators.blur import Blur
+from dreamclean.builtin.operators.enlarged import Enlarged
+from dreamclean.builtin.operators.jpeg import JPEG
+from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
+from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
+from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
+from dreamclean.builtin.planners.diagnosis.outliers.find import find_outliers
+from dreamclean.builtin.planners.diagnosis.outliers.local import filled
+from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
+from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
+from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement
+from dreamclean.contracts.operator import Operator
+
+MILD = 20.0
+"""Root mean square, of 255, of a JPEG's rounding, up to which the pixels tell what happened before it (about quality 50)."""
+SURE = {"outliers": 0.6, "enlarged": 0.8, "blurred": 0.6}
+"""How sure a finding has to be."""
+LOUDEST = 10 / 255
+"""Noise after an enlargement, [0, 1] scale, above which it is not believed: print looks like that."""
+ROUNDED = 0.4
+"""The noise that a JPEG of the small picture is for its enlargement, as a share of its rounding at most: many coefficients are 0."""
+
+
+class Explained(NamedTuple):
+    """A degradation that explains a picture."""
+
+    family: str
+    """JPEG, outliers, enlarged or blurred; the first of them to happen, where JPEG came after."""
+    operator: Operator
+    sure: float
+    words: str
+
+
+def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | None:
+    """The degradation of ``image`` (1, 3, H, W) in [0, 1] that is no mere noise; None where none is sure.
+
+    ``info``: of its file, as planners get it. ``ask``: what a prior expects, asked once where outliers are suspected.
+    Each finder looks only where those before it found nothing, because damage of one kind looks like another kind to
+    the later ones: a grid of blocks is soft, an enlarged picture blurred. A mild JPEG hides nothing and is the last link.
+    """
+    jpeg = said_by_file(info) or estimate_jpeg(image)
+    if jpeg is not None and jpeg.rounding > MILD:
+        return _compressed(jpeg)
+    earlier = _before_compression(image, ask)
+    if jpeg is None or earlier is None:
+        return earlier if jpeg is None else _compressed(jpeg)
+    last = _compressed(jpeg)
+    quiet = earlier.operator.model_copy(update={"noise": 0.0})  # what is taken for noise is the rounding
+    return Explained(earlier.family, last.operator @ quiet, earlier.sure, f"{earlier.words}; {last.words}")
+
+
+def _before_compression(image: Tensor, ask: Ask) -> Explained | None:
+    finders: tuple[Callable[[], Explained | None], ...] = (
+        lambda: _lost(image, ask),
+        lambda: _enlarged(image),
+        lambda: _blurred(image),
+    )
+    found = (find() for find in finders)
+    return next((one for one in found if one and one.sure >= SURE[one.family]), None)
+
+
+def _compressed(jpeg: Found) -> Explained:
+    return Explained("JPEG", JPEG(**jpeg.shortest()), jpeg.sure, jpeg.words())
+
+
+def _lost(image: Tensor, ask: Ask) -> Explained | None:
+    found = find_outliers(image, ask)
+    if found is None:
+        return None
+    rest = estimate_noise(filled(image, found.lost))  # the finder takes fine texture for noise
+    noise = min(found.noise, rest.std) if rest else 0.0
+    found = replace(found, noise=noise)
+    return Explained("outliers", found.operator, found.sure, found.words())
+
+
+def _enlarged(image: Tensor) -> Explained | None:
+    found = estimate_enlargement(image)
+    if found is None or found.operator.noise > LOUDEST:
+        return None
+    operator = found.operator
+    assert isinstance(operator, Enlarged)
+    factor, method = "/".join(f"{value:.4g}" for value in operator.factor), operator.method.removesuffix("-0.75")
+    words = f"enlarged {factor} times, {method}{_noise(operator)}"
+    small = (operator.small(image).clamp(0, 1) * 255).round() / 255
+    if jpeg := estimate_jpeg(small):
+        grain = float(f"{ROUNDED * jpeg.rounding / 255:.4g}")
+        operator, words = operator.model_copy(update={"grain": grain}), f"{jpeg.words()}; then {words}"
+    return Explained("enlarged", operator, found.sure, words)
+
+
+def _blurred(image: Tensor) -> Explained | None:
+    found = estimate_blur(image)
+    if found is None:
+        return None
+    assert isinstance(found.operator, Blur)
+    return Explained("blurred", found.operator, found.sure, blur_words(found.operator))
+
+
+def blur_words(blur: Blur) -> str:
+    """A blur in a few words."""
+    if blur.shape == "motion":
+        said = f"motion blur, {blur.length:.2g} pixels at {blur.angle:.0f} degrees"
+    elif blur.shape == "defocus":
+        said = f"out of focus, radius {blur.radius:.2g} pixels"
+    else:
+        said = f"Gaussian blur, std {blur.std[0]:.2g} pixels"
+    return said + _noise(blur)
+
+
+def _noise(operator: Operator) -> str:
+    return f", noise of standard deviation {operator.noise * 255:.1f} of 255" if operator.noise else ""

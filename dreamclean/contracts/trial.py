@@ -1,0 +1,32 @@
+"""What a trial measurement tells of an operator: the size of the images, and channels that do not fit."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from dreamclean.contracts.errors import DreamCleanError
+
+
+def size_by_trial(degrade: Callable[[Tensor], Tensor], y: Tensor, name: str) -> torch.Size:
+    """Shape (B, 3, H, W) of the images that the operator ``name`` turns into measurements shaped as ``y``.
+
+    DreamCleanError if a trial with a 96 x 96 image does not tell.
+    """
+    trial = degrade(torch.full((1, 3, 96, 96), 0.5, device=y.device)).shape
+    if len(trial) == y.ndim == 4:
+        shape = (y.shape[0], 3, y.shape[2] * 96 // trial[2], y.shape[3] * 96 // trial[3])
+        if degrade(torch.zeros(shape, dtype=y.dtype, device=y.device)).shape == y.shape:
+            return torch.Size(shape)
+    advice = channel_advice(trial, y) or "override image_shape"
+    raise DreamCleanError(f"{name}: cannot tell the image's size from a measurement of {tuple(y.shape)}; {advice}")
+
+
+def channel_advice(made: torch.Size, y: Tensor) -> str:
+    """What to do if an operator makes one channel and a measurement ``y`` has three; otherwise empty."""
+    if len(made) == y.ndim == 4 and (made[1], y.shape[1]) == (1, 3):
+        return (
+            "a measurement has 1 channel here: give (B, 1, H, W), and for picture files let the operator override "
+            "from_picture(self, pixels), e.g. return pixels.mean(1, keepdim=True)"
+        )
+    return ""
