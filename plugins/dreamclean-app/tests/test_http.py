@@ -244,7 +244,17 @@ def test_hostile_settings_are_refused_in_one_line(web: Any, photo: Path, setting
 )
 def test_paths_and_addresses_in_place_of_uploads_are_refused(web: Any, path: str) -> None:
     event, said = called(web, "diagnose", as_file(path), "")
-    assert event == ("status 400" if "://" in path else "error") and "root:" not in said
+    assert event == "status 400" and "root:" not in said
+
+
+def test_pictures_of_this_machine_that_were_not_uploaded_are_refused(server: Any, web: Any, photo: Path) -> None:
+    inside = as_file(upload(web, "ok.png", photo.read_bytes()))
+    beside = Path(inside["path"]).parents[2] / "users"
+    for path in (photo, beside / "secret.png", f"{Path(inside['path']).parent}/../../../secret.png"):
+        for given in (as_file(str(path)), {**as_file(str(path)), "url": inside["path"]}):
+            assert called(web, "diagnose", given, "")[0] == "status 400"
+            assert called(web, "restore", inside, {"x": given}, None, None, 1)[0] == "status 400"
+    assert called(web, "diagnose", inside, "")[0] == "complete"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from dreamclean_app.page.session import Item, Runs
 from dreamclean_app.page.studio import Studio
 from dreamclean_app.work.tasks import STOPPED, Phase, Stepped
 
-
 GUIDE = """<ol class="dc-guide"><li>Drop one photograph or several.</li><li>Press <b>Restore</b>.</li>
 <li>Compare, and download.</li></ol>"""
 
@@ -93,9 +92,7 @@ class Actions:
             event.set()
         yield items, number, _end(items, stopped, time.monotonic() - began), None
 
-    def _own(
-        self, item: Item, detail: float, painted: Painted, settings: dict[str, Any], user: str
-    ) -> dict[str, Any]:
+    def _own(self, item: Item, detail: float, painted: Painted, settings: dict[str, Any], user: str) -> dict[str, Any]:
         """The settings of one picture."""
         own = self.studio.settings(settings)
         if painted.under == str(item.shown):
@@ -112,8 +109,9 @@ class Actions:
             if isinstance(message, Item):
                 yield message
             elif isinstance(message, Phase):
+                after = f", evaluation {message.evaluations}" if message.evaluations else ""
                 yield (
-                    status.progress(f"{before}{item.name}: looking at it, evaluation {message.evaluations}", None),
+                    status.progress(f"{before}{item.name}: looking at it{after}", None),
                     None,
                 )
             elif isinstance(message, Stepped):

@@ -62,7 +62,11 @@ def wire(
 
     taken = files.change(actions.take, files, [items, current, refused], **QUIET, trigger_mode="always_last")
     taken = taken.then(
-        lambda text: (text, None, "", "", 100), refused, [found, view.canvas, view.under, view.status, view.share], **QUIET, queue=False
+        lambda text: (text, None, "", "", 100),
+        refused,
+        [found, view.canvas, view.under, view.status, view.share],
+        **QUIET,
+        queue=False,
     )
     taken = taken.then(view.show, [items, current, view.share], shown, **QUIET)
     looked = taken.then(actions.look, [items, refused, expert.fields["prior"]], [items, found], **QUIET, **queue)
@@ -72,7 +76,9 @@ def wire(
         request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, under: str, *rest: Any
     ) -> Iterator[tuple[Any, ...]]:
         settings = expert.settings(*rest)
-        for state in actions.restore(items, current, detail, Painted(painted, under), settings, str(request.session_hash)):
+        for state in actions.restore(
+            items, current, detail, Painted(painted, under), settings, str(request.session_hash)
+        ):
             yield (*state[:3], view.preview(state[0], state[1], state[3]))
 
     def begin(request: gr.Request) -> list[Any]:

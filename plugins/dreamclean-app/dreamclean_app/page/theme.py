@@ -20,6 +20,7 @@ CSS = """
 .dc-busy > div { width: 30%; animation: dc-go 1.6s infinite ease-in-out; }
 @keyframes dc-go { from { margin-left: -30%; } to { margin-left: 100%; } }
 #dc-view { min-height: 420px; }
+#dc-status { min-height: 2.6rem; }
 .dc-unseen { display: none !important; }
 footer { display: none !important; }
 """

@@ -19,16 +19,16 @@ class View:
         self._actions = actions
         with gr.Tabs():
             with gr.Tab("Before and after"):
+                self.status = gr.HTML(elem_id="dc-status")
                 self.slider = gr.ImageSlider(
                     label="Before | after",
                     type="filepath",
                     format="png",
                     interactive=False,
-                    max_height=640,
+                    max_height=520,
                     elem_id="dc-view",
                     buttons=["fullscreen"],
                 )
-                self.status = gr.HTML(elem_id="dc-status")
                 with gr.Row(visible=False) as self.results:
                     self.share = gr.Slider(
                         0,
@@ -36,7 +36,7 @@ class View:
                         100,
                         step=1,
                         label="Strength of the restoration, in per cent",
-                        info="0 is the picture you gave. No new run is needed; what you see is what you download.",
+                        info="0 is the picture you gave. What you see is what you download.",
                         elem_id="dc-blend",
                         scale=3,
                     )
@@ -65,7 +65,9 @@ class View:
                 self.under = gr.State("")
             with gr.Tab("What was found"):
                 self.figure = gr.Image(show_label=False, interactive=False, type="filepath", format="png", buttons=[])
-                self.recipe = gr.Code(language="json", label="The recipe of the restoration", max_lines=18, visible=False)
+                self.recipe = gr.Code(
+                    language="json", label="The recipe of the restoration", max_lines=18, visible=False
+                )
 
     @property
     def outputs(self) -> list[Any]:
@@ -114,7 +116,9 @@ class View:
         show: dict[str, Any] = {"fn": self.show, "inputs": [items, current, self.share], "outputs": self.outputs}
         self.share.release(**show, **QUIET)
         packed = self.all.click(self._packed, [items, self.share], self.archive, api_visibility="private")
-        packed.then(None, None, None, js="() => document.querySelector('#dc-archive').click()", api_visibility="private")
+        packed.then(
+            None, None, None, js="() => document.querySelector('#dc-archive').click()", api_visibility="private"
+        )
         chosen = self.strip.select(_number, None, current, **QUIET, queue=False)
         chosen.then(lambda: (None, ""), None, [self.canvas, self.under], **QUIET, queue=False).then(**show, **QUIET)
         self.painting.select(_canvas, [items, current, self.under], [self.canvas, self.under], **QUIET)

@@ -21,10 +21,10 @@ _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class Bodies:
-    """Refuses them with one line."""
+    """Refuses them with one line. ``folder`` is where uploads lie."""
 
     def __init__(self, app: ASGIApp, limits: Limits, folder: Path) -> None:
-        self.app, self._limits, self._folder = app, limits, folder
+        self.app, self._limits, self._folder = app, limits, folder.resolve()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,8 +52,10 @@ class Bodies:
                 return
             if not message.get("more_body"):
                 break
-        if body and any(map(_ADDRESS.match, paths_in(body))):
-            await PlainTextResponse("addresses are not fetched; upload the file", 400)(scope, receive, send)
+        if not all(self._served(path, is_file) for path, is_file in files_in(body)):
+            await PlainTextResponse("this is no file that was uploaded here; upload it first", 400)(
+                scope, receive, send
+            )
             return
         given = False
 
@@ -65,6 +67,15 @@ class Bodies:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, again, send)
+
+    def _served(self, path: str, is_file: bool) -> bool:
+        """Whether it is an uploaded file, or no file at all. Gradio itself does not check that where it is mounted."""
+        if _ADDRESS.match(path):
+            return False
+        try:
+            return not is_file or self._folder in Path(path).resolve().parents
+        except (OSError, ValueError):
+            return False
 
 
 def _length(scope: Scope) -> int:
@@ -91,8 +102,8 @@ def _counted(receive: Receive, most: int) -> Receive:
     return counted
 
 
-def paths_in(body: bytes) -> Iterator[str]:
-    """Every text in a JSON body that Gradio could take for the place of a file; none if it is no JSON."""
+def files_in(body: bytes) -> Iterator[tuple[str, bool]]:
+    """Every ``path`` in a JSON body, and whether Gradio would take it for that of a file; none if it is no JSON."""
     try:
         found: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -102,7 +113,7 @@ def paths_in(body: bytes) -> Iterator[str]:
         one = todo.pop()
         if isinstance(one, dict):
             if isinstance(one.get("path"), str):
-                yield one["path"]
+                yield one["path"], "meta" in one
             todo += one.values()
         elif isinstance(one, list):
             todo += one
