@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dreamclean.cli.planners import HELP, SHORTCUTS, planner_with
+from dreamclean.cli.planners import ENLARGE, HELP, SHORTCUTS, planner_with
 from dreamclean.recipe.settings import entries
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ ORDER = [
     "path",
     "spacing",
     "operator",
+    "enlarge",
     "guidance",
     "planner",
     "noise",
@@ -75,7 +76,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     They come before the options of its own, which are the arguments after ``*``.
     """
-    options = {name: Annotated[_type(name) | None, option(name)] for name in entries()} | SHORTCUTS
+    options = {name: Annotated[_type(name) | None, option(name)] for name in entries()} | SHORTCUTS | ENLARGE
     made = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=options[name])
         for name in sorted(options, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
@@ -96,7 +97,12 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 def restorer_of(settings: dict[str, Any]) -> "Restorer":
     """The restorer of such options."""
+    from dreamclean.contracts.errors import DreamCleanError
     from dreamclean.restorer import Restorer
 
+    if enlarge := settings.pop("enlarge"):
+        if settings["operator"] is not None:
+            raise DreamCleanError("--enlarge is an operator of its own; give either --enlarge or --operator")
+        settings = {**settings, "operator": f"downsample:factor={enlarge},method=bicubic"}
     shortcuts = {name: settings.pop(name) for name in SHORTCUTS}
     return Restorer(**{**settings, "planner": planner_with(settings["planner"], **shortcuts)})

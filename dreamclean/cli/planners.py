@@ -20,6 +20,15 @@ SHORTCUTS: dict[str, Any] = {
     "samples": Annotated[int | None, typer.Option(min=1, help="For the planner: how many results to average.")],
 }
 """Options for settings of the planner."""
+ENLARGE: dict[str, Any] = {
+    "enlarge": Annotated[
+        int | None,
+        typer.Option(
+            min=2, max=16, help="Make a small picture so many times as large: --operator downsample:factor=N."
+        ),
+    ],
+}
+"""The option for an operator that people ask for by another name."""
 
 
 def planner_with(planner: str | None, **settings: Any) -> dict[str, Any] | str | None:

@@ -34,6 +34,9 @@ def restore(
             help="Write a .csv or .json file with one line for each picture: damage found, evaluations, errors."
         ),
     ] = None,
+    explain: Annotated[
+        Path | None, typer.Option(help="Of one picture: draw what was found and what was done into this .png file.")
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     **settings: Any,
@@ -41,9 +44,9 @@ def restore(
     """Restore pictures, or every picture of a folder and of the folders inside it.
 
     A setting that you do not give comes from the recipe, then the preset, then the prior's own recommendation.
-    By default, each picture is diagnosed, then restored by a recipe of its own, or left as it is if nothing is
-    wrong with it. Blur and low resolution are left as they are: to restore them, describe the degradation with
-    --operator.
+    By default, each picture is diagnosed: by its file, its pixels and the prior's answers. What was found is undone; a
+    picture that is clean, or whose damage is not understood, is left as it is. If you know the degradation, describe
+    it with --operator.
     """
     from dreamclean.cli.jobs import plan
     from dreamclean.cli.progress import bars
@@ -54,17 +57,31 @@ def restore(
     from dreamclean.cli.streams import check_streams
 
     check_streams(sources, output, as_json)
+    if explain:
+        _check_explain(explain, sources)
     jobs, done = plan(sources, output, "restored", overwrite, shard_of(shard))
     lines = Report(report) if report else None
     if not jobs:
         raise typer.Exit(0 if run([], done, as_json, said, lines) else 2)
     restorer = restorer_of(settings)
     with bars(len(jobs)) as shown:
-        well = run(_outcomes(jobs, restorer, workers, shown), done, as_json, said, lines, shown)
+        well = run(_outcomes(jobs, restorer, workers, shown, explain), done, as_json, said, lines, shown)
     raise typer.Exit(0 if well else 2)
 
 
-def _outcomes(jobs: "list[Job]", restorer: "Restorer", workers: int, shown: "Bars") -> "Iterable[Outcome]":
+def _check_explain(explain: Path, sources: list[Path]) -> None:
+    """DreamCleanError unless there is one picture and ``explain`` can be drawn."""
+    from dreamclean.builtin.planners.diagnosis.sheet import check
+    from dreamclean.contracts.errors import DreamCleanError
+
+    if len(sources) > 1 or sources[0].is_dir():
+        raise DreamCleanError("--explain is for one picture; give one file")
+    check(explain)
+
+
+def _outcomes(
+    jobs: "list[Job]", restorer: "Restorer", workers: int, shown: "Bars", explain: Path | None
+) -> "Iterable[Outcome]":
     """Of the jobs, done here or by several processes."""
     if workers > 1 and len(jobs) > 1:
         from dreamclean.cli.workers import in_workers
@@ -73,4 +90,4 @@ def _outcomes(jobs: "list[Job]", restorer: "Restorer", workers: int, shown: "Bar
     from dreamclean.cli.outcome import one_by_one
     from dreamclean.cli.restored import restored
 
-    return one_by_one(jobs, lambda job: restored(restorer, job, shown.picture))
+    return one_by_one(jobs, lambda job: restored(restorer, job, shown.picture, explain))

@@ -2,20 +2,22 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamclean.cli.jobs import Job
 from dreamclean.cli.streams import reading, writing
 
 if TYPE_CHECKING:
+    from dreamclean.method.restoration import Restoration
     from dreamclean.restorer import Restorer
 
 Watch = Callable[[str], AbstractContextManager[Callable[[Any], None]]]
 """Opens a progress bar for a picture's name, and gives a listener to its steps."""
 
 
-def restored(restorer: "Restorer", job: Job, watch: Watch | None = None) -> dict[str, Any]:
-    """Restore a picture; what ``--json`` prints of it."""
+def restored(restorer: "Restorer", job: Job, watch: Watch | None = None, explain: Path | None = None) -> dict[str, Any]:
+    """Restore a picture, and draw into ``explain`` how that came about; what ``--json`` prints of it."""
     with reading(job.source) as source, writing(job.target) as target:
         if watch:
             with watch(job.source.name) as on_step:
@@ -23,6 +25,8 @@ def restored(restorer: "Restorer", job: Job, watch: Watch | None = None) -> dict
         else:
             result = restorer(source)
         result.save(target)
+        if explain:
+            _explained(source, result, explain)
     return {
         "nfe": result.nfe,
         "seconds": round(result.seconds, 4),
@@ -32,6 +36,18 @@ def restored(restorer: "Restorer", job: Job, watch: Watch | None = None) -> dict
         "report": result.reports[0].spec() if result.reports else None,
         "recipe": result.recipe.model_dump(mode="json", exclude_none=True),
     }
+
+
+def _explained(source: Any, result: "Restoration[Any]", explain: Path) -> None:
+    from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
+    from dreamclean.builtin.planners.diagnosis.sheet import draw
+    from dreamclean.pictures.picture import Picture
+
+    if hasattr(source, "seek"):
+        source.seek(0)
+    found = result.reports[0] if result.reports else None
+    given, made = Picture.open(source).pixels, Picture.from_pil(result.image).pixels
+    draw(given, found if isinstance(found, Diagnosis) else None, made, explain)
 
 
 def said(result: dict[str, Any]) -> str:

@@ -11,14 +11,14 @@ def distance(value: Tensor, wanted: Tensor) -> float:
 
 
 def check(holds: object, otherwise: str) -> None:
-    """AssertionError with ``otherwise`` unless ``holds``."""
+    """Raise AssertionError with the text ``otherwise`` unless ``holds``."""
     __tracebackhide__ = True
     if not holds:
         raise AssertionError(otherwise)
 
 
 def check_close(value: Tensor, wanted: Tensor, allowed: float, otherwise: str) -> None:
-    """The same unless the relative ``distance`` of the two is below ``allowed``; shapes and figures are said."""
+    """Raise it unless the relative ``distance`` of the two is below ``allowed``; the text then also has shapes and figures."""
     __tracebackhide__ = True
     check(value.shape == wanted.shape, f"{otherwise} (shape {tuple(value.shape)}, wanted {tuple(wanted.shape)})")
     off = distance(value, wanted)
@@ -26,7 +26,7 @@ def check_close(value: Tensor, wanted: Tensor, allowed: float, otherwise: str) -
 
 
 def check_equal(value: Tensor, wanted: Tensor, otherwise: str) -> None:
-    """The same unless the two are equal to the last bit."""
+    """Raise it unless the two are equal to the last bit."""
     __tracebackhide__ = True
     check(value.shape == wanted.shape, f"{otherwise} (shape {tuple(value.shape)}, wanted {tuple(wanted.shape)})")
     off = float((value - wanted).abs().max()) if value.numel() else 0.0

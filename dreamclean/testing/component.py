@@ -1,4 +1,4 @@
-"""What is checked of every component, and what the suites run components on."""
+"""Tests for every component, and the inputs of all suites."""
 
 import json
 import re
@@ -23,7 +23,7 @@ DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["
 
 
 def pictures(size: Size, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Two pictures (2, 3, height, width) in [0.05, 0.95] with large forms and fine texture, always the same."""
+    """Two fixed pictures (2, 3, height, width) in [0.05, 0.95] with large shapes and fine texture."""
     generator = torch.Generator().manual_seed(0)
     forms = torch.rand(2, 3, 4, 4, generator=generator, dtype=torch.float64)
     texture = torch.rand(2, 3, *size, generator=generator, dtype=torch.float64)
@@ -31,7 +31,7 @@ def pictures(size: Size, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 class Noise:
-    """Standard normal noise as the loop hands it out: for each image from a generator of its own."""
+    """Standard normal noise as the loop provides it: each image has its own generator."""
 
     def __init__(self, *seeds: int) -> None:
         self.calls = 0
@@ -72,7 +72,7 @@ _CHECKED: set[type[Component]] = set()
 
 
 class FormSuite:
-    """What is so of a component whatever its settings: the first suite of a class checks it, later ones need not."""
+    """Tests that do not depend on the settings: only the first suite of a class runs them."""
 
     registered: ClassVar[bool] = True
 
@@ -90,7 +90,7 @@ class FormSuite:
 
     def test_name_can_be_written_everywhere(self, subject: Any) -> None:
         fits = re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", subject.name)
-        check(fits, f"the name '{subject.name}' is not of small letters, digits and single hyphens; choose such a one")
+        check(fits, f"the name '{subject.name}' may have small letters, digits and single hyphens only; choose another")
 
     def test_summary_is_one_line(self, subject: Any) -> None:
         said = len(subject.summary())
@@ -106,7 +106,7 @@ class FormSuite:
 
     def test_object_form(self, subject: Any) -> None:
         made = host().make(subject.kind, subject)
-        check(made is subject, "the object is not taken as it is; derive it from the base class of its kind")
+        check(made is subject, "the host does not accept the object; derive its class from the base class of its kind")
 
     def test_is_frozen(self, subject: Any) -> None:
         check(type(subject).model_config.get("frozen"), "it can be changed; leave model_config's frozen=True as it is")
@@ -120,12 +120,12 @@ class FormSuite:
 
 
 class ComponentSuite(FormSuite):
-    """Checked of every kind. Set ``component``; ``registered = False`` if no installed plugin registers it."""
+    """Tests for every kind. Set ``component``, and ``registered = False`` if no installed plugin registers it."""
 
     component: Any
 
     def __init_subclass__(cls) -> None:
-        """Takes ``FormSuite``'s tests out of later suites of a class, but for those that they override."""
+        """Removes ``FormSuite``'s tests from later suites of a class, except those that they override."""
         super().__init_subclass__()
         component = vars(cls).get("component")
         if not isinstance(component, Component):

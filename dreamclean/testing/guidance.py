@@ -29,7 +29,7 @@ class GuidanceSuite(ComponentSuite):
     def run(
         self, subject: Any, clean: Tensor, seeds: tuple[int, ...] = (0, 1)
     ) -> tuple[Tensor, Tensor, Estimate, Level]:
-        """Latents of ``clean`` pictures, what the prior alone answers, the guided answer, and the level."""
+        """Latents of ``clean`` pictures, the prior's own estimate, the guided estimate, and the level."""
         prior = Mixture.around(pictures(self.size, clean.dtype).flip(3), std=0.2)
         model = loaded(prior)
         level, y = model.schedule.at(self.t), self.operator.degrade(clean)
@@ -38,7 +38,7 @@ class GuidanceSuite(ComponentSuite):
         return x, evaluator.prior(x, level).x0, evaluator.denoise(x, level), level
 
     def test_operator_is_served(self, subject: Any) -> None:
-        assert subject.refuses(self.operator) == "", "set operator to one that it serves"
+        assert subject.refuses(self.operator) == "", "set operator to one that this guidance can use"
 
     @DTYPES
     def test_shape_and_dtype_are_kept(self, subject: Any, dtype: torch.dtype) -> None:

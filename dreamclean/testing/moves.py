@@ -1,4 +1,4 @@
-"""Suites of what moves latents: initializers, correctors and samplers.
+"""Suites of the components that move latents: initializers, correctors and samplers.
 
 They run on the mixture prior, whose estimates are exact. Around one picture m of no width (a Dirac),
 every latent at a level (a, s) is a m + s eps, so what a move does to eps can be read off.
@@ -52,12 +52,12 @@ class Scene:
 
 
 class MoveSuite(ComponentSuite):
-    """What initializers, correctors and samplers have in common: ``move`` calls the component on ``given``."""
+    """Tests that initializers, correctors and samplers share; ``move`` calls the component on the latents ``given``."""
 
     size: ClassVar[Size] = (24, 32)
 
     def given(self, scene: Scene) -> Tensor:
-        """Two latents to be moved."""
+        """Two latents, the input of the component."""
         return scene.latents(scene.levels[-1])
 
     def move(self, component: Any, x: Tensor, scene: Scene, denoise: Denoise, noise: Noise) -> Tensor:
@@ -69,12 +69,12 @@ class MoveSuite(ComponentSuite):
 
     @pytest.fixture
     def scene(self) -> Scene:
-        """A mixture of two wide Gaussians, so that estimates depend on x in earnest."""
+        """A mixture of two wide Gaussians, whose estimates depend strongly on x."""
         return Scene(pictures(self.size), std=0.2)
 
     @pytest.fixture
     def point(self) -> Scene:
-        """A Dirac at one picture."""
+        """A prior that knows one picture only."""
         return Scene(pictures(self.size)[:1])
 
     @DTYPES
@@ -125,7 +125,7 @@ class InitializerSuite(MoveSuite):
 
     @FAMILIES
     def test_result_is_at_the_top_level(self, subject: Any, family: Family) -> None:
-        """The picture's share is a, and what is added has at most the standard deviation s."""
+        """The result is a times the picture, plus noise of standard deviation s or less."""
         scene = Scene(pictures(self.size)[:1], family=family)
         x, top = self.given(scene), scene.levels[-1]
         moved = self.run(subject, x, scene)
@@ -151,12 +151,12 @@ class CorrectorSuite(MoveSuite):
 
     @FAMILIES
     def test_level_is_kept(self, subject: Any, family: Family) -> None:
-        """Around a Dirac m, a m + s eps becomes a m + s eps' with eps' as wide as eps."""
+        """With a prior that knows only the picture m, a m + s eps becomes a m + s eps', eps' with the variance of eps."""
         scene = Scene(pictures(self.size)[:1], family=family)
         x, level = self.given(scene), scene.levels[-1]
         eps = scene.noise_of(self.run(subject, x, scene), level)
         mean, wide = float(eps.mean()), float(eps.std())
-        check(abs(mean) < 0.05, f"the picture is moved: its noise has the mean {mean:.3g} s; scale what is left by a")
+        check(abs(mean) < 0.05, f"the picture changes: its noise has the mean {mean:.3g} s; scale what is left by a")
         kept = abs(wide - 1) < self.drift
         check(kept, f"the noise is {wide:.3g} times as wide as before; keep its variance (VPS, Eq. 8), or set drift")
 
@@ -178,7 +178,7 @@ class SamplerSuite(MoveSuite):
 
     @FAMILIES
     def test_result_is_at_the_lower_level(self, subject: Any, family: Family) -> None:
-        """Around a Dirac m: a_j m + s_j eps with the same eps, or one as wide if the sampler draws noise."""
+        """With a prior that knows only the picture m: a_j m + s_j eps, with the same eps or, if the sampler draws noise, one of its variance."""
         scene = Scene(pictures(self.size)[:1], family=family)
         x, (lower, level) = self.given(scene), scene.levels[-2:]
         noise = Noise(0, 1)

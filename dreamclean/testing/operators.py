@@ -20,12 +20,12 @@ BATCH = "depends on the rest of the batch; treat every image apart, with no mean
 
 
 class OperatorSuite(ComponentSuite):
-    """An operator does what its contract says. ``size`` and ``odd_size`` may be set where it is choosy."""
+    """An operator does what its contract says. Set ``size`` and ``odd_size`` if it does not take pictures of every size."""
 
     size: ClassVar[Size] = (24, 32)
     odd_size: ClassVar[Size] = (21, 27)
     kept: ClassVar[float] = 1e-3
-    """How far, relative to its norm, a projection may move an image that agrees; above 0 where ``degrade`` rounds."""
+    """How far, relative to its norm, a projection may move an image that already agrees; set it above 0 if ``degrade`` rounds."""
 
     @pytest.fixture
     def exact(self, subject: Any) -> Any:
@@ -189,7 +189,7 @@ class LinearOperatorSuite(OperatorSuite):
         check_close(projected.flatten(1), wanted, 1e-4, otherwise)
 
     def _matrix(self, operator: Any) -> Tensor:
-        """A on small images, float64, a row for each number in a measurement."""
+        """The matrix A for small images, float64, with one row for each number of a measurement."""
         pixels = 3 * self.small_size[0] * self.small_size[1]
         basis = torch.eye(pixels, dtype=torch.float64).view(pixels, 3, *self.small_size)
         matrix: Tensor = operator.degrade(basis).flatten(1).T

@@ -13,7 +13,7 @@ from dreamclean.testing.loaded import loaded
 
 
 class PlannerSuite(ComponentSuite):
-    """A planner says what a picture needs."""
+    """A planner decides what a picture needs."""
 
     size: ClassVar[Size] = (32, 40)
 
@@ -39,7 +39,7 @@ class PlannerSuite(ComponentSuite):
 
     def test_planner_that_does_not_look_asks_nothing(self, subject: Any) -> None:
         nfe = self.plan(subject)[2]
-        check(subject.looks or not nfe, "it says that it does not look and asks the prior; set looks = True")
+        check(subject.looks or not nfe, "looks is False, but it calls the prior; set looks = True")
 
     def test_report_can_be_told(self, subject: Any) -> None:
         report = self.plan(subject)[0].report
@@ -55,6 +55,8 @@ class PathSuite(ComponentSuite):
         levels = DDPMSchedule.linear().ladder(300, 12, Uniform())
         order = list(subject(levels))
         check(order and order[-1] == levels[0], "the last level is not the picture's own, levels[0]")
-        check(set(order) <= set(levels), "a level is none of those given; return elements of levels")
+        check(set(order) <= set(levels), "a level is not one of those given; return elements of levels")
         steps = zip([levels[-1], *order], order, strict=False)
-        check(all(a != b for a, b in steps), "a level follows itself, the top included; leave it out")
+        check(
+            all(a != b for a, b in steps), "a level comes twice in a row (the path starts after the top); leave one out"
+        )

@@ -23,11 +23,11 @@ CHANGED = "the argument was changed; work on a copy (x = x + ..., not x += ...)"
 KNOWN = pytest.mark.parametrize("operator", [None, "identity"], ids=["blind", "known"])
 
 _LOADED: dict[str, Any] = {}
-"""The latest prior and its model."""
+"""The last prior that was loaded, and its model."""
 
 
 class PriorSuite(ComponentSuite):
-    """A prior does what its contract says. ``size`` and ``odd_size`` may be set where it is choosy."""
+    """A prior does what its contract says. Set ``size`` and ``odd_size`` if it does not take pictures of every size."""
 
     size: ClassVar[Size] = (32, 40)
     odd_size: ClassVar[Size] = (21, 27)
@@ -42,7 +42,7 @@ class PriorSuite(ComponentSuite):
 
     @pytest.fixture
     def model(self, whole: Model) -> Model:
-        """The same for pictures of ``size``, whatever its network takes."""
+        """The model for pictures of any size; the wrapper pads them for the network."""
         return fitted(sized(whole, *self.size))
 
     def latents(self, model: Model, level: Level, size: Size, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -77,7 +77,7 @@ class PriorSuite(ComponentSuite):
 
     @KNOWN
     def test_recommended_recipe_has_a_ladder(self, subject: Any, operator: str | None) -> None:
-        """What is recommended parses, its components exist, and its levels rise from the picture.
+        """The recommended recipe is valid, its components exist, and its levels rise from the picture.
 
         Where a planner is recommended there are no levels yet, and it can be asked about a picture.
         """

@@ -32,7 +32,7 @@ class SpacingSuite(ComponentSuite):
     @FAMILIES
     @STEPS
     def test_there_is_a_ladder(self, subject: Any, family: str, steps: int) -> None:
-        """Where levels are few, too: a model with whole timesteps has 26 between the picture and nsr:0.1."""
+        """Also where there are few levels: a model with whole timesteps has 26 between the picture and nsr:0.1."""
         schedule = SCHEDULES[family]
         for ratio in ("nsr:0.1", "nsr:1"):
             count = min(steps, schedule.most_steps(schedule.resolve(ratio)))

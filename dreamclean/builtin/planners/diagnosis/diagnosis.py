@@ -10,6 +10,8 @@ from dreamclean.contracts.operator import Operator
 
 _LONG = re.compile(r"(bitmap|tables|bands)=[^,|\s]{24,}")
 
+_SAYS_HOW_SURE = re.compile(r"\bsure\)|from the file")
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -75,7 +77,7 @@ class Diagnosis:
 
     def _what(self) -> str:
         said = self.found or named(self.family)
-        return said if self.sure is None else f"{said} ({self.sure:.0%} sure)"
+        return said if self.sure is None or _SAYS_HOW_SURE.search(said) else f"{said} ({self.sure:.0%} sure)"
 
 
 def left_alone(family: str) -> Diagnosis:

@@ -93,8 +93,8 @@ class Sampler:
         family, learnt = CYCLE[number % len(CYCLE)]
         # Photographs are often compressed themselves, and a restoration that takes out such damage would look
         # worse than none: where blocking's level is learnt, of smaller copies only.
-        clean = crop(self._photo(rng), self.side, rng, sharp=learnt and family == "blocking")
-        picture, std = _damaged(clean, family, rng, number, generator)
+        clean = crop(self.photo(rng), self.side, rng, sharp=learnt and family == "blocking")
+        picture, std = damaged_by(family, clean, rng, number, generator)
         picture = picture.to(self.device)
         found = read_features(answers(picture, self.model, self.levels))
         worth = [self._worth(family, level, clean, picture) for level in self.levels] if learnt else []
@@ -106,7 +106,7 @@ class Sampler:
         assert recipe is not None
         return self.metric(self.treat(picture, recipe).cpu(), clean)
 
-    def _photo(self, rng: Random) -> Tensor:
+    def photo(self, rng: Random) -> Tensor:
         """The pixels of one that is large enough."""
         for path in rng.sample(self.photos, len(self.photos)):
             if path in self.unusable:
@@ -125,7 +125,7 @@ class Sampler:
         )
 
 
-def _damaged(x: Tensor, family: str, rng: Random, seed: int, generator: torch.Generator) -> tuple[Tensor, float]:
+def damaged_by(family: str, x: Tensor, rng: Random, seed: int, generator: torch.Generator) -> tuple[Tensor, float]:
     """As ``damaged``; of what is clean, half are pictures of other kinds (drawn, grey, at night, denoised, ...)."""
     if family == "unknown damage":
         names = [k.name for k in KINDS.values() if k.group in UNEXPLAINED and k.name not in KEPT_OUT]

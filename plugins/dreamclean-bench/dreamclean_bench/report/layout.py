@@ -1,4 +1,4 @@
-"""A table as it is read, before it is Markdown or HTML: words, what is best, and footnotes."""
+"""The words of a table, from which Markdown and HTML are made: entries, the best of each column, footnotes."""
 
 import math
 from collections.abc import Callable
@@ -30,8 +30,8 @@ LEGEND = (
 CAVEAT = (
     "Columns headed 'paper' are from the paper (DreamClean, ICLR 2024), by table. Its priors and test "
     "pictures (CelebA, ImageNet, LSUN bedroom, SIDD) are not those used here, so "
-    f"its figures are only for orientation: a difference alone means nothing. '{MISSING}': the paper has the figure, "
-    "but it is not recorded in this package."
+    f"its figures give a rough idea only: a difference does not show which method is better. '{MISSING}': the paper has "
+    "the figure, but this package does not."
 )
 
 

@@ -1,4 +1,4 @@
-"""How much of the gain that the operator brings is reached without being told it, task by task."""
+"""For each task, how much of the gain with a known operator is reached without it."""
 
 import csv
 import io
@@ -14,18 +14,18 @@ from dreamclean_bench.wide import DAMAGES
 
 INPUT, AUTO, KNOWN = "input", "dreamclean", "dreamclean-known"
 CAPTION = (
-    "Share of the gain of the known mode, which is told operator and noise, that the automatic mode reaches: means over "
-    "pictures, 100 % at the line. Bars end at -50 % and 150 %. Left out: what the known mode does not gain 0.1 dB or "
-    "0.005 LPIPS on."
+    "How much of the gain of the known mode the automatic mode reaches; the known mode is given the operator and the noise. "
+    "Means over pictures; the dashed line is 100 %. Bars are cut off at -50 % and 150 %. Tasks on which the known mode "
+    "gains less than 0.1 dB or 0.005 LPIPS are left out."
 )
 MEASURES: dict[str, tuple[str, float]] = {"psnr": ("PSNR", 0.1), "lpips": ("LPIPS", 0.005)}
-"""Measure: its name, and the least gain of the known mode of which a share is worth saying."""
+"""Measure: its name, and the smallest gain of the known mode for which a share is computed."""
 LOW, HIGH = -0.5, 1.5
 
 
 @dataclass(frozen=True)
 class Share:
-    """Of one task: means over the pictures that all three have done."""
+    """The results of one task: means over the pictures that all three methods have done."""
 
     task: str
     images: int
@@ -34,12 +34,12 @@ class Share:
     known: dict[str, float]
 
     def gain(self, measure: str, of: dict[str, float]) -> float:
-        """What ``of`` is better by than the input."""
+        """By how much ``of`` is better than the input."""
         gained = of[measure] - self.input[measure]
         return -gained if measure == "lpips" else gained
 
     def share(self, measure: str) -> float | None:
-        """Automatic gain over known gain; None where the known mode gains next to nothing."""
+        """Automatic gain over known gain; None where the known mode gains too little."""
         known = self.gain(measure, self.known)
         return self.gain(measure, self.auto) / known if known >= MEASURES[measure][1] else None
 

@@ -1,0 +1,221 @@
+"""What explains a picture: from its file and its pixels, alone and before a JPEG; noise before it; and the review of a result."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dreamclean import JPEG, Auto, Blur, Diagnosis, Enlarged, Identity, Inpaint, Mixture, Picture, Plan, Restorer
+from dreamclean.builtin.operators.kernels import gaussian_size
+from dreamclean.builtin.planners.diagnosis.damages.drawn import screenshot
+from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit, normal
+from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
+from dreamclean.builtin.planners.diagnosis.degradation import explained
+from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
+from dreamclean.builtin.planners.diagnosis.jpeg.noise_before import noise_before
+from dreamclean.builtin.planners.diagnosis.review import LOUDER, revised, unexplained
+from dreamclean.builtin.planners.diagnosis.treatment import treatment
+from dreamclean.contracts.levels import DDPMSchedule
+from dreamclean.contracts.operator import Chain
+from dreamclean.testing.loaded import loaded
+
+PHOTO = Path(__file__).parent.parent / "docs/images/real-noise.jpg"
+
+
+def scene(side: int = 128, seed: int = 0, slope: float = 1.2) -> Tensor:
+    """A picture (1, 3, side, side) in 8 bits with the falling spectrum of photographs, and edges."""
+    generator = torch.Generator().manual_seed(seed)
+    spectrum = torch.fft.rfft2(torch.randn(1, 3, side, side, generator=generator))
+    wave = torch.hypot(torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)[None])
+    x = torch.fft.irfft2(spectrum / (wave + 0.01) ** slope, s=(side, side))
+    x = 0.5 + 0.16 * (x - x.mean()) / x.std()
+    for k in range(12):
+        top, left, height, width = torch.randint(4, side - side // 3, (4,), generator=generator).tolist()
+        x[..., top : top + height // 3, left : left + width // 3] += 0.12 * (-1) ** k
+    return eight_bit(x)
+
+
+def expects(image: Tensor) -> Any:
+    """A prior that knows the picture."""
+    return lambda picture, std: image
+
+
+def test_explained_says_nothing_of_clean_pictures() -> None:
+    for image in (scene(), scene(seed=1), screenshot(scene(), 0).shown):
+        assert explained(image, {}, expects(image)) is None
+
+
+def test_explained_believes_the_file() -> None:
+    image = scene()
+    told = {
+        "jpeg": JPEG(quality=(30,)).model_dump(mode="json")
+        | {"tables": [list(t) for t in JPEG(quality=(30,)).passes()[0]]}
+    }
+    found = explained(image, told, expects(image))
+    assert found is not None and found.family == "JPEG" and "from the file" in found.words
+
+
+def test_explained_finds_a_jpeg_in_the_pixels() -> None:
+    image = scene()
+    found = explained(JPEG(quality=(40,)).degrade(image), {}, expects(image))
+    assert found is not None and found.family == "JPEG"
+    assert isinstance(found.operator, JPEG) and found.operator.quality == (40,)
+
+
+def test_explained_finds_what_came_before_a_mild_jpeg() -> None:
+    image = scene()
+    enlarged = KINDS["enlarged"].make(image, 0, factor=2, method="nearest").shown
+    found = explained(JPEG(quality=(90,), subsampling="4:4:4").degrade(enlarged), {}, expects(image))
+    assert found is not None and found.family == "enlarged"
+    assert isinstance(found.operator, Chain)
+    first, last = found.operator.links
+    assert isinstance(first, Enlarged) and first.factor == (2.0,) and first.noise == 0
+    assert isinstance(last, JPEG) and last.quality == (90,)
+
+
+def test_explained_looks_no_further_after_a_strong_jpeg() -> None:
+    enlarged = KINDS["enlarged"].make(scene(), 0, factor=2, method="nearest").shown
+    found = explained(JPEG(quality=(10,)).degrade(enlarged), {}, expects(scene()))
+    assert found is not None and isinstance(found.operator, JPEG)
+
+
+def test_explained_takes_lost_pixels_out() -> None:
+    damaged = KINDS["salt-and-pepper"].make(scene(), 3, share=0.05)
+    found = explained(damaged.shown, {}, expects(scene()))
+    assert found is not None and found.family == "outliers" and isinstance(found.operator, Inpaint)
+    lost = found.operator.known(128, 128) == 0
+    assert damaged.lost is not None
+    assert float((lost & damaged.lost).sum() / damaged.lost.sum()) > 0.9
+
+
+def test_explained_finds_a_jpeg_that_was_enlarged() -> None:
+    small = JPEG(quality=(40,)).degrade(scene(160)[..., :80, :80])
+    shown = eight_bit(F.interpolate(small, scale_factor=2, mode="nearest"))
+    found = explained(shown, {}, expects(shown))
+    assert found is not None and isinstance(found.operator, Enlarged)
+    assert found.operator.grain > 0 and found.words.startswith("JPEG, quality 40")
+
+
+# ------------------------------------------------------------------------------------------ noise before a JPEG
+
+
+@pytest.mark.parametrize("quality", [60, 85])
+def test_noise_before_finds_noise_that_was_compressed(quality: int) -> None:
+    operator = JPEG(quality=(quality,), shift=("3:5",))
+    image = scene(192, slope=2.2)
+    found = noise_before(operator.degrade(eight_bit(image + 20 / 255 * normal(image, 1))), operator)
+    assert found == pytest.approx(20 / 255, rel=0.3)
+    assert noise_before(operator.degrade(image), operator) is None
+
+
+def test_noise_before_a_jpeg_makes_a_chain() -> None:
+    operator, image = JPEG(quality=(85,)), scene(192, slope=2.2)
+    y = operator.degrade(eight_bit(image + 20 / 255 * normal(image, 1)))
+    prior = Mixture.around(image[..., :32, :32])
+    found = diagnose_image(y, {}, prior, loaded(prior))
+    assert isinstance(found.operator, Chain)
+    assert isinstance(found.operator.links[0], Identity) and found.operator.links[0].noise == pytest.approx(
+        20 / 255, rel=0.3
+    )
+    assert found.words().startswith("noise of standard deviation ") and "JPEG, quality 85" in found.words()
+    assert treatment(found, DDPMSchedule.linear()) == {"operator": found.operator}
+
+
+# ------------------------------------------------------------------------------------------ the review
+
+
+def blurred(std: float, noise: float) -> tuple[Blur, Diagnosis]:
+    blur = Blur(shape="gaussian", size=gaussian_size(std), std=(std,), noise=noise)
+    return blur, Diagnosis("blurred", 0.9, blur, "a blur")
+
+
+def test_revised_lets_a_result_stand_that_explains_the_picture() -> None:
+    blur, found = blurred(1.5, 5 / 255)
+    y = eight_bit(blur.degrade(scene()) + 5 / 255 * normal(scene(), 2))
+    assert unexplained(y, blur, scene()) == pytest.approx(5 / 255, rel=0.05)
+    assert revised(y, found, scene()) is None
+
+
+def test_revised_takes_a_blur_for_narrower_where_the_result_contradicts_the_picture() -> None:
+    blur, found = blurred(2.0, 2 / 255)
+    y = eight_bit(blur.degrade(scene()) + LOUDER * 2.5 / 255 * normal(scene(), 2))
+    second = revised(y, found, scene())
+    assert second is not None and isinstance(second.operator, Blur)
+    assert second.operator.std[0] == pytest.approx(1.7) and "1.7 pixels" in second.words()
+
+
+def test_revised_takes_the_noise_of_other_operators_for_louder() -> None:
+    enlarged = Enlarged(factor=(2.0,), noise=1 / 255)
+    y = eight_bit(enlarged.degrade(scene()) + 6 / 255 * normal(scene(), 2))
+    second = revised(y, Diagnosis("enlarged", 0.9, enlarged), scene())
+    assert second is not None and second.operator is not None
+    assert second.operator.noise == pytest.approx(6 / 255, rel=0.05)
+
+
+def test_restorer_follows_a_review_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second plan's result is returned, with the evaluations of both."""
+    image = scene(32)
+    plans = iter(["identity:noise=0.2", "identity:noise=0.1"])
+    reviews = []
+
+    def plan(*args: Any) -> Plan:
+        return Plan({"operator": next(plans), "strength": "nsr:0.3", "steps": 3})
+
+    monkeypatch.setattr(Auto, "__call__", plan)
+    monkeypatch.setattr(Auto, "review", lambda *args: reviews.append(args) or plan())
+    result = Restorer(Mixture.around(image), planner="auto", device="cpu", seed=0)(image)
+    assert len(reviews) == 1 and reviews[0][3].shape == image.shape
+    assert result.recipe.operator is not None and result.recipe.operator["noise"] == 0.1
+    once = Restorer(
+        Mixture.around(image), operator="identity:noise=0.1", strength="nsr:0.3", steps=3, device="cpu", seed=0
+    )(image)
+    assert result.nfe == 2 * once.nfe
+    torch.testing.assert_close(result.image, once.image)
+
+
+# ------------------------------------------------------------------------------------------ on the command line
+
+
+def test_explain_draws_what_was_found(cli: Any, unet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = JPEG(quality=(30,)).degrade(scene(64))
+    Picture(pixels).with_pixels(pixels).save("in.png")
+    status, out, err = cli("restore", "in.png", "--prior", unet, "--explain", "why.png")
+    assert (status, "JPEG, quality 30" in out) == (0, True), err
+    sheet = Picture.open("why.png").pixels
+    assert sheet.shape[-1] > 4 * 64 and sheet.shape[-2] > 64
+    torch.testing.assert_close(sheet[..., 22 : 22 + 64, 8 : 8 + 64], pixels, atol=0.6 / 255, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("folder --explain why.png", "--explain is for one picture"),
+        ("in.png --explain why.jpg", "why.jpg cannot be drawn; choose a name that ends in .png"),
+        ("in.png --explain nowhere/why.png", "there is no folder nowhere"),
+        ("in.png --enlarge 2 --operator blur", "give either --enlarge or --operator"),
+    ],
+)
+def test_explain_and_enlarge_refuse(
+    arguments: str, message: str, cli: Any, unet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    for name in ("in.png", "folder/in.png"):
+        Picture(scene(48)).with_pixels(scene(48)).save(name)
+    status, out, err = cli("restore", *arguments.split(), "--prior", unet)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert sorted(path.name for path in Path().rglob("*.png")) == ["in.png", "in.png"]
+
+
+def test_enlarge_makes_a_small_picture_larger(
+    cli: Any, unet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Picture(scene(48)).with_pixels(scene(48)).save("in.png")
+    assert cli("restore", "in.png", "-o", "out.png", "--prior", unet, "--enlarge", "2")[0] == 0
+    assert Picture.open("out.png").pixels.shape[-2:] == (96, 96)
