@@ -21,7 +21,7 @@ from dreamclean.contracts.operator import Operator
 
 MILD = 20.0
 """Root mean square, of 255, of a JPEG's rounding, up to which the pixels tell what happened before it (about quality 50)."""
-SURE = {"outliers": 0.6, "enlarged": 0.8, "blurred": 0.6}
+SURE = {"outliers": 0.5, "enlarged": 0.8, "blurred": 0.6}
 """How sure a finding has to be."""
 LOUDEST = 10 / 255
 """Noise after an enlargement, [0, 1] scale, above which it is not believed: print looks like that."""
