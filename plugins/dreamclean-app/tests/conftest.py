@@ -89,6 +89,8 @@ def serving(surroundings: dict[str, str], *options: str) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(20)
+    assert list(Path(surroundings["TMPDIR"]).glob("dreamclean-app-*")) == [], "no temporary file is left"
+    assert "Traceback" not in "".join(said), "".join(said)
 
 
 @pytest.fixture(scope="session")

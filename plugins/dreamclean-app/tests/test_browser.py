@@ -81,6 +81,13 @@ def test_page_says_what_is_found_restores_and_blends(page: Any, photo: Path, tmp
     shown = page.locator("#dc-view img").evaluate_all("all => all.map(one => [one.naturalWidth, one.naturalHeight])")
     assert shown == [[96, 64], [96, 64]], "before and after are shown at full size"
 
+    placed = "() => [...document.querySelectorAll('#dc-view img')].map(one => getComputedStyle(one).transform).join()"
+    whole = page.evaluate(placed)
+    box = page.locator("#dc-view img").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(f"whole => ({placed})() != whole", arg=whole)  # it is zoomed
+
     before = page.locator("#dc-view img").evaluate_all("all => all.map(one => one.src)")
     set_slider(page, "#dc-blend", 50)
     page.wait_for_function(
