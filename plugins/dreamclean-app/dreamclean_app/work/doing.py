@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from dreamclean import DreamCleanError, DreamCleanWarning
+from dreamclean import Diagnosis, DreamCleanError, DreamCleanWarning
 from dreamclean.cli.planners import reported
 from dreamclean.contracts.errors import Refusal
 from dreamclean.method.measured import measured
