@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from threading import Event
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -9,6 +10,7 @@ import gradio as gr
 from dreamclean import DreamCleanError
 from dreamclean_app.page import status
 from dreamclean_app.page.paint import masks
+from dreamclean_app.page.progress import Progress
 from dreamclean_app.page.session import Item, Runs
 from dreamclean_app.page.studio import Studio
 from dreamclean_app.work.tasks import STOPPED, Phase, Stepped
@@ -76,7 +78,7 @@ class Actions:
         try:
             for number, item in enumerate(items):
                 own = self._own(item, detail, painted, settings, user)
-                for state in self._one(item, own, user, event, f"{number + 1} of {len(items)}: " * (len(items) > 1)):
+                for state in self._one(item, own, user, event, Progress(items, number)):
                     if isinstance(state, Item):
                         items = [*items[:number], state, *items[number + 1 :]]
                     else:
@@ -101,24 +103,16 @@ class Actions:
         return own if told or detail == 1 else {**own, "detail": detail}
 
     def _one(
-        self, item: Item, settings: dict[str, Any], user: str, event: Any, before: str
+        self, item: Item, settings: dict[str, Any], user: str, event: Event, progress: Progress
     ) -> Iterator[tuple[str, str | None] | Item]:
         """Status and preview as a picture is restored, and the item at its end."""
-        yield status.progress(f"{before}{item.name}: waiting ...", None), None
+        yield progress.waiting(), None
         for message in self.studio.restore(user, item, settings, lambda: not event.is_set()):
             if isinstance(message, Item):
                 yield message
-            elif isinstance(message, Phase):
-                after = f", evaluation {message.evaluations}" if message.evaluations else ""
-                yield (
-                    status.progress(f"{before}{item.name}: looking at it{after}", None),
-                    None,
-                )
-            elif isinstance(message, Stepped):
-                left = "" if message.left is None else f", {status.duration(message.left)} left"
-                text = f"{before}{item.name}: step {message.index} of {message.total}{left}"
-                preview = str(message.preview) if message.preview else None
-                yield status.progress(text, message.index / message.total), preview
+            elif isinstance(message, Phase | Stepped):
+                preview = getattr(message, "preview", None)
+                yield progress.of(message), str(preview) if preview else None
 
     def stop(self, request: gr.Request) -> None:
         """Stop the user's run."""

@@ -70,7 +70,7 @@ def wire(
     )
     taken = taken.then(view.show, [items, current, view.share], shown, **QUIET)
     looked = taken.then(actions.look, [items, refused, expert.fields["prior"]], [items, found], **QUIET, **queue)
-    looked.then(view.said, [items, current], [found, view.figure], **QUIET, queue=False)
+    looked.then(view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False)
 
     def restore_shown(
         request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, under: str, *rest: Any
@@ -96,7 +96,7 @@ def wire(
     done.then(
         lambda: [gr.Button(interactive=True), gr.Button(interactive=False)], None, [go, stop], **QUIET, queue=False
     ).then(view.show, [items, current, view.share], shown, **QUIET).then(
-        view.said, [items, current], [found, view.figure], **QUIET, queue=False
+        view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False
     )
     stop.click(actions.stop, None, None, **QUIET, queue=False)
     view.wire(items, current)

@@ -35,7 +35,7 @@ class View:
                         100,
                         100,
                         step=1,
-                        label="Strength of the restoration, in per cent",
+                        label="Strength of the restoration (%)",
                         info="0 is the picture you gave. What you see is what you download.",
                         elem_id="dc-blend",
                         scale=3,
@@ -43,12 +43,13 @@ class View:
                     self.one = gr.DownloadButton(
                         "Download PNG", elem_id="dc-download", variant="primary", min_width=150
                     )
-                    self.all = gr.Button("Download all as ZIP", elem_id="dc-zip", min_width=150, visible=False)
+                    self.all = gr.Button("All as ZIP", elem_id="dc-zip", min_width=150, visible=False)
                     self.archive = gr.DownloadButton(elem_id="dc-archive", elem_classes="dc-unseen")
                 self.strip = gr.Gallery(
                     label="All pictures",
                     columns=6,
-                    height=190,
+                    fit_columns=False,
+                    height="auto",
                     allow_preview=False,
                     visible=False,
                     interactive=False,
@@ -101,15 +102,15 @@ class View:
         shown = str(items[current].shown)
         return shown, estimate or shown
 
-    def said(self, items: list[Item], current: int) -> list[Any]:
-        """What was found, in words and drawn."""
+    def said(self, items: list[Item], current: int, refused: str) -> list[Any]:
+        """What was found, in words and drawn, after the lines about files that are no pictures."""
         texts = [
             (f"{one.name}: {one.found}" if len(items) > 1 else f"Found: {one.found}", "calm")
             for one in items
             if one.found
         ]
         figure = items[current].figure if current < len(items) else None
-        return [status.lines(texts), str(figure) if figure else None]
+        return [refused + status.lines(texts), str(figure) if figure else None]
 
     def wire(self, items: gr.State, current: gr.State) -> None:
         """What the parts of the right side start."""
