@@ -56,6 +56,6 @@ def restore(
     task = Task(place(source), place(target), settings)
     lines = place(report) if report else task.target.inside("report.parquet")
     task.check()
-    with connected(address):
-        well = run(task, pool_of(actors, threads, gpus), lines)
+    with connected(address) as grows:
+        well = run(task, pool_of(actors, threads, gpus, grows), lines)
     raise typer.Exit(0 if well else 2)

@@ -5,7 +5,7 @@ import posixpath
 from typing import NamedTuple
 from uuid import uuid4
 
-from pyarrow import ArrowException
+from pyarrow import ArrowException, NativeFile
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from dreamclean import DreamCleanError
@@ -61,16 +61,23 @@ class Place(NamedTuple):
     def write(self, name: str, data: bytes) -> None:
         """Write ``data`` to a hidden file beside ``name``, then move it into place."""
         folder, base = posixpath.split(self.full(name))
-        self.filesystem.create_dir(folder, recursive=True)
         temporary = posixpath.join(folder, f".dreamclean-{uuid4().hex}")
         try:
-            with self.filesystem.open_output_stream(temporary) as file:
+            with self._created(temporary) as file:
                 file.write(data)
             self.filesystem.move(temporary, posixpath.join(folder, base))
         except BaseException:
             if self.filesystem.get_file_info(temporary).type == FileType.File:
                 self.filesystem.delete_file(temporary)
             raise
+
+    def _created(self, path: str) -> NativeFile:
+        """A new file, in a folder that is made if there has to be one: in an object store there has not."""
+        try:
+            return self.filesystem.open_output_stream(path)
+        except FileNotFoundError:
+            self.filesystem.create_dir(posixpath.dirname(path), recursive=True)
+            return self.filesystem.open_output_stream(path)
 
 
 def place(url: str) -> Place:

@@ -135,6 +135,7 @@ def test_restore_refuses_in_one_line(photos: Path, quick: list[str], command: Ru
         (("photos", "photos"), "cannot take its own pictures' results"),
         (("nowhere://x", "clean"), "nowhere://x cannot be opened"),
         (("photos", "clean", "--corrector", "no"), "error: "),
+        (("photos", "clean", "--actors", 1000), "has room for"),
     ):
         run = command("ray", "restore", *arguments, *quick)
         assert run.returncode == 2 and said in run.stderr and run.stderr.count("\n") == 1, run.stderr
