@@ -98,7 +98,7 @@ def bounds(schedule: Schedule) -> list[float]:
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_a_treatment_fits_every_family_of_levels(name: str) -> None:
+def test_treatment_fits_every_family_of_levels(name: str) -> None:
     schedule = SCHEDULES[name]
     for ratio in bounds(schedule):
         recipe = made(treatment(found("white noise", ratio), schedule))
@@ -108,7 +108,7 @@ def test_a_treatment_fits_every_family_of_levels(name: str) -> None:
         assert 1 <= recipe.steps <= STEPS
 
 
-def test_there_are_fewer_steps_where_fewer_fit() -> None:
+def test_treatment_takes_fewer_steps_where_no_more_fit() -> None:
     schedule = DDPMSchedule.linear()
     for t, steps in ((1, 1), (3, 3), (7, 7), (8, 8), (300, 8)):
         recipe = made(treatment(found("mixed", schedule.at(t).ratio), schedule))
@@ -131,7 +131,7 @@ def parts(family: str, detail: float, ratio: float = 0.2) -> tuple[float, int, f
 
 
 @pytest.mark.parametrize("family", NAMED)
-def test_detail_goes_from_one_step_to_all(family: str) -> None:
+def test_treatment_detail_goes_from_one_step_to_all(family: str) -> None:
     """At 0 the mean, by one evaluation at the level of the highest PSNR; steps and fresh noise come with detail."""
     noise = family in NOISE
     assert parts(family, 0) == (pytest.approx(FAITHFUL.get(family, 1), rel=0.02), 1, 0, 0)
@@ -144,19 +144,19 @@ def test_detail_goes_from_one_step_to_all(family: str) -> None:
     assert [step[0] for step in steps] == sorted((step[0] for step in steps), reverse=True)
 
 
-def test_the_faithful_end_is_a_level_that_the_prior_has() -> None:
+def test_treatment_faithful_end_is_a_level_that_the_prior_has() -> None:
     schedule = SCHEDULES["denoiser"]
     recipe = made(treatment(found("blocking", 0.7), schedule, 0))
     assert recipe.strength == schedule.highest
 
 
-def test_uneven_noise_needs_all_the_steps() -> None:
+def test_treatment_of_uneven_noise_needs_all_the_steps() -> None:
     uneven = replace(found("white noise", 0.1), loudest=0.3)
     recipes = [made(treatment(uneven, DDPMSchedule.linear(), detail)) for detail in (0, 1)]
     assert recipes[0] == recipes[1] and recipes[0].steps == STEPS
 
 
-def test_the_faithful_end_is_nearer_to_the_picture() -> None:
+def test_auto_faithful_end_is_nearer_to_the_picture() -> None:
     """Of a mixture with some width the mean is known: one step is nearer in the mean square than all of them."""
     errors = [
         (Restorer(knowing(), planner=Auto(detail=detail), **CPU)(NOISY[1:]).image - CLEAN[1:]).square().mean()
@@ -165,14 +165,14 @@ def test_the_faithful_end_is_nearer_to_the_picture() -> None:
     assert errors[0] < errors[1]
 
 
-def test_what_is_left_alone_has_no_treatment() -> None:
+def test_treatment_of_what_is_left_alone_is_none() -> None:
     assert treatment(found("clean", None), DDPMSchedule.linear()) is None
 
 
 # --------------------------------------------------------------------------------- what a Restorer makes
 
 
-def test_every_image_by_its_own_diagnosis() -> None:
+def test_auto_treats_every_image_by_its_own_diagnosis() -> None:
     result = Restorer(knowing(), **CPU)(NOISY, seed=[4, 5, 6])
     assert [diagnosis.family for diagnosis in result.reports] == ["clean", "white noise", "white noise"]
     for diagnosis, sigma in zip(result.reports[1:], (0.1, 0.2), strict=True):
@@ -184,7 +184,7 @@ def test_every_image_by_its_own_diagnosis() -> None:
     assert result.recipe.planner == {"name": "auto", "detail": 1.0, "samples": 1}
 
 
-def test_an_image_comes_out_alike_alone_and_in_a_batch() -> None:
+def test_auto_result_is_the_same_alone_and_in_a_batch() -> None:
     restorer = Restorer(knowing(), planner="auto", corrector=VPS_DRAWING, **CPU)
     together = restorer(NOISY, seed=[4, 5, 6])
     for k in range(3):
@@ -196,7 +196,7 @@ def test_an_image_comes_out_alike_alone_and_in_a_batch() -> None:
     assert [torch.equal(a, b) for a, b in zip(other, again, strict=True)] == [True, False, False]
 
 
-def test_a_picture_with_nothing_wrong_comes_back_as_it_was() -> None:
+def test_auto_returns_a_picture_with_nothing_wrong_as_it_was() -> None:
     prior, heard = knowing(), []
     result = Restorer(prior, **CPU)(NOISY[:1], seed=9, trace=True, on_step=heard.append)
     assert torch.equal(result.image, NOISY[:1])
@@ -208,7 +208,7 @@ def test_a_picture_with_nothing_wrong_comes_back_as_it_was() -> None:
     assert torch.equal(Restorer(knowing(), recipe=result.recipe, **CPU)(NOISY[:1]).image, NOISY[:1])
 
 
-def test_without_a_calibration_nothing_is_called_clean() -> None:
+def test_auto_without_a_calibration_calls_nothing_clean() -> None:
     """White noise is still told and treated; what else there may be is not guessed at."""
     prior = Mixture.around(CLEAN, std=0.02)
     assert Restorer(prior, **CPU).plan(CLEAN[:1]).report.family == "unknown"
@@ -219,14 +219,14 @@ def test_without_a_calibration_nothing_is_called_clean() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
-def test_a_picture_file_with_nothing_wrong_keeps_every_byte(mode: str) -> None:
+def test_auto_keeps_every_byte_of_a_file_with_nothing_wrong(mode: str) -> None:
     photo = Picture(CLEAN[:1]).with_pixels(CLEAN[:1]).convert(mode)
     prior = Counting.around(Picture.from_pil(photo).pixels)
     image = Restorer(prior, **CPU)(photo).image
     assert (image.mode, image.tobytes()) == (mode, photo.tobytes())
 
 
-def test_what_is_treated_is_told_to_listeners() -> None:
+def test_auto_treatment_is_told_to_listeners() -> None:
     prior, heard = knowing(), []
     result = Restorer(prior, **CPU)(NOISY[1:2], trace=True, on_step=heard.append)
     assert len(prior._calls) == result.nfe == 6 + STEPS
@@ -235,7 +235,7 @@ def test_what_is_treated_is_told_to_listeners() -> None:
     assert 0 < result.prior_seconds < result.seconds
 
 
-def test_the_recipe_of_a_treated_picture_makes_it_again() -> None:
+def test_auto_recipe_of_a_treated_picture_makes_it_again() -> None:
     result = Restorer(knowing(), planner="auto", corrector=VPS_DRAWING, **CPU)(NOISY[2:], seed=3)
     recipe = result.recipe
     assert (recipe.planner, recipe.steps, recipe.seed) == ({"name": "fixed"}, STEPS, 3)
@@ -268,7 +268,7 @@ class Recommending(Counting):
         ({"preset": "paper", "steps": 4}, ("ddim-inversion", "vps", "ddim", 4, 0), 12),
     ],
 )
-def test_what_the_user_said_is_kept(said: dict[str, Any], expected: tuple[Any, ...], nfe: int) -> None:
+def test_auto_keeps_what_the_user_said(said: dict[str, Any], expected: tuple[Any, ...], nfe: int) -> None:
     result = Restorer(knowing(), planner="auto", **said, **CPU)(NOISY[1:2])
     parts = (result.recipe.initializer, result.recipe.corrector, result.recipe.sampler)
     assert (*(part and part["name"] for part in parts), result.recipe.steps, result.recipe.seed) == expected
@@ -276,7 +276,7 @@ def test_what_the_user_said_is_kept(said: dict[str, Any], expected: tuple[Any, .
     assert result.recipe.strength == DDPMSchedule.linear().timestep(result.reports[0].ratio or 0)
 
 
-def test_what_the_prior_recommends_beside_a_planner_is_for_a_fixed_recipe() -> None:
+def test_auto_leaves_what_the_prior_recommends_to_a_fixed_recipe() -> None:
     recipe = Restorer(knowing(Recommending), **CPU)(NOISY[1:2]).recipe
     assert recipe.steps == STEPS
     recipe = Restorer(knowing(Recommending), strength=100, **CPU)(NOISY[1:2]).recipe
@@ -300,18 +300,18 @@ class Latent(Counting):
         (Counting, {"strength": "automatic"}, "nsr:R with the noise-to-signal ratio R"),
     ],
 )
-def test_what_does_not_fit_together(kind: type[Mixture], said: dict[str, Any], message: str) -> None:
+def test_auto_refuses_what_does_not_fit_together(kind: type[Mixture], said: dict[str, Any], message: str) -> None:
     with pytest.raises(DreamCleanError, match=message) as raised:
         Restorer(knowing(kind), **said, **CPU)
     assert "\n" not in str(raised.value)
 
 
-def test_latents_get_the_papers_settings() -> None:
+def test_auto_leaves_latents_to_the_papers_settings() -> None:
     assert Restorer(knowing(Latent), **CPU).recipe.strength == 300
     assert Restorer(knowing(Latent), **CPU).plan(NOISY[:1]) == Plan()
 
 
-def test_a_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() -> None:
+def test_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() -> None:
     restorer = Restorer("starter", strength=40)
     assert (restorer.recipe.initializer or {})["name"] == "matched-level"
     assert (restorer.recipe.strength, restorer.recipe.steps) == (40, 4)
@@ -319,14 +319,14 @@ def test_a_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() 
     assert ((paper.recipe.initializer or {})["name"], paper.recipe.steps) == ("ddim-inversion", 30)
 
 
-def test_recipes_of_earlier_versions_are_read() -> None:
+def test_recipe_of_earlier_versions_is_read() -> None:
     old = {"strength": "auto", "detail": 0.5, "samples": 2}
     restorer = Restorer(knowing(), recipe=old, **CPU)
     assert restorer.planner == Auto(detail=0.5, samples=2)
     assert Restorer(knowing(), strength="auto", **CPU).planner == Auto()
 
 
-def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
+def test_samples_mean_is_nearer_and_can_be_made_again() -> None:
     """Each sample has noise of its own; the mean of four is theirs, in four times the evaluations."""
     noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
     made = [Restorer("starter", planner="auto", corrector=VPS_DRAWING, **CPU)(noisy, seed=k).image for k in range(5, 9)]
@@ -338,7 +338,7 @@ def test_the_mean_of_samples_is_nearer_and_can_be_made_again() -> None:
     assert torch.equal(Restorer(recipe=mean.recipe, device="cpu")(noisy).image, mean.image)
 
 
-def test_a_tile_made_smaller_for_one_picture_stays_so_for_the_next() -> None:
+def test_tile_made_smaller_for_one_picture_stays_so_for_the_next() -> None:
     restorer = Restorer("starter", planner="auto", **CPU)
     assert isinstance(restorer._setup.tiles, Tiles)
     restorer._setup.tiles._tile = 64

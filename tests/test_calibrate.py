@@ -46,7 +46,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 CALIBRATE = ("calibrate", PRIOR, "known", "--side", 44)
 
 
-def test_it_tells_what_could_not_be_told_before(cli: Cli) -> None:
+def test_calibrate_tells_what_could_not_be_told_before(cli: Cli) -> None:
     noisy = image(0) + 20 / 255 * torch.randn(1, 3, 44, 44, generator=torch.Generator().manual_seed(9))
     cases = {"clean": image(0), "white noise": noisy, "JPEG": JPEG(quality=(12,)).degrade(image(0))}
     for name, pixels in cases.items():
@@ -66,7 +66,7 @@ def test_it_tells_what_could_not_be_told_before(cli: Cli) -> None:
     assert not Picture.open("JPEG-restored.png").pixels.equal(Picture.open("JPEG.png").pixels)
 
 
-def test_a_network_in_a_folder_finds_its_calibration(cli: Cli, unet: str, tmp_path: Path) -> None:
+def test_calibration_of_a_network_in_a_folder_is_found(cli: Cli, unet: str, tmp_path: Path) -> None:
     """The same network is asked first without, then with; it looks in its own folder."""
     import shutil
 
@@ -80,7 +80,7 @@ def test_a_network_in_a_folder_finds_its_calibration(cli: Cli, unet: str, tmp_pa
     assert found.sure is not None and set(found.probabilities) == set(FAMILIES)
 
 
-def test_a_stopped_calibration_goes_on_where_it_was(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibrate_goes_on_where_it_was_stopped(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli(*CALIBRATE, "--samples", 50, "-o", "whole.json")[0] == 0
     made, sample = [], Sampler.sample
 
@@ -101,7 +101,7 @@ def test_a_stopped_calibration_goes_on_where_it_was(cli: Cli, monkeypatch: pytes
     assert not Path("parts.json.samples").exists()
 
 
-def test_samples_of_other_photographs_are_not_mixed_in(cli: Cli) -> None:
+def test_calibrate_does_not_mix_in_samples_of_other_photographs(cli: Cli) -> None:
     made_of = {"prior": "another"}
     sample_file.write(Path("c.json.samples"), made_of, [Sample("clean", 0.0, torch.zeros(6, 16), [])])
     assert sample_file.read(Path("c.json.samples"), made_of)[0].family == "clean"
@@ -112,7 +112,7 @@ def test_samples_of_other_photographs_are_not_mixed_in(cli: Cli) -> None:
     assert status == 2 and "c.json.samples holds no samples" in err and err.count("\n") == 1
 
 
-def test_minutes_end_it(cli: Cli) -> None:
+def test_calibrate_ends_after_minutes(cli: Cli) -> None:
     status, out, err = cli(*CALIBRATE, "--minutes", 0)
     assert (status, out) == (2, "")
     assert f"only 0 samples in 0 minutes, and {FEWEST} are needed" in err
@@ -132,7 +132,7 @@ def test_minutes_end_it(cli: Cli) -> None:
         ("calibrate mixture:path=known known --samples 3", "Invalid value for '--samples'"),
     ],
 )
-def test_bad_input_gets_one_line_and_status_2(command: str, message: str, cli: Cli) -> None:
+def test_calibrate_refuses_bad_input_in_one_line(command: str, message: str, cli: Cli) -> None:
     Path("empty").mkdir()
     Path("there.json").write_text("{}")
     status, out, err = cli(*command.split())
@@ -142,14 +142,14 @@ def test_bad_input_gets_one_line_and_status_2(command: str, message: str, cli: C
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "not JSON", '{"ratios": []}'])
-def test_a_broken_calibration_is_one_line(text: str, cli: Cli) -> None:
+def test_calibration_that_is_broken_is_one_line(text: str, cli: Cli) -> None:
     Path("known/calibration.json").write_text(text)
     status, out, err = cli("restore", "known/0.png", "--prior", PRIOR)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "known/calibration.json holds no calibration; delete it, or make it again" in err
 
 
-def test_rules_of_other_sizes_are_refused(exact: Calibration) -> None:
+def test_calibration_refuses_rules_of_other_sizes(exact: Calibration) -> None:
     for name in ("mean", "spread", "family", "noise", "level"):
         fields = exact.model_dump()
         fields[name] = fields[name][:-1]
@@ -162,7 +162,7 @@ def test_rules_of_other_sizes_are_refused(exact: Calibration) -> None:
 # ------------------------------------------------------------------------------------------------ the parts
 
 
-def test_the_fit_finds_rules_that_are_there() -> None:
+def test_fit_finds_rules_that_are_there() -> None:
     """Features that say the family, the noise and the best level aloud."""
     generator, samples = torch.Generator().manual_seed(0), []
     for number in range(240):
@@ -184,7 +184,7 @@ def test_the_fit_finds_rules_that_are_there() -> None:
     assert rules.best_ratio(high, "blocking") > 1.5 * rules.best_ratio(low, "blocking")
 
 
-def test_the_best_level_lies_between_those_that_were_tried() -> None:
+def test_best_level_lies_between_those_that_were_tried() -> None:
     ratios = [0.02 * 2**k for k in range(6)]
     for peak in (1.0, 2.3, 3.7):
         worth = [-((k - peak) ** 2) for k in range(6)]
@@ -192,7 +192,7 @@ def test_the_best_level_lies_between_those_that_were_tried() -> None:
     assert best_level([0, 1], ratios[:2]) == pytest.approx(float(torch.tensor(0.04).log()))
 
 
-def test_damage_is_told_by_its_seed() -> None:
+def test_damaged_is_told_by_its_seed() -> None:
     for number, family in enumerate(FAMILIES):
         first, again, other = (
             damaged(image(0), family, Random(seed), torch.Generator().manual_seed(seed))
@@ -204,7 +204,7 @@ def test_damage_is_told_by_its_seed() -> None:
             assert not torch.equal(first[0], other[0])
 
 
-def test_every_family_comes_in_a_cycle() -> None:
+def test_cycle_has_every_family() -> None:
     assert {family for family, _ in CYCLE} == set(FAMILIES)
     prior = Mixture.around(torch.cat([image(k) for k in range(3)]))
     restorer = Restorer(prior, planner="auto", **CPU)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamclean import JPEG, Auto, Blur, Diagnosis, Enlarged, Identity, Inpaint, Mixture, Picture, Plan, Restorer
+from dreamclean import JPEG, Auto, Blur, Diagnosis, Enlarged, Grain, Identity, Inpaint, Mixture, Picture, Plan, Restorer
 from dreamclean.builtin.operators.kernels import gaussian_size
 from dreamclean.builtin.planners.diagnosis.damages.drawn import screenshot
 from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit, normal
@@ -153,6 +153,14 @@ def test_revised_takes_the_noise_of_other_operators_for_louder() -> None:
     second = revised(y, Diagnosis("enlarged", 0.9, enlarged), scene())
     assert second is not None and second.operator is not None
     assert second.operator.noise == pytest.approx(6 / 255, rel=0.05)
+
+
+def test_revised_leaves_grain_alone() -> None:
+    grain = Grain(std=0.01, blur=1.0)
+    assert (
+        revised(eight_bit(scene() + 20 / 255 * normal(scene(), 2)), Diagnosis("coloured noise", 1.0, grain), scene())
+        is None
+    )
 
 
 def test_restorer_follows_a_review_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_diagnose_a_folder(cli: Cli, prior: str) -> None:
     assert (noisy["family"], len(noisy["ratios"]), len(noisy["rms"])) == ("white noise", 6, 6)
 
 
-def test_one_bad_file_of_a_folder_does_not_stop_the_others(cli: Cli, prior: str) -> None:
+def test_diagnose_goes_on_after_a_bad_file_of_a_folder(cli: Cli, prior: str) -> None:
     Path("in/broken.png").write_bytes(b"no picture")
     status, out, err = cli("diagnose", "in", "--prior", prior)
     assert status == 2
@@ -76,7 +76,7 @@ def test_one_bad_file_of_a_folder_does_not_stop_the_others(cli: Cli, prior: str)
     assert lines[0]["input"] == "in/broken.png" and "cannot be read as a picture" in lines[0]["error"]
 
 
-def test_words() -> None:
+def test_diagnosis_words() -> None:
     sure = Diagnosis("white noise", 0.987, noise=0.1, ratio=0.2, nfe=6)
     assert sure.words() == "white noise (99% sure), standard deviation 25.5 of 255; start at nsr:0.2"
     assert replace(sure, loudest=0.3).words().endswith("255, uneven; start at nsr:0.2, its loudest parts at nsr:0.3")
@@ -87,7 +87,7 @@ def test_words() -> None:
 
 
 @pytest.mark.parametrize("name", ["curves.png", "curves.svg", "CURVES.PNG"])
-def test_a_figure_of_the_curves(name: str, cli: Cli, prior: str) -> None:
+def test_diagnose_figure_of_the_curves(name: str, cli: Cli, prior: str) -> None:
     pytest.importorskip("matplotlib")
     assert cli("diagnose", "in", "--prior", prior, "--figure", name)[::2] == (0, "")
     if name.endswith("svg"):
@@ -114,7 +114,7 @@ def test_a_figure_of_the_curves(name: str, cli: Cli, prior: str) -> None:
         ("restore in/noisy.png --detail 1.5", "less than or equal to 1"),
     ],
 )
-def test_bad_input_gets_one_line_and_status_2(command: str, message: str, cli: Cli, prior: str) -> None:
+def test_diagnose_refuses_bad_input_in_one_line(command: str, message: str, cli: Cli, prior: str) -> None:
     pytest.importorskip("matplotlib")
     Path("empty").mkdir()
     Path("text.png").write_text("Dear diary,")
@@ -125,7 +125,7 @@ def test_bad_input_gets_one_line_and_status_2(command: str, message: str, cli: C
     assert not Path("in/noisy-restored.png").exists()
 
 
-def test_a_figure_needs_matplotlib(cli: Cli, prior: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_diagnose_figure_needs_matplotlib(cli: Cli, prior: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is missed before anything is diagnosed."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     missing = 'error: matplotlib is not there; install it with pip install "dreamclean[figures]"\n'
@@ -133,7 +133,7 @@ def test_a_figure_needs_matplotlib(cli: Cli, prior: str, monkeypatch: pytest.Mon
     assert cli("diagnose", "in/clean.png", "--prior", prior) == (0, CLEAN_SAID, "")
 
 
-def test_without_a_calibration_what_cannot_be_told_is_an_error(cli: Cli, prior: str) -> None:
+def test_restore_without_a_calibration_refuses_what_cannot_be_told(cli: Cli, prior: str) -> None:
     """In a folder the others are done; of a single picture nothing is written."""
     status, out, err = cli("restore", "in", "-o", "out", "--prior", prior)
     assert (status, err.count("\n")) == (2, 1)
@@ -162,7 +162,7 @@ def test_restore_says_what_was_found(cli: Cli, prior: str, exact: Calibration) -
     assert [line["recipe"]["planner"]["name"] == "auto" for line in lines] == [True, False]
 
 
-def test_a_blurred_picture_is_left_alone_and_the_way_out_is_named() -> None:
+def test_diagnosis_of_unknown_blur_names_the_way_out() -> None:
     found = left_alone("low resolution")
     line = said({"summary": found.summary(), "nfe": 6, "seconds": 1.0})
     assert line.startswith(
@@ -177,7 +177,7 @@ def test_a_blurred_picture_is_left_alone_and_the_way_out_is_named() -> None:
     )
 
 
-def test_detail_on_the_command_line(cli: Cli, prior: str) -> None:
+def test_restore_takes_detail(cli: Cli, prior: str) -> None:
     for detail, steps in (("0", 1), ("0.5", 3), ("1", 8)):
         options = ["--prior", prior, "--strength", "auto", "--detail", detail, "--overwrite"]
         assert cli("restore", "in/noisy.png", "-o", "out.png", *options)[0] == 0
@@ -185,7 +185,7 @@ def test_detail_on_the_command_line(cli: Cli, prior: str) -> None:
         assert (recipe["steps"], recipe["corrector"], recipe["sampler"]["eta"]) == (steps, {"name": "none"}, 0)
 
 
-def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Image.Image, tmp_path: Path) -> None:
+def test_plan_is_the_same_for_a_path_a_picture_and_a_tensor(unet: str, photo: Image.Image, tmp_path: Path) -> None:
     restorer = Restorer(unet, device="cpu", dtype="float32")
     photo.save(tmp_path / "in.png")
     pixels = Picture.from_pil(photo).pixels
@@ -199,7 +199,7 @@ def test_a_path_a_picture_and_a_tensor_are_diagnosed_alike(unet: str, photo: Ima
         restorer.plan(255 * pixels)
 
 
-def test_numbers_are_given_to_four_digits() -> None:
+def test_diagnosis_spec_gives_four_digits() -> None:
     found = Diagnosis(
         "mixed", 0.123456, probabilities={"mixed": 0.123456}, ratio=1e-7 / 3, ratios=[0.123456], nfe=6
     ).spec()

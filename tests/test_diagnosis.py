@@ -59,7 +59,7 @@ def calibration(
 MEAN = torch.tensor([k / 10 for k in range(32)]).view(2, 16)
 
 
-def test_the_rules_of_a_calibration() -> None:
+def test_calibration_rules() -> None:
     """Weights belong to the standardised features, level by level; then, for the noise, to their squares."""
     fourth, weights = 16 + 3, [0.0] * 64 + [math.log(0.1)]
     weights[fourth], weights[32 + fourth] = 0.3, 0.05
@@ -76,7 +76,7 @@ def test_the_rules_of_a_calibration() -> None:
         assert rules.best_ratio(moved, "blocking") == pytest.approx(0.3 * math.exp(0.5 * believed), rel=1e-5)
 
 
-def test_probabilities() -> None:
+def test_calibration_probabilities() -> None:
     found = calibration("low resolution").probabilities(MEAN)
     assert tuple(found) == FAMILIES
     assert sum(found.values()) == pytest.approx(1)
@@ -84,7 +84,7 @@ def test_probabilities() -> None:
     assert found["clean"] == pytest.approx(1 / (math.e**2 + 6))
 
 
-def test_a_calibration_is_a_json_file(tmp_path: Path) -> None:
+def test_calibration_is_a_json_file(tmp_path: Path) -> None:
     rules = calibration("mixed")
     (tmp_path / "calibration.json").write_text(rules.model_dump_json())
     assert Calibration.load(tmp_path / "calibration.json") == rules
@@ -118,7 +118,7 @@ def calibrated(**settings: Any) -> Calibrated:
     return prior
 
 
-def test_a_calibrated_diagnosis() -> None:
+def test_diagnosis_by_a_calibration() -> None:
     blocking = diagnosed(images(1), calibrated(family="blocking"))
     assert (blocking.family, blocking.noise, blocking.nfe) == ("blocking", None, 2)
     assert blocking.ratio == pytest.approx(0.3)
@@ -130,7 +130,7 @@ def test_a_calibrated_diagnosis() -> None:
         assert diagnosed(images(1), calibrated(family=family)).ratio is None
 
 
-def test_a_start_is_a_level_that_the_prior_has() -> None:
+def test_diagnosis_start_is_a_level_that_the_prior_has() -> None:
     """The quietest level of linear beta has s / a = 0.01, the loudest 157."""
     assert diagnosed(images(1), calibrated(family="white noise", noise=0.004)).ratio is None
     assert diagnosed(images(1), calibrated(family="white noise", noise=0.006)).ratio == pytest.approx(0.0114)
@@ -138,7 +138,7 @@ def test_a_start_is_a_level_that_the_prior_has() -> None:
     assert diagnosed(images(1), calibrated(family="mixed", ratio=1e6)).ratio == pytest.approx(loudest)
 
 
-def test_a_calibration_of_other_levels_is_not_used() -> None:
+def test_calibration_of_other_levels_is_not_used() -> None:
     prior = calibrated(family="mixed", rules={"ratios": [500.0, 600.0]})
     assert diagnosed(images(1), prior).probabilities == {}
 
@@ -147,7 +147,7 @@ def test_a_calibration_of_other_levels_is_not_used() -> None:
 
 
 @pytest.mark.parametrize("truth", [0.03, 0.1, 0.25, 0.5])
-def test_the_rule_finds_the_level_where_the_estimate_is_as_wide_as_its_noise(truth: float) -> None:
+def test_rule_finds_the_level_where_the_estimate_is_as_wide_as_its_noise(truth: float) -> None:
     found, level = read(RATIOS, [truth / ratio for ratio in RATIOS], [0.02] * 6)
     assert found == "white noise"
     assert level == pytest.approx(truth, rel=0.1)
@@ -161,13 +161,13 @@ def test_the_rule_finds_the_level_where_the_estimate_is_as_wide_as_its_noise(tru
         ([9, 7, 5, 4, 3, 2], "white noise", 0.64, 0.64),  # louder than all that was asked
     ],
 )
-def test_the_rule_on_other_curves(rms: list[float], family: str, least: float, most: float) -> None:
+def test_rule_on_other_curves(rms: list[float], family: str, least: float, most: float) -> None:
     found, level = read(RATIOS, rms, [0.1] * 6)
     assert found == family
     assert level is not None and least <= level <= most
 
 
-def test_the_rule_leaves_narrow_curves_alone() -> None:
+def test_rule_leaves_narrow_curves_alone() -> None:
     """A weak network's estimate of a clean picture may rise a little from level to level."""
     assert read(RATIOS, [0.6, 0.5, 0.4, 0.3, 0.2, 0.1], [0.1] * 6) == ("unknown", None)
     assert read(RATIOS, [0.34, 0.39, 0.42, 0.47, 0.51, 0.44], [-0.14, -0.12, -0.08, 0, 0.1, 0.1]) == ("unknown", None)
@@ -175,7 +175,7 @@ def test_the_rule_leaves_narrow_curves_alone() -> None:
     assert read([0.2], [1.5], [0.0]) == ("white noise", 0.2)
 
 
-def test_the_rule_looks_at_the_correlation_at_the_level_itself() -> None:
+def test_rule_looks_at_the_correlation_at_the_level_itself() -> None:
     rms = [0.8, 1.1, 1.2, 1.0, 0.6, 0.3]
     assert read(RATIOS, rms, [0.1, 0.9, 0.5, 0.1, 0.9, 0.9]) == ("white noise", pytest.approx(0.16))
     assert read(RATIOS, rms, [0.1, 0.0, 0.0, 0.5, 0.0, 0.0]) == ("mixed", pytest.approx(0.16))
@@ -184,7 +184,7 @@ def test_the_rule_looks_at_the_correlation_at_the_level_itself() -> None:
 
 @pytest.mark.parametrize("family", ["ddpm", "ve", "flow"])
 @pytest.mark.parametrize("sigma", [8, 25, 50])
-def test_white_noise_around_known_pictures(family: Any, sigma: int) -> None:
+def test_diagnosis_of_white_noise_around_known_pictures(family: Any, sigma: int) -> None:
     """A mixture of Diracs knows the picture below the noise exactly."""
     prior = Mixture.around(images(3), family=family)
     found = diagnosed(images(3)[1:2] + sigma / 255 * white(1, 3, 40, 40), prior)
@@ -196,7 +196,7 @@ def test_white_noise_around_known_pictures(family: Any, sigma: int) -> None:
     assert (clean.family, clean.ratio, clean.noise) == ("unknown", None, None)
 
 
-def test_levels_above_the_priors_own_are_not_asked() -> None:
+def test_diagnosis_does_not_ask_levels_above_the_priors_own() -> None:
     clean = images(1)
     prior = Denoiser.of(lambda y, sigma: clean, lowest=0.005, highest=0.1)
     found = diagnosed(clean + 0.09 * white(*clean.shape), prior)

@@ -37,7 +37,7 @@ class NotAsked(Prior):
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_nothing_is_done_and_that_is_said(name: str, tmp_path: Path) -> None:
+def test_exempt_pictures_come_back_and_that_is_said(name: str, tmp_path: Path) -> None:
     image, family = PICTURES[name]
     image.save(tmp_path / "in.png")
     restorer = Restorer(NotAsked(), device="cpu")
@@ -51,7 +51,7 @@ def test_nothing_is_done_and_that_is_said(name: str, tmp_path: Path) -> None:
         assert out.size == image.size and (image.mode != "I;16" or out.getpixel((9, 9)) == 300)
 
 
-def test_what_may_be_damaged_is_looked_at() -> None:
+def test_exempt_is_not_what_may_be_damaged() -> None:
     few = torch.tensor([0.0, 0.5, 1.0])[torch.randint(3, (1, 3, 40, 48), generator=torch.Generator().manual_seed(0))]
     assert exempt(few) is None
     assert exempt(few.round()) == "one-bit"
@@ -63,7 +63,7 @@ def test_what_may_be_damaged_is_looked_at() -> None:
     assert exempt(one) is None
 
 
-def test_a_flat_picture_takes_no_memory() -> None:
+def test_exempt_of_a_flat_picture_takes_no_memory() -> None:
     pixels = Picture.from_pil(Image.new("L", (5000, 4000), 51)).pixels
     assert pixels.shape == (1, 3, 4000, 5000) and pixels.untyped_storage().nbytes() < 100
     assert pixels[0, :, 17, 18].tolist() == pytest.approx([0.2] * 3)

@@ -125,7 +125,7 @@ def test_unevenness_is_the_local_width() -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.2, None])
-def test_uneven_damage_is_as_loud_as_said(ratio: float | None) -> None:
+def test_damage_that_is_uneven_is_as_loud_as_said(ratio: float | None) -> None:
     levels = prior().schedule.ladder("nsr:0.6", 5, Uniform())
     latent = LocalLevel(ratio=ratio)(NOISY, levels, Evaluator(loaded(prior())).denoise, lambda x: gaussian(6))
     assert isinstance(latent.entry, LaterEntry)

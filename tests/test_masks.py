@@ -53,7 +53,7 @@ def test_mask_is_filled_in() -> None:
     assert (filled - X)[..., ~HOLE].abs().max() < 0.01
 
 
-def test_what_is_under_the_mask_does_not_matter() -> None:
+def test_mask_hides_what_is_under_it() -> None:
     restorer = Restorer(PRIOR, mask=HOLE, **QUICK)
     pictures = [Image.fromarray((y[0].movedim(0, -1) * 255).byte().numpy()) for y in (X, damaged())]
     one, other = (restorer(picture).image for picture in pictures)

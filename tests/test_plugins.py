@@ -96,7 +96,7 @@ BROKEN = {
     ),
     "no component": (
         "@hookimpl\ndef register_correctors(register): register(dict)",
-        "TypeError: .*dict.*no subclass of Corrector",
+        "TypeError: .*dict.*not a subclass of Corrector",
     ),
     "an object": (
         "@hookimpl\ndef register_correctors(register): register(corrector('x')())",
@@ -323,4 +323,4 @@ def test_host_reports_a_component_of_the_wrong_base_class(install: Install) -> N
     install("z-kind", zkind=KIND.format(base="zkind:Gadget"))
     host = Host()
     host.collect()
-    assert "no subclass of Gadget" in host.failures["a-user:auser"]
+    assert "not a subclass of Gadget" in host.failures["a-user:auser"]

@@ -38,7 +38,7 @@ def test_settings_have_one_description_everywhere(name: str, cli, monkeypatch: p
 
 
 def test_options_of_restore_and_explain_are_the_settings_and_the_planners_shortcuts(cli) -> None:
-    own = {"help", "overwrite", "json", "output", "workers", "shard", "report"}
+    own = {"help", "overwrite", "json", "output", "workers", "shard", "report", "explain", "enlarge"}
     for command in ("restore", "explain"):
         flags = re.findall(r"^ +(?:-\w, )?--([\w-]+)", cli(command, "--help").out, re.MULTILINE)
         assert {flag.replace("-", "_") for flag in flags} - own == {*NAMES, *SHORTCUTS}

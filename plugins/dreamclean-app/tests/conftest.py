@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,8 @@ def serving(surroundings: dict[str, str], *options: str) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(20)
+    assert list(Path(surroundings["TMPDIR"]).glob("dreamclean-app-*")) == [], "no temporary file is left"
+    assert not re.search(r"dreamclean_app/(page|work)/", "".join(said)), "".join(said)  # in a traceback
 
 
 @pytest.fixture(scope="session")

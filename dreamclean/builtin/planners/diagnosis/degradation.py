@@ -21,8 +21,10 @@ from dreamclean.contracts.operator import Operator
 
 MILD = 20.0
 """Root mean square, of 255, of a JPEG's rounding, up to which the pixels tell what happened before it (about quality 50)."""
-SURE = {"outliers": 0.6, "enlarged": 0.8, "blurred": 0.6}
+SURE = {"outliers": 0.5, "enlarged": 0.8, "blurred": 0.6}
 """How sure a finding has to be."""
+TILED = 128
+"""Side in pixels of the smallest picture that is said to be blurred: it has to be in all parts, and a smaller one has few."""
 LOUDEST = 10 / 255
 """Noise after an enlargement, [0, 1] scale, above which it is not believed: print looks like that."""
 ROUNDED = 0.4
@@ -97,7 +99,7 @@ def _enlarged(image: Tensor) -> Explained | None:
 
 
 def _blurred(image: Tensor) -> Explained | None:
-    found = estimate_blur(image)
+    found = estimate_blur(image) if min(image.shape[-2:]) >= TILED else None
     if found is None:
         return None
     assert isinstance(found.operator, Blur)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from dreamclean.builtin.operators.blur import Blur
+from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.operators.kernels import gaussian_size
 from dreamclean.builtin.planners.diagnosis.degradation import blur_words
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
@@ -22,11 +23,11 @@ NARROWER = 0.85
 def revised(image: Tensor, diagnosis: Diagnosis, result: Tensor) -> Diagnosis | None:
     """A diagnosis in the place of the one that led from ``image`` to ``result``, both (1, 3, H, W); None: it stands.
 
-    A blur that is too wide cannot be undone without contradiction: it is taken for narrower. Of other linear operators
+    Asked of linear operators; grain is a start, not a projection. A blur that is too wide cannot be undone without contradiction: it is taken for narrower. Of other linear operators
     the noise is taken for as loud as what is left.
     """
     operator = diagnosis.operator
-    if not isinstance(operator, LinearOperator):
+    if not isinstance(operator, LinearOperator) or isinstance(operator, Grain):
         return None
     left = unexplained(image, operator, result)
     if left < max(LEAST, LOUDER * operator.noise):

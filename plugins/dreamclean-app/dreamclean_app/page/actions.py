@@ -2,16 +2,28 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from threading import Event
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from dreamclean import DreamCleanError
 from dreamclean_app.page import status
 from dreamclean_app.page.paint import masks
+from dreamclean_app.page.progress import Progress
 from dreamclean_app.page.session import Item, Runs
 from dreamclean_app.page.studio import Studio
 from dreamclean_app.work.tasks import STOPPED, Phase, Stepped
+
+GUIDE = """<ol class="dc-guide"><li>Drop one photograph or several.</li><li>Press <b>Restore</b>.</li>
+<li>Compare, and download.</li></ol>"""
+
+
+class Painted(NamedTuple):
+    """What is painted, and the picture that it is painted on."""
+
+    canvas: Any
+    under: str
 
 
 class Actions:
@@ -21,11 +33,13 @@ class Actions:
         self.studio, self.runs = studio, Runs()
 
     def take(self, uploads: list[str] | None, request: gr.Request) -> tuple[list[Item], int, str]:
-        """Uploaded files: the pictures among them, and a line about each of the others."""
+        """Uploaded files: the pictures among them, and a line about each of the others; of none, how to begin."""
         user = str(request.session_hash)
         self.runs.stop(user)
+        if not uploads:
+            return [], 0, GUIDE
         try:
-            items, refused = self.studio.take(user, uploads or [])
+            items, refused = self.studio.take(user, uploads)
         except DreamCleanError as error:
             items, refused = [], [str(error)]
         return items, 0, status.lines([(text, "bad") for text in refused])
@@ -54,7 +68,7 @@ class Actions:
             event.set()
 
     def restore(
-        self, items: list[Item], current: int, detail: float, painted: Any, settings: dict[str, Any], user: str
+        self, items: list[Item], current: int, detail: float, painted: Painted, settings: dict[str, Any], user: str
     ) -> Iterator[tuple[list[Item], int, str, str | None]]:
         """Restore all pictures: the items, the number of the one that is shown, the status, and a preview of it."""
         if not items:
@@ -63,49 +77,42 @@ class Actions:
         event, began = self.runs.begin(user), time.monotonic()
         try:
             for number, item in enumerate(items):
-                own = self._own(item, detail, painted if number == current else None, settings, user)
-                show = number if len(items) > 1 and painted is None else current
-                for state in self._one(item, own, user, event, f"{number + 1} of {len(items)}: " * (len(items) > 1)):
+                own = self._own(item, detail, painted, settings, user)
+                for state in self._one(item, own, user, event, Progress(items, number)):
                     if isinstance(state, Item):
                         items = [*items[:number], state, *items[number + 1 :]]
                     else:
-                        yield items, show, *state
+                        yield items, number, *state
                 if event.is_set():
                     break
-                yield items, show, "", None
+                yield items, number, "", None
         except DreamCleanError as error:
-            yield items, current, status.line(str(error), "bad"), None
+            yield items, number, status.line(str(error), "bad"), None
             return
         finally:
             stopped = event.is_set()
             event.set()
-        yield items, current if len(items) == 1 else show, _end(items, stopped, time.monotonic() - began), None
+        yield items, number, _end(items, stopped, time.monotonic() - began), None
 
-    def _own(self, item: Item, detail: float, painted: Any, settings: dict[str, Any], user: str) -> dict[str, Any]:
+    def _own(self, item: Item, detail: float, painted: Painted, settings: dict[str, Any], user: str) -> dict[str, Any]:
         """The settings of one picture."""
         own = self.studio.settings(settings)
-        own |= masks(painted, item.size, self.studio.fresh(user))
+        if painted.under == str(item.shown):
+            own |= masks(painted.canvas, item.size, self.studio.fresh(user))
         told = {"operator", "strength", "preset", "mask", "recipe", "planner"} & own.keys()
         return own if told or detail == 1 else {**own, "detail": detail}
 
     def _one(
-        self, item: Item, settings: dict[str, Any], user: str, event: Any, before: str
+        self, item: Item, settings: dict[str, Any], user: str, event: Event, progress: Progress
     ) -> Iterator[tuple[str, str | None] | Item]:
         """Status and preview as a picture is restored, and the item at its end."""
-        yield status.progress(f"{before}{item.name}: waiting ...", None), None
+        yield progress.waiting(), None
         for message in self.studio.restore(user, item, settings, lambda: not event.is_set()):
             if isinstance(message, Item):
                 yield message
-            elif isinstance(message, Phase):
-                yield (
-                    status.progress(f"{before}{item.name}: looking at it, evaluation {message.evaluations}", None),
-                    None,
-                )
-            elif isinstance(message, Stepped):
-                left = "" if message.left is None else f", {status.duration(message.left)} left"
-                text = f"{before}{item.name}: step {message.index} of {message.total}{left}"
-                preview = str(message.preview) if message.preview else None
-                yield status.progress(text, message.index / message.total), preview
+            elif isinstance(message, Phase | Stepped):
+                preview = getattr(message, "preview", None)
+                yield progress.of(message), str(preview) if preview else None
 
     def stop(self, request: gr.Request) -> None:
         """Stop the user's run."""

@@ -36,9 +36,9 @@ class Expert:
             for kind in kinds:
                 self.chosen[kind], self.fields[kind] = form(kind, studio.trusting)
             self.file = gr.File(
-                label="Run a recipe again: a PNG that DreamClean wrote, or a .toml or .json recipe",
+                label="Run a recipe again: PNG, .toml, .json",
                 file_count="single",
-                height=110,
+                height=140,
                 elem_id="dc-recipe",
             )
             self.recipe = gr.State(None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from dreamclean_app.page.actions import Actions
+from dreamclean_app.page.actions import GUIDE, Actions, Painted
 from dreamclean_app.page.api import add_endpoints
 from dreamclean_app.page.expert import Expert
 from dreamclean_app.page.session import Item
@@ -29,7 +29,7 @@ def page(studio: Studio) -> gr.Blocks:
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=340):
                 files = gr.File(label="Photographs", file_count="multiple", height=150, elem_id="dc-files")
-                found = gr.HTML(elem_id="dc-found")
+                found = gr.HTML(GUIDE, elem_id="dc-found")
                 detail = gr.Slider(
                     0,
                     1,
@@ -41,7 +41,7 @@ def page(studio: Studio) -> gr.Blocks:
                 )
                 with gr.Row():
                     go = gr.Button("Restore", variant="primary", size="lg", elem_id="dc-go")
-                    stop = gr.Button("Stop", size="lg", elem_id="dc-stop", interactive=False)
+                    stop = gr.Button("Stop", variant="stop", size="lg", elem_id="dc-stop", interactive=False)
                 expert = Expert(studio)
             with gr.Column(scale=2, min_width=480):
                 view = View(actions)
@@ -61,24 +61,34 @@ def wire(
     shown = view.outputs
 
     taken = files.change(actions.take, files, [items, current, refused], **QUIET, trigger_mode="always_last")
-    taken = taken.then(lambda text: (text, None, ""), refused, [found, view.canvas, view.status], **QUIET, queue=False)
+    taken = taken.then(
+        lambda text: (text, None, "", "", 100),
+        refused,
+        [found, view.canvas, view.under, view.status, view.share],
+        **QUIET,
+        queue=False,
+    )
     taken = taken.then(view.show, [items, current, view.share], shown, **QUIET)
     looked = taken.then(actions.look, [items, refused, expert.fields["prior"]], [items, found], **QUIET, **queue)
-    looked.then(view.said, [items, current], [found, view.figure], **QUIET, queue=False)
+    looked.then(view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False)
 
-    def restore(
-        request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, *rest: Any
+    def restore_shown(
+        request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, under: str, *rest: Any
     ) -> Iterator[tuple[Any, ...]]:
         settings = expert.settings(*rest)
-        for state in actions.restore(items, current, detail, painted, settings, str(request.session_hash)):
+        for state in actions.restore(
+            items, current, detail, Painted(painted, under), settings, str(request.session_hash)
+        ):
             yield (*state[:3], view.preview(state[0], state[1], state[3]))
 
-    running = go.click(
-        lambda: [gr.Button(interactive=False), gr.Button(interactive=True)], None, [go, stop], **QUIET, queue=False
-    )
+    def begin(request: gr.Request) -> list[Any]:
+        actions.stop(request)  # what is looked at
+        return [gr.Button(interactive=False), gr.Button(interactive=True)]
+
+    running = go.click(begin, None, [go, stop], **QUIET, queue=False)
     done = running.then(
-        restore,
-        [items, current, detail, view.canvas, *expert.inputs],
+        restore_shown,
+        [items, current, detail, view.canvas, view.under, *expert.inputs],
         [items, current, view.status, view.slider],
         **QUIET,
         **queue,
@@ -86,7 +96,7 @@ def wire(
     done.then(
         lambda: [gr.Button(interactive=True), gr.Button(interactive=False)], None, [go, stop], **QUIET, queue=False
     ).then(view.show, [items, current, view.share], shown, **QUIET).then(
-        view.said, [items, current], [found, view.figure], **QUIET, queue=False
+        view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False
     )
     stop.click(actions.stop, None, None, **QUIET, queue=False)
     view.wire(items, current)

@@ -14,14 +14,15 @@ _OPAQUE = 64
 def editor() -> gr.ImageEditor:
     """The canvas with two brushes."""
     return gr.ImageEditor(
-        label="Red: repair this. Blue: do not touch this.",
+        show_label=False,
+        height=600,
         type="pil",
         format="png",
         image_mode="RGBA",
         sources=(),
         transforms=(),
         layers=False,
-        brush=gr.Brush(colors=[REPAIR, PROTECT], default_color=REPAIR, color_mode="fixed", default_size="auto"),
+        brush=gr.Brush(colors=[REPAIR, PROTECT], default_color=REPAIR, color_mode="fixed", default_size=16),
         canvas_size=(1200, 800),
         elem_id="dc-paint",
         buttons=["fullscreen"],

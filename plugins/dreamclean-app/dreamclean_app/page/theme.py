@@ -6,7 +6,9 @@ import gradio as gr
 
 TITLE = "DreamClean"
 CSS = """
-.gradio-container { max-width: 1320px !important; margin: 0 auto !important; }
+.gradio-container { max-width: 1320px !important; width: 100% !important; margin: 0 auto !important; }
+.gradio-container main, .gradio-container .wrap, .gradio-container .contain { width: 100%; }
+.dc-guide { margin: 0; padding-left: 1.3rem; line-height: 1.7; color: var(--body-text-color-subdued); }
 #dc-head h1 { margin: 0; font-size: 1.7rem; letter-spacing: -0.02em; }
 #dc-head p { margin: .15rem 0 0; color: var(--body-text-color-subdued); font-size: 1rem; }
 .dc-line { padding: .2rem 0; line-height: 1.45; overflow-wrap: anywhere; }
@@ -18,6 +20,8 @@ CSS = """
 .dc-busy > div { width: 30%; animation: dc-go 1.6s infinite ease-in-out; }
 @keyframes dc-go { from { margin-left: -30%; } to { margin-left: 100%; } }
 #dc-view { min-height: 420px; }
+#dc-status { min-height: 2.6rem; }
+.dc-unseen { display: none !important; }
 footer { display: none !important; }
 """
 

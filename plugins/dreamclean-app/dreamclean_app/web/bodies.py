@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import PlainTextResponse
@@ -12,15 +14,17 @@ from dreamclean_app.limits import Limits
 
 _TEXT = 16_000_000
 """Bytes of a request that is no upload: settings, a mask as text."""
+_SPARE = 500_000_000
+"""Bytes of the disk that uploads leave free."""
 _FETCHES = re.compile(r"/(file=|proxy=|file/)\s*https?:", re.IGNORECASE)
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class Bodies:
-    """Refuses them with one line."""
+    """Refuses them with one line. ``folder`` is where uploads lie."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        self.app, self._limits = app, limits
+    def __init__(self, app: ASGIApp, limits: Limits, folder: Path) -> None:
+        self.app, self._limits, self._folder = app, limits, folder.resolve()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -28,7 +32,10 @@ class Bodies:
         elif _FETCHES.search(scope["path"]):
             await PlainTextResponse("addresses are not fetched; upload the file", 403)(scope, receive, send)
         elif scope["method"] == "POST" and _is_upload(scope):
-            await self.app(scope, _counted(receive, self._limits.bytes_a_request), send)
+            if shutil.disk_usage(self._folder).free < _SPARE + _length(scope):
+                await PlainTextResponse("no room for uploads; try again later", 507)(scope, receive, send)
+            else:
+                await self.app(scope, _counted(receive, self._limits.bytes_a_request), send)
         elif scope["method"] == "POST":
             await self._text(scope, receive, send)
         else:
@@ -45,8 +52,10 @@ class Bodies:
                 return
             if not message.get("more_body"):
                 break
-        if body and any(map(_ADDRESS.match, paths_in(body))):
-            await PlainTextResponse("addresses are not fetched; upload the file", 400)(scope, receive, send)
+        if not all(self._served(path, is_file) for path, is_file in files_in(body)):
+            await PlainTextResponse("this is no file that was uploaded here; upload it first", 400)(
+                scope, receive, send
+            )
             return
         given = False
 
@@ -58,6 +67,21 @@ class Bodies:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, again, send)
+
+    def _served(self, path: str, is_file: bool) -> bool:
+        """Whether it is an uploaded file, or no file at all. Gradio itself does not check that where it is mounted."""
+        if _ADDRESS.match(path):
+            return False
+        try:
+            return not is_file or self._folder in Path(path).resolve().parents
+        except (OSError, ValueError):
+            return False
+
+
+def _length(scope: Scope) -> int:
+    """Bytes that the request says it has; 0 if it does not say."""
+    said = [value for name, value in scope["headers"] if name == b"content-length"]
+    return int(said[0]) if said and said[0].isdigit() else 0
 
 
 def _is_upload(scope: Scope) -> bool:
@@ -78,8 +102,8 @@ def _counted(receive: Receive, most: int) -> Receive:
     return counted
 
 
-def paths_in(body: bytes) -> Iterator[str]:
-    """Every text in a JSON body that Gradio could take for the place of a file; none if it is no JSON."""
+def files_in(body: bytes) -> Iterator[tuple[str, bool]]:
+    """Every ``path`` in a JSON body, and whether Gradio would take it for that of a file; none if it is no JSON."""
     try:
         found: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -89,7 +113,7 @@ def paths_in(body: bytes) -> Iterator[str]:
         one = todo.pop()
         if isinstance(one, dict):
             if isinstance(one.get("path"), str):
-                yield one["path"]
+                yield one["path"], "meta" in one
             todo += one.values()
         elif isinstance(one, list):
             todo += one

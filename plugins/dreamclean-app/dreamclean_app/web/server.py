@@ -1,7 +1,9 @@
 """The server: the page with everything around it, on one port of this machine."""
 
+import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from dreamclean_app.limits import Limits
@@ -26,17 +28,31 @@ def serve(
     _keep_to_ourselves(scratch)
     pool = Pool(devices, limits, priors[0] if priors else None)
     try:
-        import uvicorn
-
         scratch.keep_swept()
         app = application(priors, limits, pool, scratch, trusting, host, port, names)
         print(
             f"DreamClean is at http://{host if ':' not in host else f'[{host}]'}:{port} (stop with Ctrl-C)", flush=True
         )
-        uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+        _run(app, host, port)
     finally:
         pool.close()
         scratch.close()
+
+
+def _run(app: Any, host: str, port: int) -> None:
+    """Until Ctrl-C. Pages that are open hold connections; that these are cut then is no news."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    ended = server.handle_exit
+
+    def end(*signal: Any) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        ended(*signal)
+
+    server.handle_exit = end
+    with suppress(KeyboardInterrupt):
+        server.run()
 
 
 def _keep_to_ourselves(scratch: Scratch) -> None:
@@ -73,9 +89,10 @@ def application(
 
     Image.MAX_IMAGE_PIXELS = 30_000_000  # of what Gradio itself opens: painted layers of small pictures
     blocks = page(Studio(priors, limits, pool, scratch, trusting))
+    blocks.has_launched = True  # else Gradio reads any file of this machine for whoever names its path
     blocks.queue(max_size=limits.waiting, default_concurrency_limit=4)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Bodies, limits=limits)
+    app.add_middleware(Bodies, limits=limits, folder=scratch.served)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(host, names))
     app.add_middleware(Headers)
     return gr.mount_gradio_app(

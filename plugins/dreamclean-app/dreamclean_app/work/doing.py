@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from dreamclean import DreamCleanError, DreamCleanWarning
+from dreamclean import Diagnosis, DreamCleanError, DreamCleanWarning
 from dreamclean.cli.planners import reported
 from dreamclean.contracts.errors import Refusal
 from dreamclean.method.measured import measured
@@ -18,7 +18,6 @@ from dreamclean_app.work.watch import Watched
 
 def look(task: Look, restorers: Restorers, watched: Watched) -> Looked:
     """The diagnosis of a picture, as ``dreamclean diagnose`` gives it."""
-    from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
     from dreamclean.builtin.planners.diagnosis.figure import draw
 
     report = reported(restorers.make(task.settings, watched).plan(task.picture))

@@ -9,7 +9,7 @@ from dreamclean import DreamCleanError
 from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.host.debug import told
 from dreamclean_app.limits import Limits
-from dreamclean_app.work.tasks import STOPPED, Failed, Look, Message, Task
+from dreamclean_app.work.tasks import STOPPED, Failed, Look, Message, Phase, Task
 from dreamclean_app.work.watch import Stopped, Watched
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def _ended(task: Task, restorers: "Restorers", link: Connection, limits: Limits)
     from dreamclean_app.work.doing import look, restore
 
     folder = (task.figure if isinstance(task, Look) else task.target).parent
+    link.send(Phase(0))
     watched = Watched(link.send, link.poll, folder)
     try:
         return look(task, restorers, watched) if isinstance(task, Look) else restore(task, restorers, watched, limits)

@@ -13,6 +13,8 @@ from dreamclean_app.work.tasks import END, STOPPED, Failed, Message, Task
 
 _GRACE = 5.0
 """Seconds from the word to stop to the end of the process, if it has not stopped by then."""
+_START = 300.0
+"""Seconds that a process may take to start and to load the first prior, which are not the task's."""
 _TICK = 0.1
 
 
@@ -42,7 +44,7 @@ class Worker:
                     self._stop(link)
 
     def _heard(self, link: Connection, wanted: Callable[[], bool]) -> Iterator[Message | None]:
-        until = time.monotonic() + self._limits.seconds
+        begun, until = False, time.monotonic() + _START
         while True:
             try:
                 message: Message | None = link.recv() if link.poll(_TICK) else None
@@ -50,12 +52,15 @@ class Worker:
                 self.end()
                 yield Failed("the work broke off, perhaps for lack of memory; try a smaller picture")
                 return
+            if message and not begun:
+                begun, until = True, time.monotonic() + self._limits.seconds
             yield message
             if isinstance(message, END):
                 return
             if time.monotonic() > until or not wanted():
                 last = self._stop(link)
-                late = f"it took longer than the {self._limits.seconds:g} seconds that are allowed"
+                allowed = self._limits.seconds if begun else _START
+                late = f"it took longer than the {allowed:g} seconds that are allowed"
                 yield last if last and not isinstance(last, Failed) else Failed(STOPPED if not wanted() else late)
                 return
 
