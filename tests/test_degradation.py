@@ -99,6 +99,15 @@ def test_explained_finds_a_jpeg_that_was_enlarged() -> None:
     assert found.operator.grain > 0 and found.words.startswith("JPEG, quality 40")
 
 
+def test_explained_finds_noise_that_was_enlarged() -> None:
+    small = scene(192, slope=2.2)[..., :96, :96]
+    noisy = eight_bit(small + 15 / 255 * normal(small, 4))
+    found = explained(F.interpolate(noisy, scale_factor=2, mode="nearest"), {}, expects(small))
+    assert found is not None and isinstance(found.operator, Enlarged)
+    assert found.operator.grain == pytest.approx(15 / 255, rel=0.25)
+    assert found.words.startswith("noise of standard deviation 1")
+
+
 # ------------------------------------------------------------------------------------------ noise before a JPEG
 
 

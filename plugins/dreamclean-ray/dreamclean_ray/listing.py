@@ -8,7 +8,7 @@ from pyarrow.fs import FileInfo, FileType
 
 from dreamclean import DreamCleanError
 from dreamclean.cli.jobs import named
-from dreamclean.pictures.picture import names_picture
+from dreamclean.pictures.saving import names_picture
 from dreamclean_ray.place import Place
 
 

@@ -91,11 +91,18 @@ def _enlarged(image: Tensor) -> Explained | None:
     assert isinstance(operator, Enlarged)
     factor, method = "/".join(f"{value:.4g}" for value in operator.factor), operator.method.removesuffix("-0.75")
     words = f"enlarged {factor} times, {method}{_noise(operator)}"
-    small = (operator.small(image).clamp(0, 1) * 255).round() / 255
+    grain, before = _before_enlargement((operator.small(image).clamp(0, 1) * 255).round() / 255)
+    operator = operator.model_copy(update={"grain": float(f"{grain:.4g}")})
+    return Explained("enlarged", operator, found.sure, f"{before}; then {words}" if before else words)
+
+
+def _before_enlargement(small: Tensor) -> tuple[float, str]:
+    """Standard deviation, [0, 1] scale, of what was wrong with the ``small`` picture, and what that was; 0 and nothing."""
     if jpeg := estimate_jpeg(small):
-        grain = float(f"{ROUNDED * jpeg.rounding / 255:.4g}")
-        operator, words = operator.model_copy(update={"grain": grain}), f"{jpeg.words()}; then {words}"
-    return Explained("enlarged", operator, found.sure, words)
+        return ROUNDED * jpeg.rounding / 255, jpeg.words()
+    if noise := estimate_noise(small):
+        return noise.std, f"noise of standard deviation {255 * noise.std:.0f} of 255"
+    return 0.0, ""
 
 
 def _blurred(image: Tensor) -> Explained | None:
