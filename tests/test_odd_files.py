@@ -137,29 +137,33 @@ def test_restore_says_that_further_frames_are_dropped(
 
 
 def test_restore_speaks_of_heic_and_raw_files_in_a_folder(
-    photo: Image.Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photo: Image.Image, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("dreamclean.pictures.raw.find_spec", lambda name: None)
     for name in ("a.HEIC", "b.cr2", "c.nef", "d.dng", "notes.txt"):
         (tmp_path / name).write_bytes(b"II*\0")
     with pytest.raises(
-        DreamCleanError, match=r"HEIC and RAW files are not \(a.HEIC, b.cr2, c.nef, ...\); make them PNG"
+        DreamCleanError,
+        match=r"HEIC and RAW files are not \(a.HEIC, b.cr2, c.nef, ...\); pip install .* or make them PNG",
     ):
         pictures_in(tmp_path)
     photo.save(tmp_path / "photo.png")
     assert pictures_in(tmp_path) == [tmp_path / "photo.png"]
     assert capsys.readouterr().err == (
-        "4 skipped, as HEIC and RAW files are not read (a.HEIC, b.cr2, c.nef, ...); make them PNG, TIFF or JPEG first\n"
+        "4 skipped, as HEIC and RAW files are not read (a.HEIC, b.cr2, c.nef, ...); "
+        "pip install 'dreamclean[raw]', which reads RAW files, or make them PNG, TIFF or JPEG first\n"
     )
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.nef", "a camera's RAW file"), ("b.heic", "HEIC")])
 def test_picture_open_refuses_a_raw_file_with_a_preview(
-    name: str, kind: str, photo: Image.Image, tmp_path: Path
+    name: str, kind: str, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("dreamclean.pictures.raw.find_spec", lambda name: None)
     data = io.BytesIO()
     photo.save(data, "TIFF" if name == "a.nef" else "PNG")
     (tmp_path / name).write_bytes(data.getvalue() if name == "a.nef" else bytes(100))
     with pytest.raises(
-        DreamCleanError, match=f"{name} is {kind}, which is not read; make it a PNG, TIFF or JPEG first"
+        DreamCleanError, match=f"{name} is {kind}, which is not read; .*make it a PNG, TIFF or JPEG first"
     ):
         Picture.open(tmp_path / name)

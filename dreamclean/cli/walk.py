@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.pictures.foreign import foreign
+from dreamclean.pictures.foreign import foreign, remedy, unread
 from dreamclean.pictures.picture import is_picture
 
 _SAID = 3
@@ -24,11 +24,11 @@ def pictures_in(folder: Path, besides: Collection[Path] = ()) -> list[Path]:
     skipped = [path.name for path in files if not is_picture(path) and foreign(path)]
     said = ", ".join(skipped[:_SAID] + ["..."] * (len(skipped) > _SAID))
     if not sources:
-        also = f" that is read: HEIC and RAW files are not ({said}); make them PNG, TIFF or JPEG first"
+        also = f" that is read: {unread()} are not ({said}); {remedy(skipped)}"
         raise DreamCleanError(f"there is no picture in {folder}{also if skipped else ''}")
     if skipped:
         print(
-            f"{len(skipped)} skipped, as HEIC and RAW files are not read ({said}); make them PNG, TIFF or JPEG first",
+            f"{len(skipped)} skipped, as {unread()} are not read ({said}); {remedy(skipped)}",
             file=sys.stderr,
         )
     return sources

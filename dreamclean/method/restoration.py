@@ -7,13 +7,14 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.planner import Report
 from dreamclean.contracts.step import Step
-from dreamclean.pictures.picture import RECIPE_KEY, Picture, check_target, save
+from dreamclean.pictures.picture import Picture, check_target, save
+from dreamclean.pictures.saving import png_text
 from dreamclean.recipe.recipe import Recipe
 
 ImageT_co = TypeVar("ImageT_co", covariant=True)
@@ -81,9 +82,7 @@ class Restoration(Generic[ImageT_co]):
 
 def carrying(image: Image.Image, recipe: Recipe) -> Image.Image:
     """``image``, set up so that ``image.save("x.png")`` writes the recipe with it (Pillow's ``encoderinfo``)."""
-    text = PngImagePlugin.PngInfo()
-    text.add_itxt(RECIPE_KEY, recipe.to_json())
-    image.encoderinfo = {"pnginfo": text}
+    image.encoderinfo = {"pnginfo": png_text(recipe.to_json(), image.info.get("xmp"))}
     return image
 
 

@@ -1,5 +1,6 @@
 """Decoding picture files. One that is not a picture, damaged or too large gets a one-line error."""
 
+import io
 import logging
 import os
 import re
@@ -8,16 +9,20 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
+import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.pictures.foreign import RAW, foreign
+from dreamclean.pictures.deep_png import is_deep_png, png_samples
+from dreamclean.pictures.deep_tiff import DeepTiff, as_wide, deep_tiff, tiff_samples
+from dreamclean.pictures.foreign import foreign, remedy
 from dreamclean.pictures.memory import megapixels_carried
+from dreamclean.pictures.raw import is_raw, raw_is_read, raw_samples
 
 _LOCK = threading.RLock()
 """Pillow's limits, Python's warnings and the process's standard error are the same for all threads."""
@@ -35,8 +40,17 @@ def formats() -> list[str]:
     return [kind for kind in Image.OPEN if kind not in ("EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5")]
 
 
+class Decoded(NamedTuple):
+    """What a file holds."""
+
+    image: Image.Image
+    """The picture, with its metadata."""
+    samples: np.ndarray | None = None
+    """The pixels (H, W, C), uint16 or float32, where ``image`` cannot hold them."""
+
+
 @contextmanager
-def decoded(path: Path | str, max_megapixels: float | None = None) -> Iterator[Image.Image]:
+def decoded(path: Path | str, max_megapixels: float | None = None) -> Iterator[Decoded]:
     """The picture of a file, the first if it holds several, which is logged.
 
     DreamCleanError if it is none, is damaged, or has more than ``max_megapixels`` millions of pixels (None: what
@@ -47,11 +61,8 @@ def decoded(path: Path | str, max_megapixels: float | None = None) -> Iterator[I
         with _LOCK, warnings.catch_warnings(), _at_most(limit):
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with _opened(path) as image:
-                _load(image)
-                if image.format in _SEQUENCES and getattr(image, "is_animated", False):
-                    _log.warning("%s holds several pictures; only the first is taken", path)
-                yield image
+            with _decoded(path) as found:
+                yield found
     except FileNotFoundError:
         raise DreamCleanError(f"there is no file {path}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -59,7 +70,7 @@ def decoded(path: Path | str, max_megapixels: float | None = None) -> Iterator[I
     except Exception as error:  # of a damaged file a decoder may raise anything
         kind = foreign(_named(path))
         if kind:
-            raise DreamCleanError(f"{path} is {kind}, which is not read; make it a PNG, TIFF or JPEG first") from None
+            raise DreamCleanError(f"{path} is {kind}, which is not read; {remedy([_named(path).name])}") from None
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DreamCleanError(f"{path} cannot be read as a picture ({reason})") from None
 
@@ -90,10 +101,66 @@ def _at_most(megapixels: float) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _opened(path: Path | str) -> Image.Image:
+@contextmanager
+def _decoded(path: Path | str | BinaryIO) -> Iterator[Decoded]:
+    """The picture by whatever reads it at its full depth."""
+    if is_raw(_named(path)) and raw_is_read():
+        samples = raw_samples(_named(path))
+        yield Decoded(Image.fromarray((samples >> 8).astype(np.uint8)), samples)
+        return
+    how, data = _deep_tiff(path)
+    with _limit_of(how), _wide(data, how) if how else _opened(path) as image:
+        deep = is_deep_png(image)
+        _load(image)
+        if image.format in _SEQUENCES and getattr(image, "is_animated", False):
+            _log.warning("%s holds several pictures; only the first is taken", path)
+        if how:
+            yield Decoded(image, tiff_samples(np.asarray(image), how, "<" if data[:2] == b"II" else ">"))
+        elif deep:
+            with _file(path) as file:
+                yield Decoded(image, png_samples(image, file.read()))
+        else:
+            yield Decoded(image)
+
+
+@contextmanager
+def _file(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
+    """The file, from its start; an open one stays open."""
+    if isinstance(path, Path | str):
+        with open(path, "rb") as file:
+            yield file
+    else:
+        path.seek(0)
+        yield path
+        path.seek(0)
+
+
+def _deep_tiff(path: Path | str | BinaryIO) -> tuple[DeepTiff | None, bytes]:
+    """How the file is stored, and all of it, if it is a TIFF that Pillow cannot hold."""
+    with _file(path) as file:
+        how = deep_tiff(file) if file.read(2) in (b"II", b"MM") and not is_raw(_named(path)) else None
+        file.seek(0)
+        return how, file.read() if how else b""
+
+
+@contextmanager
+def _limit_of(how: DeepTiff | None) -> Iterator[None]:
+    """Pillow's limit, checked here, as one for the grey picture that ``_wide`` opens."""
+    if how:
+        Image._decompression_bomb_check((how.padded, how.height))
+    with _at_most(how.padded * how.height * how.halves / 1e6) if how else nullcontext():
+        yield
+
+
+def _wide(data: bytes, how: DeepTiff) -> Image.Image:
+    """The TIFF as a grey picture."""
+    return Image.open(io.BytesIO(as_wide(data, how)), formats=["TIFF"])
+
+
+def _opened(path: Path | str | BinaryIO) -> Image.Image:
     image = Image.open(path, formats=formats())
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        if _named(path).suffix.lower() in RAW:
+        if is_raw(_named(path)):
             image.close()
             raise OSError("its first picture is a preview")
         if image.tag_v2.get(_PHOTOMETRIC) == _YCBCR and not image.use_load_libtiff:
@@ -107,8 +174,10 @@ def _opened(path: Path | str) -> Image.Image:
 
 def check_opens(file: BinaryIO, kind: str) -> None:
     """OSError, ValueError or SyntaxError unless Pillow opens the encoded picture (its metadata too, not its pixels)."""
-    with _LOCK, _at_most(float("inf")), Image.open(file, formats=[kind]):
-        pass
+    with _LOCK, _at_most(float("inf")):
+        how, data = _deep_tiff(file)
+        with _wide(data, how) if how else Image.open(file, formats=[kind]):
+            pass
 
 
 def _named(path: object) -> Path:

@@ -1,8 +1,11 @@
 """EXIF data of a picture: which way up it is, and what is kept."""
 
+from collections.abc import Callable
+
+import numpy as np
 from PIL import ExifTags, Image
 
-_TURNS = {
+TURN_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -12,6 +15,17 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """The operation that makes a picture upright, by its EXIF orientation."""
+
+TURNS: dict[Image.Transpose, Callable[[np.ndarray], np.ndarray]] = {
+    Image.Transpose.FLIP_LEFT_RIGHT: lambda samples: samples[:, ::-1],
+    Image.Transpose.ROTATE_180: lambda samples: samples[::-1, ::-1],
+    Image.Transpose.FLIP_TOP_BOTTOM: lambda samples: samples[::-1],
+    Image.Transpose.TRANSPOSE: lambda samples: samples.swapaxes(0, 1),
+    Image.Transpose.ROTATE_270: lambda samples: np.rot90(samples, -1),
+    Image.Transpose.TRANSVERSE: lambda samples: samples[::-1, ::-1].swapaxes(0, 1),
+    Image.Transpose.ROTATE_90: np.rot90,
+}
+"""The same operations for samples (H, W, C)."""
 
 
 def _read_exif(image: Image.Image) -> Image.Exif:
@@ -25,7 +39,7 @@ def _read_exif(image: Image.Image) -> Image.Exif:
 def turn_of(image: Image.Image) -> Image.Transpose | None:
     """What turns it upright, by its EXIF orientation; a value that is not a whole number from 2 to 8 is ignored."""
     orientation = _read_exif(image).get(ExifTags.Base.Orientation)
-    return _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return TURN_BY_ORIENTATION.get(orientation) if isinstance(orientation, int) else None
 
 
 _DESCRIPTIVE = {270, 271, 272, 305, 306, 315, 33432, 34665, 34853}  # not how a TIFF is stored

@@ -1,12 +1,10 @@
 """Picture formats that cannot be read, so that skipped files are reported."""
 
+from collections.abc import Collection
 from pathlib import Path
 
-RAW = {
-    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef"),
-    *(".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
-}
-"""A camera's own files. Many are TIFF files with a small preview in the place of the picture."""
+from dreamclean.pictures.raw import RAW, is_raw, raw_is_read
+
 _KINDS = {
     **dict.fromkeys(RAW, "a camera's RAW file"),
     ".heic": "HEIC",
@@ -18,4 +16,17 @@ _KINDS = {
 
 def foreign(path: Path) -> str | None:
     """The kind of picture by the file's name, if that kind cannot be read; else None."""
-    return _KINDS.get(path.suffix.lower())
+    ending = path.suffix.lower()
+    return None if ending in RAW and raw_is_read() else _KINDS.get(ending)
+
+
+def unread() -> str:
+    """The kinds of pictures that cannot be read here."""
+    return "HEIC files" if raw_is_read() else "HEIC and RAW files"
+
+
+def remedy(names: Collection[str]) -> str:
+    """What to do about files of these names that cannot be read."""
+    install = "pip install 'dreamclean[raw]', which reads RAW files, or "
+    raw = any(is_raw(Path(name)) for name in names)
+    return f"{install if raw else ''}make {'it a' if len(names) == 1 else 'them'} PNG, TIFF or JPEG first"

@@ -261,6 +261,28 @@ def tiffs() -> Iterator[File]:
     yield "orientation-text.tif", tiff(40, 40, (274, 2, 4, b"abc"))
     yield "orientation-rational.tif", tiff(40, 40, (274, 5, 1, b"\x08"))
     yield "planar.tif", tiff(30, 30, (284, 3, 1, b"\2"), t262=2, t277=3)
+    for channels in (2, 3, 4):
+        deep = {"t258": 16, "t277": channels, "t262": 1 if channels == 2 else 2}
+        cases = {
+            "whole": {},
+            "float": {"t258": 32, "t339": 3},
+            "long": {"t278": 2**31},
+            "cut": {"t257": 4000, "t278": 4000},
+            "wide": {"t256": 2**32 - 1},
+            "high": {"t257": 2**32 - 1},
+            "tile": {"t322": 2**24, "t323": 16, "t324": 200, "t325": 3000},
+            "tiles": {"t322": 16, "t323": 16, "t324": 200, "t325": 3000},
+            "no-tile": {"t322": 0},
+            "planar": {"t284": 2},
+            "turned": {"t274": 6},
+            "far": {"t274": 2**32 - 1, "t317": 2**32 - 1},
+            **{f"predictor-{value}": {"t317": value} for value in (0, 2, 3, 7)},
+            **{f"float-predictor-{value}": {"t258": 32, "t339": 3, "t317": value} for value in (2, 3)},
+            **{f"extra-{value}": {"t338": value} for value in (0, 1, 2, 9)},
+            **{f"compressed-{value}": {"t259": value} for value in (5, 7, 8, 50000)},
+        }
+        for name, case in cases.items():
+            yield f"deep-{channels}-{name}.tif", tiff(20, 12, **{**deep, **case})
     yield "loop.tif", tiff(40, 40)[:116] + struct.pack("<I", 8) + tiff(40, 40)[120:]
     yield "big.tif", b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) + bytes(60)
 

@@ -1,0 +1,147 @@
+"""Pictures into files, whole or not at all."""
+
+import io
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.pictures.colour import to_srgb
+from dreamclean.pictures.decoding import check_opens, formats
+from dreamclean.pictures.raw import is_raw, raw_is_read
+from dreamclean.pictures.xmp import XMP_KEY
+
+RECIPE_KEY = "dreamclean"
+_METADATA = {"icc_profile": "its colour profile", "exif": "its EXIF data", "xmp": "its XMP data"}
+_log = logging.getLogger(__name__)
+
+
+@cache
+def _extensions() -> dict[str, str]:
+    return Image.registered_extensions()
+
+
+def is_picture(path: Path) -> bool:
+    """Whether it is a file whose name says that it is a picture that can be read."""
+    return names_picture(path) and path.is_file()
+
+
+def names_picture(path: Path) -> bool:
+    """Whether the name says that it is a picture that can be read; there need not be such a file."""
+    return raw_is_read() if is_raw(path) else _extensions().get(path.suffix.lower()) in formats()
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """DreamCleanError unless a picture may be written at ``path``."""
+    if _extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise DreamCleanError(
+            f"cannot write a picture called {path.name}; give it an ending such as .png, .jpg or .tif"
+        )
+    if path.exists() and not overwrite:
+        raise DreamCleanError(f"{path} is there already; choose another name or say --overwrite")
+    if not path.parent.is_dir():
+        raise DreamCleanError(f"there is no folder {path.parent}; make it first")
+
+
+def png_text(recipe: str | None, xmp: bytes | None) -> PngImagePlugin.PngInfo:
+    """The text metadata of a PNG."""
+    text = PngImagePlugin.PngInfo()
+    if recipe:
+        text.add_itxt(RECIPE_KEY, recipe)
+    if xmp:
+        text.add_itxt(XMP_KEY, xmp.decode())
+    return text
+
+
+def save(image: Image.Image, path: Path, recipe: str | None = None) -> None:
+    """Write ``image`` beside ``path`` and move it there; a PNG carries the recipe as text metadata."""
+    kind = _extensions()[path.suffix.lower()]
+    if kind == "JPEG" and image.mode == "I;16":
+        eight = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+        eight.info = image.info
+        image = eight
+    data = _encoded(image, kind, recipe, path)
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise DreamCleanError(f"{path} could not be written ({error.strerror})") from error
+
+
+def _encoded(image: Image.Image, kind: str, recipe: str | None, path: Path) -> bytes:
+    """The file's bytes. If Pillow cannot write its metadata or open them again, without some of them, which is logged."""
+    first: Exception | None = None
+    for dropped in _subsets([name for name in _METADATA if name in image.info]):
+        pixels, kept = image, {name: image.info.get(name) for name in _METADATA if name not in dropped}
+        if "icc_profile" in dropped:
+            pixels, kept["icc_profile"] = _in_srgb(image)
+        try:
+            data = _written(pixels, kind, kept, recipe)
+        except (OSError, ValueError, SyntaxError) as error:
+            first = first or error
+            continue
+        if dropped:
+            whole = (
+                {**_METADATA, "icc_profile": "its own colour profile, in sRGB"} if kept["icc_profile"] else _METADATA
+            )
+            lost = " and without ".join(whole[name] for name in dropped)
+            _log.warning("%s is written without %s (%s)", path, lost, first)
+        return data
+    raise DreamCleanError(f"{path} could not be written ({first}); a PNG holds every kind of picture") from first
+
+
+def _subsets(names: list[str]) -> Iterator[tuple[str, ...]]:
+    """All of them, the smaller first."""
+    return (each for size in range(len(names) + 1) for each in combinations(names, size))
+
+
+def _written(image: Image.Image, kind: str, kept: dict[str, bytes | None], recipe: str | None) -> bytes:
+    """The file's bytes, with the metadata ``kept``, as far as this kind of file has a place for them."""
+    xmp = kept.get("xmp")
+    options: dict[str, object] = {"icc_profile": kept.get("icc_profile"), "exif": kept.get("exif") or b""}
+    if kind == "PNG":
+        options["pnginfo"] = png_text(recipe, xmp)
+    elif kind == "TIFF" and xmp:
+        exif = Image.Exif()
+        exif.load(kept.get("exif") or b"")
+        exif[TiffImagePlugin.XMP] = xmp
+        options["exif"] = exif
+    elif xmp:
+        options["xmp"] = xmp
+    if kind == "JPEG":
+        options.update(quality=95, subsampling=0)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    check_opens(file, kind)
+    return file.getvalue()
+
+
+def _in_srgb(image: Image.Image) -> tuple[Image.Image, bytes | None]:
+    """A picture in sRGB, with its profile; if its own profile cannot be applied, unchanged and without a profile."""
+    if not image.mode.startswith("RGB"):
+        return image, None
+    converted, profile = to_srgb(image.convert("RGB"), image.info.get("icc_profile"))
+    if image.mode == "RGBA":
+        converted.putalpha(image.getchannel("A"))
+    return converted, profile
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``data`` to a hidden file beside ``path``, then move it into place."""
+    handle, temporary = tempfile.mkstemp(prefix=".dreamclean-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
