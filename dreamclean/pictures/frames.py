@@ -22,9 +22,9 @@ def holds_pages(path: Path) -> bool:
     if path.suffix.lower() not in (".tif", ".tiff"):
         return False
     try:
-        with Image.open(path, formats=["TIFF"]) as image:
+        with refusing(path, float("inf")), Image.open(path, formats=["TIFF"]) as image:
             return getattr(image, "n_frames", 1) > 1
-    except Exception:  # of a damaged file a decoder may raise anything
+    except DreamCleanError:
         return False
 
 
