@@ -6,9 +6,12 @@ PYTHON ?= python3
 # Gradio, which the app is made of, brings sixty packages: they are installed for the app's own tests alone.
 APP := plugins/dreamclean-app
 APP_VENV := .venv-app
-PLUGINS := $(filter-out $(APP),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
+# So is Ray, which is large, with pyarrow and pandas.
+RAY := plugins/dreamclean-ray
+RAY_VENV := .venv-ray
+PLUGINS := $(filter-out $(APP) $(RAY),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 
-.PHONY: help install demo app test test-app coverage lint docs overhead bench-quick clean
+.PHONY: help install demo app test test-app test-ray coverage lint docs overhead bench-quick clean
 IMAGES ?= contrib/demo
 
 help:
@@ -16,6 +19,7 @@ help:
 	@echo "make app       serve the page at http://127.0.0.1:7860"
 	@echo "make test      run the tests"
 	@echo "make test-app  run the app's tests, in a browser: needs Chromium"
+	@echo "make test-ray  run the tests of dreamclean-ray, on a cluster of this machine"
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
 	@echo "make coverage  the tests, and which lines they reach; fails below the floor in pyproject.toml"
 	@echo "make lint      ruff, mypy and import-linter"
@@ -28,12 +32,17 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e ./%)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e ./$(APP)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e ./$(APP) -e ./$(RAY)
 	touch $@
 
 $(APP_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(APP_VENV)
 	$(APP_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e ./plugins/dreamclean-starter -e './$(APP)[testing]'
+	touch $@
+
+$(RAY_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e './$(RAY)[testing]'
 	touch $@
 
 app: $(APP_VENV)/.installed
@@ -47,6 +56,9 @@ test: install
 
 test-app: $(APP_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(APP_VENV)/bin/pytest $(APP)
+
+test-ray: $(RAY_VENV)/.installed
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RAY_VENV)/bin/pytest $(RAY)
 
 coverage: install
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest --cov --cov-report=term:skip-covered
@@ -70,4 +82,4 @@ bench-quick: install
 	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
 
 clean:
-	rm -rf $(VENV) $(APP_VENV) demo bench
+	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) demo bench

@@ -77,7 +77,7 @@ def commands() -> dict[tuple[str, ...], set[str]]:
     for text in (block for page in PAGES for block in SHELL.findall(page.read_text())):
         for line in re.findall(r"(?:^|\| )(?:\$ )?dreamclean ([^|#\n]+)", text.replace("\\\n", " "), re.MULTILINE):
             name, *words = line.split()
-            group = (name, *words[:1]) if name in ("bench", "adm") else (name,)
+            group = (name, *words[:1]) if name in ("bench", "adm", "ray") else (name,)
             found.setdefault(group, set()).update(word for word in words if re.match(r"--?[a-z]", word))
     del found[("sepia",)]  # the example plugin of docs/plugins.md, which tests/test_docs.py runs
     return {name: options for name, options in found.items() if re.match(r"[a-z]", name[0])}

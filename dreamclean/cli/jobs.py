@@ -45,10 +45,10 @@ def plan(
         jobs += _of_folder(source, inside or source.with_name(f"{source.name}-{suffix}"), shard)
     files = [source for source in sources if not source.is_dir() and belongs(Path(source.name), shard)]
     if output:
-        jobs += _named(files, output, "")
+        jobs += named(files, output, "")
     else:
         for folder in dict.fromkeys(path.parent for path in files):
-            jobs += _named([path for path in files if path.parent == folder], folder, f"-{suffix}")
+            jobs += named([path for path in files if path.parent == folder], folder, f"-{suffix}")
     _check_apart(jobs)
     done = [not overwrite and job.target.exists() for job in jobs]
     return [job for job, there in zip(jobs, done, strict=True) if not there], list(compress(jobs, done))
@@ -72,11 +72,11 @@ def _of_folder(source: Path, target: Path, shard: Shard | None) -> list[Job]:
     pictures = pictures_in(source, besides=[target])
     jobs: list[Job] = []
     for folder in dict.fromkeys(path.parent for path in pictures):
-        jobs += _named([path for path in pictures if path.parent == folder], target / folder.relative_to(source), "")
+        jobs += named([path for path in pictures if path.parent == folder], target / folder.relative_to(source), "")
     return [job for job in jobs if belongs(job.source.relative_to(source), shard)]
 
 
-def _named(sources: list[Path], folder: Path, ending: str) -> list[Job]:
+def named(sources: list[Path], folder: Path, ending: str) -> list[Job]:
     """The jobs of ``sources`` with results in ``folder``: named by the stem, where that is not taken twice."""
     taken = Counter(name.lower() for path in sources for name in (path.stem, path.name))
     names = [path.stem if taken[path.stem.lower()] == 1 else path.name for path in sources]

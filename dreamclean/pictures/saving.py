@@ -30,9 +30,13 @@ def _extensions() -> dict[str, str]:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the file's name says that it is a picture that can be read."""
-    known = raw_is_read() if is_raw(path) else _extensions().get(path.suffix.lower()) in formats()
-    return known and path.is_file()
+    """Whether it is a file whose name says that it is a picture that can be read."""
+    return names_picture(path) and path.is_file()
+
+
+def names_picture(path: Path) -> bool:
+    """Whether the name says that it is a picture that can be read; there need not be such a file."""
+    return raw_is_read() if is_raw(path) else _extensions().get(path.suffix.lower()) in formats()
 
 
 def check_target(path: Path, overwrite: bool) -> None:

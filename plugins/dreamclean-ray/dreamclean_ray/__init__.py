@@ -1,0 +1,1 @@
+"""Restoring folders of pictures on a Ray cluster: ``dreamclean ray restore``."""
