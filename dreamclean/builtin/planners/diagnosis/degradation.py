@@ -27,6 +27,8 @@ TILED = 128
 """Side in pixels of the smallest picture that is said to be blurred: it has to be in all parts, and a smaller one has few."""
 LOUDEST = 10 / 255
 """Noise after an enlargement, [0, 1] scale, above which it is not believed: print looks like that."""
+NOISY, LEAST = 0.95, 8 / 255
+"""How sure noise of the small picture has to be, and the least, [0, 1] scale, that is believed of one of few pixels."""
 ROUNDED = 0.4
 """The noise that a JPEG of the small picture is for its enlargement, as a share of its rounding at most: many coefficients are 0."""
 
@@ -100,7 +102,8 @@ def _before_enlargement(small: Tensor) -> tuple[float, str]:
     """Standard deviation, [0, 1] scale, of what was wrong with the ``small`` picture, and what that was; 0 and nothing."""
     if jpeg := estimate_jpeg(small):
         return ROUNDED * jpeg.rounding / 255, jpeg.words()
-    if noise := estimate_noise(small):
+    noise = estimate_noise(small, NOISY)
+    if noise and noise.std > (LEAST if min(small.shape[-2:]) < TILED else 0):
         return noise.std, f"noise of standard deviation {255 * noise.std:.0f} of 255"
     return 0.0, ""
 
