@@ -24,6 +24,7 @@ from dreamclean.method.each import restore_each
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.exact import deterministic
 from dreamclean.method.explanation import Explanation, explanation_of
+from dreamclean.method.frames import once, restore_frames, several
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
 from dreamclean.method.loaded import sized
 from dreamclean.method.marks import check_size, kept
@@ -138,6 +139,11 @@ class Restorer:
             return replace(made, image=kept(made.image, image, self._keep))
         if isinstance(image, np.ndarray):
             return restore_array(image, self.operator, lambda x: self._restore_one(x, seed, watch))
+        stills = several(image, self._max_megapixels)
+        if stills:
+            alike = object.__new__(Restorer)
+            vars(alike).update(vars(self), planner=once(self.planner))
+            return restore_frames(lambda still, k: alike._restore_one(still, seed, watch.after(k)), stills)
         picture = opened(image, self._max_megapixels)
         self._check_masks(picture.pixels)
         pixels, operator = measured(picture.pixels, self.operator)

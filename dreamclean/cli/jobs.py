@@ -9,6 +9,7 @@ from dreamclean.cli.shard import Shard, belongs
 from dreamclean.cli.streams import STREAM
 from dreamclean.cli.walk import pictures_in
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.pictures.frames import holds_pages
 from dreamclean.pictures.picture import check_target
 
 
@@ -55,11 +56,11 @@ def plan(
 
 def _single(source: Path, output: Path | None, suffix: str, overwrite: bool) -> Job:
     """The job of one picture; DreamCleanError if its result cannot be written."""
-    target = output or (STREAM if source == STREAM else source.with_name(f"{source.stem}-{suffix}.png"))
+    target = output or (STREAM if source == STREAM else source.with_name(f"{source.stem}-{suffix}{_ending(source)}"))
     if target == STREAM:
         return Job(source, target)
     if target.is_dir():
-        target = target / f"{'standard-input' if source == STREAM else source.stem}.png"
+        target = target / f"{'standard-input' if source == STREAM else source.stem}{_ending(source)}"
     check_target(target, overwrite)
     return Job(source, target)
 
@@ -79,7 +80,12 @@ def named(sources: list[Path], folder: Path, ending: str) -> list[Job]:
     """The jobs of ``sources`` with results in ``folder``: named by the stem, where that is not taken twice."""
     taken = Counter(name.lower() for path in sources for name in (path.stem, path.name))
     names = [path.stem if taken[path.stem.lower()] == 1 else path.name for path in sources]
-    return [Job(path, folder / f"{name}{ending}.png") for path, name in zip(sources, names, strict=True)]
+    return [Job(path, folder / f"{name}{ending}{_ending(path)}") for path, name in zip(sources, names, strict=True)]
+
+
+def _ending(source: Path) -> str:
+    """Of the result: a PNG, but a TIFF for several pages."""
+    return ".tif" if holds_pages(source) else ".png"
 
 
 def _check_apart(jobs: list[Job]) -> None:

@@ -28,6 +28,7 @@ def restored(restorer: "Restorer", job: Job, watch: Watch | None = None, explain
         if explain:
             _explained(source, result, explain)
     return {
+        **({"frames": len(result.frames)} if result.frames else {}),
         "nfe": result.nfe,
         "seconds": round(result.seconds, 4),
         "prior_seconds": round(result.prior_seconds, 4),
@@ -53,4 +54,5 @@ def _explained(source: Any, result: "Restoration[Any]", explain: Path) -> None:
 def said(result: dict[str, Any]) -> str:
     """A restoration in a few words: what was found, if it was looked for, and what it took."""
     words = f"{result['summary']}; " if result["summary"] else ""
+    words += f"{result['frames']} pictures, " if "frames" in result else ""
     return f"{words}{result['nfe']} evaluations, {result['seconds']:.1f} s"

@@ -42,7 +42,7 @@ _LONGEST = 4096
 def opened(image: Path | str | Image.Image, max_megapixels: float | None = None) -> Picture:
     """The picture; DreamCleanError for anything else, named by its type and not by its content."""
     if isinstance(image, Path | str):
-        return Picture.open(_path(image), max_megapixels)
+        return Picture.open(path_of(image), max_megapixels)
     if not isinstance(image, Image.Image):
         hint = "; open it with PIL.Image.open(io.BytesIO(...))" if isinstance(image, bytes | bytearray) else ""
         raise DreamCleanError(
@@ -57,13 +57,14 @@ def recipe_of(recipe: Recipe | Mapping[str, Any] | Path | str | None) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
     if isinstance(recipe, Path | str):
-        return read_recipe(_path(recipe))
+        return read_recipe(path_of(recipe))
     if recipe is not None and not isinstance(recipe, Mapping):
         raise DreamCleanError(f"a recipe is a Recipe, its fields as a dict, or a file, not {brief(recipe)}")
     return make_recipe(**recipe or {})
 
 
-def _path(path: Path | str) -> Path:
+def path_of(path: Path | str) -> Path:
+    """The path; DreamCleanError if it is too long to be one."""
     if len(str(path)) > _LONGEST:
         raise DreamCleanError(f"a path of {len(str(path))} characters is not a file name; give the name of a file")
     return Path(path)

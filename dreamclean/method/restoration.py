@@ -38,6 +38,8 @@ class Restoration(Generic[ImageT_co]):
     """If asked for: the latents and posterior means after each step, on the CPU."""
     reports: list[Report] = field(default_factory=list)
     """The planner's reports, one for each image, if it looked at them."""
+    frames: list[Image.Image] = field(default_factory=list)
+    """Of an animation or a file of several pages: all pictures; ``image`` is the first, ``nfe`` and times are of all."""
 
     def save(self, path: Path | str) -> None:
         """Write the picture; a PNG carries the recipe. An existing file is replaced.
@@ -46,7 +48,7 @@ class Restoration(Generic[ImageT_co]):
         """
         path = Path(path)
         check_target(path, overwrite=True)
-        save(self._picture(), path, self.recipe.to_json())
+        save(self._picture(), path, self.recipe.to_json(), self.frames)
 
     def _picture(self) -> Image.Image:
         """The image as a PIL image."""
@@ -77,6 +79,7 @@ class Restoration(Generic[ImageT_co]):
         else:
             what = f"{type(image).__name__} {tuple(image.shape)}"
         found = "".join(f", {report.summary()}" for report in self.reports)
+        what += f" of {len(self.frames)}" if self.frames else ""
         return f"Restoration({what}{found}, {self.nfe} evaluations, {self.seconds:.1f} s)"
 
 

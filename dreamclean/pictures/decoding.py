@@ -26,7 +26,7 @@ from dreamclean.pictures.raw import is_raw, raw_is_read, raw_samples
 
 _LOCK = threading.RLock()
 """Pillow's limits, Python's warnings and the process's standard error are the same for all threads."""
-_SEQUENCES = ("AVIF", "FLI", "GIF", "PNG", "TIFF", "WEBP")
+SEQUENCES = ("AVIF", "FLI", "GIF", "PNG", "TIFF", "WEBP")
 """Formats whose other frames are separate pictures, not layers or previews of the first."""
 _PHOTOMETRIC, _YCBCR = 262, 6
 _log = logging.getLogger(__name__)
@@ -56,13 +56,19 @@ def decoded(path: Path | str, max_megapixels: float | None = None) -> Iterator[D
     DreamCleanError if it is none, is damaged, or has more than ``max_megapixels`` millions of pixels (None: what
     fits into memory).
     """
+    with refusing(path, max_megapixels), _decoded(path) as found:
+        yield found
+
+
+@contextmanager
+def refusing(path: Path | str, max_megapixels: float | None = None) -> Iterator[None]:
+    """Where a file is read: within the limit; whatever goes wrong is a DreamCleanError of one line."""
     limit = check_limit(max_megapixels)
     try:
         with _LOCK, warnings.catch_warnings(), _at_most(limit):
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with _decoded(path) as found:
-                yield found
+            yield
     except FileNotFoundError:
         raise DreamCleanError(f"there is no file {path}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -109,10 +115,10 @@ def _decoded(path: Path | str | BinaryIO) -> Iterator[Decoded]:
         yield Decoded(Image.fromarray((samples >> 8).astype(np.uint8)), samples)
         return
     how, data = _deep_tiff(path)
-    with _limit_of(how), _wide(data, how) if how else _opened(path) as image:
+    with _limit_of(how), _wide(data, how) if how else opened(path) as image:
         deep = is_deep_png(image)
-        _load(image)
-        if image.format in _SEQUENCES and getattr(image, "is_animated", False):
+        load(image)
+        if image.format in SEQUENCES and getattr(image, "is_animated", False):
             _log.warning("%s holds several pictures; only the first is taken", path)
         if how:
             yield Decoded(image, tiff_samples(np.asarray(image), how, "<" if data[:2] == b"II" else ">"))
@@ -157,7 +163,8 @@ def _wide(data: bytes, how: DeepTiff) -> Image.Image:
     return Image.open(io.BytesIO(as_wide(data, how)), formats=["TIFF"])
 
 
-def _opened(path: Path | str | BinaryIO) -> Image.Image:
+def opened(path: Path | str | BinaryIO) -> Image.Image:
+    """The file, not decoded yet."""
     image = Image.open(path, formats=formats())
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         if is_raw(_named(path)):
@@ -185,7 +192,7 @@ def _named(path: object) -> Path:
     return Path(path) if isinstance(path, str | Path) else Path()
 
 
-def _load(image: Image.Image) -> None:
+def load(image: Image.Image) -> None:
     """Decode it; lines that libtiff prints about it become part of the error."""
     if image.format != "TIFF":
         image.load()

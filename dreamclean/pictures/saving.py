@@ -4,7 +4,7 @@ import io
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -19,6 +19,7 @@ from dreamclean.pictures.raw import is_raw, raw_is_read
 from dreamclean.pictures.xmp import XMP_KEY
 
 RECIPE_KEY = "dreamclean"
+_ANIMATIONS, _PAGES = ("AVIF", "GIF", "PNG", "TIFF", "WEBP"), ("TIFF",)
 _METADATA = {"icc_profile": "its colour profile", "exif": "its EXIF data", "xmp": "its XMP data"}
 _log = logging.getLogger(__name__)
 
@@ -60,29 +61,38 @@ def png_text(recipe: str | None, xmp: bytes | None) -> PngImagePlugin.PngInfo:
     return text
 
 
-def save(image: Image.Image, path: Path, recipe: str | None = None) -> None:
-    """Write ``image`` beside ``path`` and move it there; a PNG carries the recipe as text metadata."""
+def save(image: Image.Image, path: Path, recipe: str | None = None, frames: Sequence[Image.Image] = ()) -> None:
+    """Write ``image`` beside ``path`` and move it there; a PNG carries the recipe as text metadata.
+
+    ``frames``: the pictures of an animation, with ``duration`` in their ``info``, or of a file of several pages, where
+    the format has a place for them; ``image`` is the first of them.
+    """
     kind = _extensions()[path.suffix.lower()]
     if kind == "JPEG" and image.mode == "I;16":
         eight = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
         eight.info = image.info
         image = eight
-    data = _encoded(image, kind, recipe, path)
+    if len(frames) > 1 and kind not in (_ANIMATIONS if "duration" in frames[0].info else _PAGES):
+        more = "a TIFF (.tif) holds all pages; a PNG or a WebP all frames of an animation"
+        _log.warning("%s holds the first of %d pictures; %s", path, len(frames), more)
+        frames = ()
+    data = _encoded(image, kind, recipe, path, frames)
     try:
         write_atomically(path, data)
     except OSError as error:
         raise DreamCleanError(f"{path} could not be written ({error.strerror})") from error
 
 
-def _encoded(image: Image.Image, kind: str, recipe: str | None, path: Path) -> bytes:
+def _encoded(image: Image.Image, kind: str, recipe: str | None, path: Path, frames: Sequence[Image.Image]) -> bytes:
     """The file's bytes. If Pillow cannot write its metadata or open them again, without some of them, which is logged."""
     first: Exception | None = None
     for dropped in _subsets([name for name in _METADATA if name in image.info]):
         pixels, kept = image, {name: image.info.get(name) for name in _METADATA if name not in dropped}
         if "icc_profile" in dropped:
             pixels, kept["icc_profile"] = _in_srgb(image)
+            frames = [_in_srgb(frame)[0] for frame in frames]
         try:
-            data = _written(pixels, kind, kept, recipe)
+            data = _written(pixels, kind, kept, recipe, frames)
         except (OSError, ValueError, SyntaxError) as error:
             first = first or error
             continue
@@ -101,7 +111,9 @@ def _subsets(names: list[str]) -> Iterator[tuple[str, ...]]:
     return (each for size in range(len(names) + 1) for each in combinations(names, size))
 
 
-def _written(image: Image.Image, kind: str, kept: dict[str, bytes | None], recipe: str | None) -> bytes:
+def _written(
+    image: Image.Image, kind: str, kept: dict[str, bytes | None], recipe: str | None, frames: Sequence[Image.Image]
+) -> bytes:
     """The file's bytes, with the metadata ``kept``, as far as this kind of file has a place for them."""
     xmp = kept.get("xmp")
     options: dict[str, object] = {"icc_profile": kept.get("icc_profile"), "exif": kept.get("exif") or b""}
@@ -116,10 +128,21 @@ def _written(image: Image.Image, kind: str, kept: dict[str, bytes | None], recip
         options["xmp"] = xmp
     if kind == "JPEG":
         options.update(quality=95, subsampling=0)
+    if len(frames) > 1:
+        options.update(save_all=True, append_images=list(frames[1:]), **_timing(frames, kind))
     file = io.BytesIO()
     image.save(file, kind, **options)
     check_opens(file, kind)
     return file.getvalue()
+
+
+def _timing(frames: Sequence[Image.Image], kind: str) -> dict[str, object]:
+    """How an animation is played."""
+    if "duration" not in frames[0].info:
+        return {}
+    loop = frames[0].info.get("loop", None if kind == "GIF" else 1)  # a GIF that says nothing is played once
+    timing: dict[str, object] = {"duration": [int(frame.info.get("duration", 0)) for frame in frames]}
+    return timing if loop is None else {**timing, "loop": loop}
 
 
 def _in_srgb(image: Image.Image) -> tuple[Image.Image, bytes | None]:
