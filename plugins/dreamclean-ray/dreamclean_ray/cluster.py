@@ -28,14 +28,12 @@ def connected(address: str | None) -> Iterator[bool]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
-    import ray.data
 
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DreamCleanError(f"no Ray cluster at {address} ({reason}); start one with ray start --head") from None
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # a lost actor is told in a line; Ray's log has the rest
     try:
         yield bool(address or os.environ.get("RAY_ADDRESS"))
     finally:

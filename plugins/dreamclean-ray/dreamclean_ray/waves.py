@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from dreamclean import DreamCleanError
 from dreamclean_ray.actor import Restoring, Row, row_of
 from dreamclean_ray.cluster import Pool
 from dreamclean_ray.listing import Listed, usual
@@ -17,7 +18,30 @@ _TASKS = 8
 
 
 def restored_in(task: Task, pool: Pool, wave: list[Listed]) -> Iterator[Row]:
-    """A row for each picture of the wave, in the order in which they are done."""
+    """A row for each picture of the wave, in the order in which they are done.
+
+    A process of its own, beside this one, drives Ray Data, and ends with the wave: what Ray keeps of every task is gone
+    with it. DreamCleanError if that process is killed.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    apart = ray.remote(num_cpus=0, max_calls=1, max_retries=0, num_returns="streaming", scheduling_strategy=here)(
+        _driven
+    )
+    try:
+        for reference in apart.remote(task, pool, wave):
+            yield ray.get(reference)
+    except ray.exceptions.RayTaskError:
+        raise
+    except ray.exceptions.RayError as error:
+        reason = str(error).splitlines()[0]
+        raise DreamCleanError(f"a wave was lost ({reason}); run the same command again to continue") from error
+
+
+def _driven(task: Task, pool: Pool, wave: list[Listed]) -> Iterator[Row]:
+    """The rows, from what the actors return and then from second tries."""
     waiting = {listed.source: listed for listed in wave}
     for row in _together(task, pool, wave):
         if waiting.pop(row["source"], None):
