@@ -5,13 +5,12 @@
 Every ``--hold-out``-th photograph is kept out, and serves to report. Ten minutes on one core.
 """
 
-import argparse
 import random
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from noise import crops
+from noise import asked, crops, perceptron, weights_of
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -66,8 +65,7 @@ def fitted(samples: Samples) -> dict[str, Tensor]:
     x, there = samples.features, visible(samples)
     told = there | (samples.std < 1.6)
     mean, spread = x.mean(0), x.std(0)
-    layers = [nn.Linear(x.shape[1], HIDDEN), nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, 3)]
-    network = nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2])
+    layers, network = perceptron(x.shape[1], HIDDEN, 3)
     optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=5e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, ROUNDS)
     standard, wanted = ((x - mean) / spread).clamp(-5, 5), samples.std.clamp(min=0.5).log()
@@ -82,8 +80,7 @@ def fitted(samples: Samples) -> dict[str, Tensor]:
         loss.backward()
         optimizer.step()
         schedule.step()
-    weights = {f"{name}{k}": getattr(v, name).detach() for k, v in enumerate(layers) for name in ("weight", "bias")}
-    return {"mean": mean, "spread": spread, **weights}
+    return {"mean": mean, "spread": spread, **weights_of(layers)}
 
 
 def report(weights: dict[str, Tensor], samples: Samples) -> None:
@@ -100,18 +97,10 @@ def report(weights: dict[str, Tensor], samples: Samples) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--samples", type=int, default=6, help="crops of each photograph")
-    parser.add_argument("--hold-out", type=int, default=40, help="every n-th photograph is kept out")
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
-    args = parser.parse_args()
-    photos = sorted(p for p in args.photos.rglob("*") if p.suffix.lower() in (".avif", ".jpg", ".png"))
-    kept = photos[args.hold_out - 1 :: args.hold_out]
-    train = collected([p for p in photos if p not in set(kept)], args.samples, 0)
-    weights = fitted(train)
-    report(weights, collected(kept, 3 * args.samples, 1))
-    save_file({name: w.contiguous() for name, w in weights.items()}, args.out)
+    split = asked(__doc__, 6, WEIGHTS)
+    weights = fitted(collected(split.fit, split.samples, 0))
+    report(weights, collected(split.kept, 3 * split.samples, 1))
+    save_file({name: w.contiguous() for name, w in weights.items()}, split.out)
 
 
 if __name__ == "__main__":

@@ -117,8 +117,7 @@ def fitted(samples: Samples) -> dict[str, Tensor]:
     torch.manual_seed(0)
     x, wanted, std = samples.features, (samples.power + ROUNDING**2).log() / 2, widths(samples.power)
     mean, spread = x.mean(0), x.std(0)
-    layers = [nn.Linear(x.shape[1], HIDDEN), nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, 2 * BANDS + 1)]
-    network = nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2])
+    layers, network = perceptron(x.shape[1], HIDDEN, 2 * BANDS + 1)
     told, there = ((std <= NONE) | (std > SOME)).float(), (std > SOME).float()
     optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=2e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, ROUNDS)
@@ -134,8 +133,18 @@ def fitted(samples: Samples) -> dict[str, Tensor]:
         loss.backward()
         optimizer.step()
         schedule.step()
-    weights = {f"{name}{k}": getattr(v, name).detach() for k, v in enumerate(layers) for name in ("weight", "bias")}
-    return {"mean": mean, "spread": spread, **weights}
+    return {"mean": mean, "spread": spread, **weights_of(layers)}
+
+
+def perceptron(inputs: int, hidden: int, outputs: int) -> tuple[list[nn.Linear], nn.Module]:
+    """The layers of a ``Network`` to be, and the network."""
+    layers = [nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, outputs)]
+    return layers, nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2])
+
+
+def weights_of(layers: list[nn.Linear]) -> dict[str, Tensor]:
+    """As ``Network`` takes them."""
+    return {f"{name}{k}": getattr(v, name).detach() for k, v in enumerate(layers) for name in ("weight", "bias")}
 
 
 def report(axis: str, weights: dict[str, Tensor], samples: Samples) -> None:
@@ -150,21 +159,35 @@ def report(axis: str, weights: dict[str, Tensor], samples: Samples) -> None:
         print(f"{axis:7}{kind:11}{int(loud.sum()):5} found at 0.5, 0.9, 0.98: {shares}; off by {error:.0%}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+class Split(NamedTuple):
+    """Photographs to fit to and to report on, how many crops of each, and the file of the weights."""
+
+    fit: list[Path]
+    kept: list[Path]
+    samples: int
+    out: Path
+
+
+def asked(doc: str | None, samples: int, out: Path) -> Split:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--samples", type=int, default=10, help="crops of each photograph")
+    parser.add_argument("--samples", type=int, default=samples, help="crops of each photograph")
     parser.add_argument("--hold-out", type=int, default=40, help="every n-th photograph is kept out")
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--out", type=Path, default=out)
     args = parser.parse_args()
     photos = sorted(p for p in args.photos.rglob("*") if p.suffix.lower() in (".avif", ".jpg", ".png"))
     kept = photos[args.hold_out - 1 :: args.hold_out]
-    train = collected([p for p in photos if p not in set(kept)], args.samples, 0)
-    test = collected(kept, args.samples, 1)
+    return Split([p for p in photos if p not in set(kept)], kept, args.samples, args.out)
+
+
+def main() -> None:
+    split = asked(__doc__, 10, WEIGHTS)
+    train, test = collected(split.fit, split.samples, 0), collected(split.kept, split.samples, 1)
     weights = {axis: fitted(samples) for axis, samples in train.items()}
     for axis, samples in test.items():
         report(axis, weights[axis], samples)
-    save_file({f"{axis}.{name}": w.contiguous() for axis, ws in weights.items() for name, w in ws.items()}, args.out)
+    save_file({f"{axis}.{name}": w.contiguous() for axis, ws in weights.items() for name, w in ws.items()}, split.out)
 
 
 if __name__ == "__main__":
