@@ -35,15 +35,17 @@ def listing(source: Place, target: Place) -> Iterator[Listed]:
             there = {info.base_name for info in target.listed(folder) if info.type == FileType.File}
         except OSError as error:
             raise DreamCleanError(f"{source.shown(folder)} cannot be listed ({error})") from error
-        for job in named(_pictures(found), Path(), ""):
-            yield Listed(_under(folder, job.source), _under(folder, job.target), job.target.name in there)
+        for job in named(_pictures(source.shown(folder), found), Path(), ""):
+            name = _under(folder, Path(job.source.name))
+            yield Listed(name, _under(folder, job.target), job.target.name in there)
         inside = [_under(folder, Path(info.base_name)) for info in found if info.type == FileType.Directory]
         waiting += [name for name in reversed(inside) if not source.links(name) and not _same(source, name, target)]
 
 
-def _pictures(found: list[FileInfo]) -> list[Path]:
+def _pictures(folder: str, found: list[FileInfo]) -> list[Path]:
+    """Those on this machine's disk are looked into for pages; a URL is no path that there is."""
     files = [info for info in found if info.type == FileType.File]
-    return [path for path in (Path(info.base_name) for info in files) if names_picture(path)]
+    return [path for path in (Path(folder, info.base_name) for info in files) if names_picture(path)]
 
 
 def _under(folder: str, name: Path) -> str:

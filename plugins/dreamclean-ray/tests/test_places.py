@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("ray", reason="ray is not installed: make test-ray runs these tests")
 
@@ -48,11 +49,13 @@ def test_place_refuses_what_nobody_knows() -> None:
 
 
 def test_listing_names_results_as_restore_does(photos: Path, expected: list[str]) -> None:
+    pages = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    pages[0].save(photos / "pages.tif", save_all=True, append_images=pages[1:])
     found = list(listing(place(str(photos)), place(str(photos.parent / "clean"))))
     jobs, _ = plan([photos], photos.parent / "clean", "restored", False)
     pairs = [(job.source.relative_to(photos).as_posix(), job.target) for job in jobs]
     assert sorted((one.source, photos.parent / "clean" / one.target) for one in found) == sorted(pairs)
-    assert {one.target for one in found} - {"broken.png"} == set(expected)
+    assert {one.target for one in found} - {"broken.png"} == {*expected, "pages.tif"}
     assert not any(one.done for one in found)
 
 
