@@ -14,7 +14,7 @@ DEEPINV := plugins/dreamclean-deepinv
 DEEPINV_VENV := .venv-deepinv
 PLUGINS := $(filter-out $(APP) $(RAY) $(DEEPINV),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 
-.PHONY: help install demo app test test-app test-ray test-deepinv coverage lint docs overhead bench-quick clean
+.PHONY: help install demo app test test-app test-ray test-deepinv coverage lint reference docs overhead bench-quick clean
 IMAGES ?= contrib/demo
 
 help:
@@ -27,7 +27,8 @@ help:
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
 	@echo "make coverage  the tests, and which lines they reach; fails below the floor in pyproject.toml"
 	@echo "make lint      ruff, mypy and import-linter"
-	@echo "make docs      generate the references in docs/"
+	@echo "make docs      build the documentation site in site/, with its gallery"
+	@echo "make reference generate the references in docs/, from the code"
 	@echo "make overhead  time spent outside the prior"
 	@echo "make bench-quick IMAGES=FOLDER  every method on every task, and a report"
 
@@ -86,8 +87,17 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: install
+reference: install
 	$(BIN)/python docs/build_reference.py
+
+docs: reference $(VENV)/.docs
+	rm -rf site docs/generated
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . site
+	@echo "the site is in site/: open site/index.html"
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts -c constraints.txt -e '.[docs]'
+	touch $@
 
 overhead: install
 	$(BIN)/python contrib/benchmarks/overhead.py
@@ -99,4 +109,4 @@ bench-quick: install
 	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
 
 clean:
-	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(DEEPINV_VENV) demo bench
+	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(DEEPINV_VENV) demo bench site docs/generated

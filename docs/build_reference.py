@@ -111,10 +111,15 @@ def component(entry: Entry) -> str:
     """A component: its name, class, docstring and settings."""
     cls = entry.component
     text = f"### {entry.name}\n\nPython: [`dreamclean.{cls.__name__}`](python.md#{cls.__name__.lower()})\n\n{markdown(cls)}"
+    return f"{text}\n\n{component_settings(cls)}"
+
+
+def component_settings(cls: type[Any]) -> str:
+    """A table of a component's settings."""
     rows = [
         [f"`{row.name}`", row.type, f"`{row.default}`", row.bounds, row.description] for row in describe.settings(cls)
     ]
-    return f"{text}\n\n{table(['Setting', 'Type', 'Default', 'Bounds', 'Meaning'], rows) if rows else 'No settings.'}"
+    return table(["Setting", "Type", "Default", "Bounds", "Meaning"], rows) if rows else "No settings."
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -28,7 +28,7 @@ from dreamclean.host import host as plugins
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted(p for p in DOCS.rglob("*.md") if "bench" not in p.relative_to(DOCS).parts)
+PAGES = sorted(p for p in DOCS.rglob("*.md") if not {"bench", "generated"} & set(p.relative_to(DOCS).parts))
 LANGUAGES = {"python", "console", "py", "sh", "toml", "text"}
 NAMED = re.compile(r"`((?:dreamclean|docs|tests)/[\w./-]+)`")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -31,6 +31,7 @@ from torch import Tensor
 from dreamclean import Picture
 
 NOISE = 0.05
+BLIND = "DreamClean, blind"
 PACKAGES = ("dreamclean", "dreamclean-starter", "deepinv", "torch")
 HEAD = """# DreamClean beside deepinv's DDRM and DiffPIR
 
@@ -49,6 +50,8 @@ denoiser. DreamClean's known mode is `DreamClean("starter")` as it comes. deepin
 number of levels, and the noise that DiffPIR is told. Figures are means over the pictures; seed 0.
 
 {tables}
+- *DreamClean, blind*, `DreamClean("starter", blind=True)`, is told nothing: it finds the noise and starts at its level. The
+  known mode starts from much more noise, whatever the physics, and loses detail to it where nothing but noise is wrong.
 - *Evaluations* are those of the denoiser, counted at its boundary.
 - The {size} x {size} pictures are too small, and too few, to rank methods by a tenth of a decibel. Every cell is in
   [cells.csv](cells.csv). What differs in the methods' formulas is in [the comparison step by step](../rivals/report.md).
@@ -96,11 +99,14 @@ Restore = Callable[[Tensor, Any], tuple[Tensor, int]]
 
 
 def methods() -> dict[str, Restore]:
-    denoiser, ours = Counted("starter"), DreamClean("starter")
+    denoiser = Counted("starter")
 
-    def dreamclean(y: Tensor, physics: Any) -> tuple[Tensor, int]:
-        made = ours.restore(y, physics)
-        return made.image, made.nfe
+    def ours(model: DreamClean) -> Restore:
+        def run(y: Tensor, physics: Any) -> tuple[Tensor, int]:
+            made = model.restore(y, physics)
+            return made.image, made.nfe
+
+        return run
 
     def theirs(model: torch.nn.Module) -> Restore:
         def run(y: Tensor, physics: Any) -> tuple[Tensor, int]:
@@ -117,7 +123,8 @@ def methods() -> dict[str, Restore]:
 
     return {
         "pseudo-inverse": lambda y, physics: (physics.A_dagger(y), 0),
-        "DreamClean": dreamclean,
+        "DreamClean": ours(DreamClean("starter")),
+        BLIND: ours(DreamClean("starter", blind=True)),
         "DDRM, 20 levels": ddrm(20),
         "DDRM, 100 levels": ddrm(100),
         "DiffPIR, 20 levels": diffpir(20),
@@ -140,6 +147,8 @@ def cells(folder: Path, limit: int, size: int) -> Iterator[Cell]:
             torch.manual_seed(0)
             y = physics(truth)
             for method, restore in ways.items():
+                if method == BLIND and not isinstance(physics, dp.Denoising):
+                    continue  # a measurement that is no picture
                 torch.manual_seed(0)
                 began = time.perf_counter()
                 image, count = restore(y, physics)
