@@ -9,7 +9,7 @@ import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from torch import Tensor
 
-from dreamclean import Denoiser, Diffusers, DreamCleanError, Evaluator, Mixture, Prior
+from dreamclean import Denoiser, Diffusers, DreamCleanError, Evaluator, Prior
 from dreamclean.builtin.priors.export import export
 from dreamclean.cli.main import main
 from dreamclean.testing import loaded
@@ -82,15 +82,17 @@ def test_exported_file_is_a_denoiser_prior(prior: Diffusers, tmp_path: Path) -> 
 
 
 def test_export_of_any_pixel_prior_at_one_sigma(tmp_path: Path) -> None:
-    pictures = torch.rand(3, 3, 8, 8)
-    mixture, y = Mixture.around(pictures, std=0.1), torch.rand(1, 3, 8, 8)
-    with pytest.raises(DreamCleanError, match="mixture can be exported for one noise level only; say which"):
-        export(mixture, tmp_path / "m.onnx")
-    with pytest.raises(DreamCleanError, match="strength nsr:200"):
-        export(mixture, tmp_path / "m.onnx", 100)
+    prior, y = (
+        Denoiser.of(lambda y, sigma: (y + sigma * y.mean((2, 3), keepdim=True)) / (1 + sigma), highest=0.5),
+        torch.rand(1, 3, 8, 8),
+    )
+    with pytest.raises(DreamCleanError, match="denoiser can be exported for one noise level only; say which"):
+        export(prior, tmp_path / "d.onnx")
+    with pytest.raises(DreamCleanError, match="strength nsr:2"):
+        export(prior, tmp_path / "d.onnx", 1)
     assert not list(tmp_path.iterdir())
-    export(mixture, tmp_path / "m.onnx", 0.2)
-    assert torch.allclose(answers(tmp_path / "m.onnx", y), mean(mixture, y, 0.2), atol=1e-4)
+    export(prior, tmp_path / "d.onnx", 0.2)
+    assert torch.allclose(answers(tmp_path / "d.onnx", y), mean(prior, y, 0.2), atol=1e-4)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: Any) -> int:
