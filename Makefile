@@ -9,9 +9,12 @@ APP_VENV := .venv-app
 # So is Ray, which is large, with pyarrow and pandas.
 RAY := plugins/dreamclean-ray
 RAY_VENV := .venv-ray
-PLUGINS := $(filter-out $(APP) $(RAY),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
+# And deepinv, which brings torchvision.
+DEEPINV := plugins/dreamclean-deepinv
+DEEPINV_VENV := .venv-deepinv
+PLUGINS := $(filter-out $(APP) $(RAY) $(DEEPINV),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 
-.PHONY: help install demo app test test-app test-ray coverage lint reference docs overhead bench-quick clean
+.PHONY: help install demo app test test-app test-ray test-deepinv coverage lint reference docs overhead bench-quick clean
 IMAGES ?= contrib/demo
 
 help:
@@ -20,6 +23,7 @@ help:
 	@echo "make test      run the tests"
 	@echo "make test-app  run the app's tests, in a browser: needs Chromium"
 	@echo "make test-ray  run the tests of dreamclean-ray, on a cluster of this machine"
+	@echo "make test-deepinv  run the tests of dreamclean-deepinv, beside deepinv itself"
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
 	@echo "make coverage  the tests, and which lines they reach; fails below the floor in pyproject.toml"
 	@echo "make lint      ruff, mypy and import-linter"
@@ -33,7 +37,7 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e ./%)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e ./$(APP) -e ./$(RAY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e ./$(APP) -e ./$(RAY) -e ./$(DEEPINV)
 	touch $@
 
 $(APP_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
@@ -46,6 +50,11 @@ $(RAY_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pypr
 	$(RAY_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e './$(RAY)[testing]'
 	touch $@
 
+$(DEEPINV_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(DEEPINV_VENV)
+	$(DEEPINV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e ./plugins/dreamclean-starter -e ./plugins/dreamclean-bench -e './$(DEEPINV)[testing]'
+	touch $@
+
 app: $(APP_VENV)/.installed
 	$(APP_VENV)/bin/dreamclean app
 
@@ -55,11 +64,19 @@ demo: install
 test: install
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest  # the tests' pictures are small: threads would only wait for each other
 
-test-app: $(APP_VENV)/.installed
+test-$(DEEPINV_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(DEEPINV_VENV)
+	$(DEEPINV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e ./plugins/dreamclean-starter -e ./plugins/dreamclean-bench -e './$(DEEPINV)[testing]'
+	touch $@
+
+app: $(APP_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(APP_VENV)/bin/pytest $(APP)
 
 test-ray: $(RAY_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RAY_VENV)/bin/pytest $(RAY)
+
+test-deepinv: $(DEEPINV_VENV)/.installed
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(DEEPINV_VENV)/bin/pytest $(DEEPINV)
 
 coverage: install
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest --cov --cov-report=term:skip-covered
@@ -92,4 +109,4 @@ bench-quick: install
 	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
 
 clean:
-	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) demo bench site docs/generated
+	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(DEEPINV_VENV) demo bench site docs/generated
