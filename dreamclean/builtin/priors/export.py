@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dreamclean.builtin.priors.diffusers import UNet, UNetPrior
+from dreamclean.builtin.priors.diffusers import UNetPrior
+from dreamclean.builtin.priors.networks import Ladder, Network, predictor
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.model import Model
@@ -47,8 +48,10 @@ class AtAnyLevel(nn.Module):
     def __init__(self, prior: UNetPrior) -> None:
         super().__init__()
         unet, scheduler = prior.parts()
-        self.unet, self.kind = unet.eval().requires_grad_(False), UNet(unet, scheduler).kind
-        levels = UNet(unet, scheduler).schedule.levels
+        how = predictor(Network(unet, prior.told), scheduler)
+        if not isinstance(how, Ladder) or how.network.label is not None:
+            raise DreamCleanError(f"{prior.name} is told more than a timestep of DDPM's; say one sigma, --sigma 25/255")
+        self.unet, self.kind, levels = unet.eval().requires_grad_(False), how.kind, how.schedule.levels
         for name in ("t", "alpha", "sigma", "ratio"):
             self.register_buffer(name, torch.tensor([getattr(level, name) for level in levels], dtype=torch.float32))
 
