@@ -68,7 +68,7 @@ class Family(ABC):
 
 
 class UNetFamily(Family):
-    """U-Nets with betas: they predict noise, v or x0 at whole timesteps."""
+    """U-Nets, and a transformer, with betas: they predict noise, v or x0 at whole timesteps."""
 
     network, folder = "UNet2DConditionModel", "unet"
 

@@ -10,6 +10,8 @@ from dreamclean_latent.flux import Flux
 from dreamclean_latent.guidance import Texts
 from dreamclean_latent.loading import one_line
 from dreamclean_latent.offload import offload
+from dreamclean_latent.pixart import PixArtSigma
+from dreamclean_latent.sana import Sana
 from dreamclean_latent.sd3 import StableDiffusion3
 from dreamclean_latent.sdxl import StableDiffusionXL
 from dreamclean_latent.source import Source
@@ -17,7 +19,8 @@ from dreamclean_latent.stable_diffusion import StableDiffusion
 from dreamclean_latent.vae import Autoencoder, compute_dtype, find_vae, side_of_latent
 
 FAMILIES: dict[str, type[Family]] = {
-    family.pipeline: family for family in (StableDiffusion, StableDiffusionXL, StableDiffusion3, Flux)
+    family.pipeline: family
+    for family in (StableDiffusion, StableDiffusionXL, StableDiffusion3, Flux, PixArtSigma, Sana)
 }
 
 

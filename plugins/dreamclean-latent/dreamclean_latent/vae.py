@@ -10,10 +10,14 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.loading import one_line, pretrained
 from dreamclean_latent.source import Source, check_place
 
+_CLASSES = ("AutoencoderKL", "AutoencoderTiny", "AutoencoderDC")
+
 
 def side_of_latent(config: Mapping[str, Any]) -> int:
     """The side in pixels of one element of the latent: a factor of 2 for each block but the first."""
-    blocks = config.get("block_out_channels") or config["decoder_block_out_channels"]
+    blocks = (
+        config.get("block_out_channels") or config["decoder_block_out_channels"]
+    )  # the latter of a tiny or a deep one
     return int(2 ** (len(blocks) - 1))
 
 
@@ -23,7 +27,7 @@ def compute_dtype(config: Mapping[str, Any], dtype: torch.dtype) -> torch.dtype:
 
 
 class Autoencoder:
-    """An ``AutoencoderKL`` or ``AutoencoderTiny`` of diffusers, and the scaling of its latents.
+    """An ``AutoencoderKL``, ``AutoencoderTiny`` or ``AutoencoderDC`` of diffusers, and the scaling of its latents.
 
     x = (z - mean) scale / std, z the mean of the encoder's posterior; mean and std are the config's
     ``latents_mean`` and ``latents_std`` (a number for each channel), or ``shift_factor`` and 1.
@@ -39,7 +43,7 @@ class Autoencoder:
     def encode(self, image: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [0, 1], H and W multiples of the side of a latent, to x (B, C, h, w)."""
         encoded = self.module.encode((image * 2 - 1).to(self.module.dtype))
-        z = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+        z = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded[0]
         x: Tensor = (z.to(image.dtype) - self.mean.to(image)) * self.gain.to(image)
         return x
 
@@ -82,6 +86,6 @@ def _root_or_folder(path: str, options: Mapping[str, Any]) -> tuple[dict[str, An
 
 def _class(config: Mapping[str, Any]) -> str:
     name = config.get("_class_name")
-    if name not in ("AutoencoderKL", "AutoencoderTiny"):
-        raise DreamCleanError(f"its autoencoder is a {name}; supported are AutoencoderKL and AutoencoderTiny")
+    if name not in _CLASSES:
+        raise DreamCleanError(f"its autoencoder is a {name}; supported are {', '.join(_CLASSES)}")
     return str(name)

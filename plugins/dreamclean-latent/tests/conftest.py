@@ -17,6 +17,9 @@ from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    Gemma2Config,
+    Gemma2Model,
+    GemmaTokenizer,
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
@@ -34,6 +37,8 @@ SCHEDULERS: dict[str, Any] = {
     "sd3": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
     "flux": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     "schnell": diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
+    "pixart": diffusers.DPMSolverMultistepScheduler(beta_start=0.0001, beta_end=0.02, beta_schedule="linear"),
+    "sana": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
 }
 BARE: Any = dict(use_quant_conv=False, use_post_quant_conv=False)
 
@@ -137,6 +142,73 @@ def flux_transformer(guidance: bool) -> diffusers.FluxTransformer2DModel:
     )
 
 
+def pixart_transformer() -> diffusers.PixArtTransformer2DModel:
+    network = diffusers.PixArtTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        num_layers=1,
+        norm_num_groups=4,
+        cross_attention_dim=16,
+        caption_channels=WIDTH,
+        sample_size=32,
+        use_additional_conditions=False,
+    )
+    return louder(network)
+
+
+def sana_transformer() -> diffusers.SanaTransformer2DModel:
+    network = diffusers.SanaTransformer2DModel(
+        in_channels=4,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        num_layers=1,
+        num_cross_attention_heads=2,
+        cross_attention_head_dim=8,
+        cross_attention_dim=16,
+        caption_channels=WIDTH,
+        sample_size=32,
+    )
+    return louder(network)
+
+
+def louder(network: Any) -> Any:
+    """Weights that make the text matter."""
+    for value in network.parameters():
+        torch.nn.init.normal_(value, std=0.15)
+    return network
+
+
+def deep_autoencoder(blocks: int) -> diffusers.AutoencoderDC:
+    sizes: dict[str, Any] = {}
+    for part in ("encoder", "decoder"):
+        sizes |= {f"{part}_block_out_channels": (8,) * blocks, f"{part}_layers_per_block": (1,) * blocks}
+        sizes |= {f"{part}_qkv_multiscales": ((),) * blocks}
+    return diffusers.AutoencoderDC(latent_channels=4, attention_head_dim=4, scaling_factor=0.41407, **sizes)
+
+
+def gemma() -> Any:
+    return Gemma2Model(
+        Gemma2Config(
+            vocab_size=40,
+            hidden_size=WIDTH,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+        )
+    )
+
+
+def gemma_tokenizer() -> Any:
+    """Letters alone, in Gemma's file tokenizer.json."""
+    return GemmaTokenizer(
+        vocab={word: k for k, word in enumerate(["<pad>", "<eos>", "<bos>", "<unk>", "▁", *string.ascii_lowercase])},
+        merges=[],
+    )
+
+
 def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
     """The family's pipeline in diffusers, made of tiny parts; ``folder`` takes the tokenizer's files."""
     torch.manual_seed(0)
@@ -172,6 +244,22 @@ def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
             tokenizer_2=tokenizer,
             tokenizer_3=t5_tokenizer(),
             transformer=sd3_transformer(),
+            scheduler=scheduler,
+        )
+    if family == "pixart":
+        return diffusers.PixArtSigmaPipeline(
+            vae=autoencoder(4, blocks, scaling_factor=0.13025),
+            text_encoder=t5(WIDTH),
+            tokenizer=t5_tokenizer(),
+            transformer=pixart_transformer(),
+            scheduler=scheduler,
+        )
+    if family == "sana":
+        return diffusers.SanaPipeline(
+            vae=deep_autoencoder(blocks),
+            text_encoder=gemma(),
+            tokenizer=gemma_tokenizer(),
+            transformer=sana_transformer(),
             scheduler=scheduler,
         )
     return diffusers.FluxPipeline(
@@ -213,6 +301,19 @@ def transparent(vae: diffusers.AutoencoderKL, loud: float = 300.0) -> None:
             conv.weight[channel, channel] = 1
 
 
+@torch.no_grad()
+def deep_transparent(vae: diffusers.AutoencoderDC, loud: float = 300.0) -> None:
+    """The same of a deep autoencoder, whose shortcuts are means over blocks and over pairs of channels, and copies back."""
+    for parameter in vae.parameters():
+        parameter.zero_()
+    vae.decoder.conv_in.bias[6:] = loud
+    vae.decoder.norm_out.weight[:6], vae.decoder.norm_out.bias[:6] = loud * (2 / 8) ** 0.5, 20
+    vae.decoder.conv_out.bias.fill_(-20)
+    for channel in range(6):
+        vae.encoder.conv_in.weight[channel, channel // 2, 1, 1] = 1
+        vae.decoder.conv_out.weight[channel // 2, channel, 1, 1] = 1 / 2
+
+
 def published(file: Path) -> None:
     """Name the weights of a CLIP text model as published: since transformers 5.6 it saves them without prefix."""
     weights = load_file(file)
@@ -243,7 +344,7 @@ def family(request: pytest.FixtureRequest) -> str:
 def made(family: str, root: Path, blocks: int = 2) -> Path:
     """The folder, in ``root``, of a tiny model of ``family`` whose autoencoder is transparent."""
     pipe = pipeline(family, root / f"{family}-words", blocks)
-    transparent(pipe.vae)
+    (transparent if isinstance(pipe.vae, diffusers.AutoencoderKL) else deep_transparent)(pipe.vae)
     return save(pipe, root / family, root / f"{family}-words")
 
 

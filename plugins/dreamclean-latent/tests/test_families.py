@@ -12,7 +12,7 @@ from dreamclean.method.asking import fitted
 from dreamclean.testing import PriorSuite, loaded
 
 PROMPT, NEGATIVE = "a cat at a bed", "rain"
-HEIGHT, WIDTH = 32, 48
+HEIGHT, WIDTH = 32, 64
 
 
 @pytest.mark.usefixtures("component")
@@ -33,7 +33,7 @@ def recorded(pipe: Any, **options: Any) -> list[tuple[Tensor, float, Tensor]]:
 
     def note(_: Any, positional: Any, named: Any, result: Any) -> None:
         x = positional[0] if positional else named["hidden_states"]
-        t = positional[1] if positional else named["timestep"]
+        t = positional[1] if len(positional) > 1 else named["timestep"]
         steps.append((x, float(torch.as_tensor(t).flatten()[0]), result[0]))
 
     handle = network.register_forward_hook(note, with_kwargs=True)
@@ -44,7 +44,7 @@ def recorded(pipe: Any, **options: Any) -> list[tuple[Tensor, float, Tensor]]:
 
 def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, float, Tensor]]:
     """Latents, timestep of the prior's schedule, and what the pipeline takes for the output there."""
-    noise = torch.randn(1, 16 if hasattr(pipe, "transformer") else 4, HEIGHT // 2, WIDTH // 2)
+    noise = torch.randn(1, pipe.vae.config.latent_channels, HEIGHT // 2, WIDTH // 2)
     if family in ("flux", "schnell"):
         packed = pipe._pack_latents(noise, *noise.shape)
         more = dict(guidance_scale=guidance) if family == "flux" else {}
@@ -57,8 +57,11 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
             pairs = zip(steps[::2], steps[1::2], strict=True)
             return [(x, t, other + guidance * (out - other)) for (x, t, out), (_, _, other) in pairs]
         return steps
-    steps = recorded(pipe, latents=noise, guidance_scale=guidance, negative_prompt=NEGATIVE)
-    scale = 1000 if family == "sd3" else 1
+    more = dict(use_resolution_binning=False, clean_caption=False) if family in ("pixart", "sana") else {}
+    steps = recorded(pipe, latents=noise, guidance_scale=guidance, negative_prompt=NEGATIVE, **more)
+    if family == "pixart":  # the rest is a learned variance
+        steps = [(x, t, out[:, :4]) for x, t, out in steps]
+    scale = 1000 if family in ("sd3", "sana") else 1
     if guidance == 1:
         return [(x, t / scale, out) for x, t, out in steps]
     mixed = [(x[:1], t / scale, out.chunk(2)) for x, t, out in steps]
@@ -67,7 +70,7 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
 
 def noise_of(pipe: Any, family: str, x: Tensor, t: float, output: Tensor) -> Tensor:
     """eps by the papers' formulas, from the pipeline's own scheduler."""
-    if family in ("sd3", "flux", "schnell"):
+    if family in ("sd3", "flux", "schnell", "sana"):
         return x + (1 - t) * output
     kept = pipe.scheduler.alphas_cumprod[round(t)]
     return kept.sqrt() * output + (1 - kept).sqrt() * x if family == "sd2" else output
