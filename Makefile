@@ -9,9 +9,13 @@ APP_VENV := .venv-app
 # So is Ray, which is large, with pyarrow and pandas.
 RAY := plugins/dreamclean-ray
 RAY_VENV := .venv-ray
+# The oldest versions that are promised; dreamclean-latent asks for newer ones of diffusers.
+LOWEST := $(addprefix plugins/dreamclean-,starter adm bench)
+LOWEST_VENV := .venv-lowest
+LOWEST_TESTS := tests $(LOWEST)
 PLUGINS := $(filter-out $(APP) $(RAY),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 
-.PHONY: help install demo app test test-app test-ray coverage lint reference docs overhead bench-quick clean
+.PHONY: help install demo app test test-app test-ray test-lowest coverage lint reference docs dist overhead bench-quick clean
 IMAGES ?= contrib/demo
 
 help:
@@ -19,12 +23,14 @@ help:
 	@echo "make app       serve the page at http://127.0.0.1:7860"
 	@echo "make test      run the tests"
 	@echo "make test-app  run the app's tests, in a browser: needs Chromium"
+	@echo "make test-lowest  the tests with the oldest versions that pyproject.toml promises"
 	@echo "make test-ray  run the tests of dreamclean-ray, on a cluster of this machine"
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
 	@echo "make coverage  the tests, and which lines they reach; fails below the floor in pyproject.toml"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make docs      build the documentation site in site/, with its gallery"
 	@echo "make reference generate the references in docs/, from the code"
+	@echo "make dist      build every package into dist/, check it, and use it without the repository"
 	@echo "make overhead  time spent outside the prior"
 	@echo "make bench-quick IMAGES=FOLDER  every method on every task, and a report"
 
@@ -46,6 +52,11 @@ $(RAY_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pypr
 	$(RAY_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e './$(RAY)[testing]'
 	touch $@
 
+$(LOWEST_VENV)/.installed: pyproject.toml constraints-lowest.txt $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e '.[testing,onnx]' $(LOWEST:%=-e ./%)
+	touch $@
+
 app: $(APP_VENV)/.installed
 	$(APP_VENV)/bin/dreamclean app
 
@@ -61,6 +72,9 @@ test-app: $(APP_VENV)/.installed
 test-ray: $(RAY_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RAY_VENV)/bin/pytest $(RAY)
 
+test-lowest: $(LOWEST_VENV)/.installed
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(LOWEST_VENV)/bin/pytest $(LOWEST_TESTS)
+
 coverage: install
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest --cov --cov-report=term:skip-covered
 
@@ -73,14 +87,14 @@ lint: install
 reference: install
 	$(BIN)/python docs/build_reference.py
 
-docs: reference $(VENV)/.docs
+docs: reference
 	rm -rf site docs/generated
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . site
 	@echo "the site is in site/: open site/index.html"
 
-$(VENV)/.docs: $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts -c constraints.txt -e '.[docs]'
-	touch $@
+dist: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts -e '.[release]'
+	.ci/dist
 
 overhead: install
 	$(BIN)/python contrib/benchmarks/overhead.py
@@ -92,4 +106,4 @@ bench-quick: install
 	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
 
 clean:
-	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) demo bench site docs/generated
+	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(LOWEST_VENV) demo bench site docs/generated dist
