@@ -9,13 +9,16 @@ APP_VENV := .venv-app
 # So is Ray, which is large, with pyarrow and pandas.
 RAY := plugins/dreamclean-ray
 RAY_VENV := .venv-ray
+# And deepinv, which brings torchvision.
+DEEPINV := plugins/dreamclean-deepinv
+DEEPINV_VENV := .venv-deepinv
 # The oldest versions that are promised; dreamclean-latent asks for newer ones of diffusers.
 LOWEST := $(addprefix plugins/dreamclean-,starter adm bench)
 LOWEST_VENV := .venv-lowest
 LOWEST_TESTS := tests $(LOWEST)
-PLUGINS := $(filter-out $(APP) $(RAY),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
+PLUGINS := $(filter-out $(APP) $(RAY) $(DEEPINV),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 
-.PHONY: help install demo app test test-app test-ray test-lowest coverage lint reference docs dist overhead bench-quick clean
+.PHONY: help install demo app test test-app test-ray test-deepinv test-lowest coverage lint reference docs dist overhead bench-quick clean
 IMAGES ?= contrib/demo
 
 help:
@@ -25,6 +28,7 @@ help:
 	@echo "make test-app  run the app's tests, in a browser: needs Chromium"
 	@echo "make test-lowest  the tests with the oldest versions that pyproject.toml promises"
 	@echo "make test-ray  run the tests of dreamclean-ray, on a cluster of this machine"
+	@echo "make test-deepinv  run the tests of dreamclean-deepinv, beside deepinv itself"
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
 	@echo "make coverage  the tests, and which lines they reach; fails below the floor in pyproject.toml"
 	@echo "make lint      ruff, mypy and import-linter"
@@ -39,7 +43,7 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e ./%)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e ./$(APP) -e ./$(RAY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e ./$(APP) -e ./$(RAY) -e ./$(DEEPINV)
 	touch $@
 
 $(APP_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
@@ -55,6 +59,11 @@ $(RAY_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pypr
 $(LOWEST_VENV)/.installed: pyproject.toml constraints-lowest.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(LOWEST_VENV)
 	$(LOWEST_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e '.[testing,onnx]' $(LOWEST:%=-e ./%)
+	touch $@
+
+$(DEEPINV_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(DEEPINV_VENV)
+	$(DEEPINV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e ./plugins/dreamclean-starter -e ./plugins/dreamclean-bench -e './$(DEEPINV)[testing]'
 	touch $@
 
 app: $(APP_VENV)/.installed
@@ -74,6 +83,9 @@ test-ray: $(RAY_VENV)/.installed
 
 test-lowest: $(LOWEST_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(LOWEST_VENV)/bin/pytest $(LOWEST_TESTS)
+
+test-deepinv: $(DEEPINV_VENV)/.installed
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(DEEPINV_VENV)/bin/pytest $(DEEPINV)
 
 coverage: install
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest --cov --cov-report=term:skip-covered
@@ -106,4 +118,4 @@ bench-quick: install
 	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
 
 clean:
-	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(LOWEST_VENV) demo bench site docs/generated dist
+	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(DEEPINV_VENV) $(LOWEST_VENV) demo bench site docs/generated dist

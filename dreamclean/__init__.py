@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.correctors.vps import VPS
     from dreamclean.builtin.guidance.diffpir import DiffPIR
     from dreamclean.builtin.guidance.dps import DPS
+    from dreamclean.builtin.guidance.none import NoGuidance
     from dreamclean.builtin.guidance.pigdm import PiGDM
     from dreamclean.builtin.guidance.projection import Projection
     from dreamclean.builtin.initializers.ddim_inversion import DDIMInversion
@@ -98,6 +99,7 @@ _WHERE = {
     "contracts.step": "Step",
     "builtin.guidance.projection": "Projection",
     "builtin.guidance.dps": "DPS",
+    "builtin.guidance.none": "NoGuidance",
     "builtin.guidance.pigdm": "PiGDM",
     "builtin.guidance.diffpir": "DiffPIR",
     "builtin.correctors.gradient_ascent": "GradientAscent",
@@ -212,6 +214,7 @@ __all__ = [
     "Mixture",
     "Model",
     "NoCorrector",
+    "NoGuidance",
     "Operator",
     "Past",
     "Path",

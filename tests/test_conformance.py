@@ -1,6 +1,7 @@
 """The built-in components pass the suites that plugin authors run."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -37,6 +38,7 @@ from dreamclean import (
     MatchedSpectrum,
     Mixture,
     NoCorrector,
+    NoGuidance,
     PiGDM,
     Projection,
     Uniform,
@@ -307,6 +309,15 @@ class TestDescent(PathSuite):
 
 class TestProjection(GuidanceSuite):
     component = Projection()
+
+
+class TestNoGuidance(GuidanceSuite):
+    component = NoGuidance()
+
+    def test_it_brings_agreement(self, subject: Any) -> None:
+        """It brings none: the estimate is the prior's own."""
+        _, alone, (_, x0), _ = self.run(subject, pictures(self.size))
+        assert torch.equal(x0, alone)
 
 
 class TestDPS(GuidanceSuite):

@@ -185,7 +185,7 @@ def test_diffusers_precision(flat: Path, dtype: torch.dtype, compute: torch.dtyp
 
 
 def test_diffusers_network_is_not_trained(flat: Path) -> None:
-    unet = Diffusers(path=str(flat)).load(torch.device("cpu"), torch.float32).predict.__self__.unet
+    unet = Diffusers(path=str(flat)).load(torch.device("cpu"), torch.float32).predict.__self__.network.module
     assert not unet.training
     assert not any(parameter.requires_grad for parameter in unet.parameters())
 

@@ -10,10 +10,10 @@ from torch import Tensor
 from dreamclean import DDPMSchedule, Grain, MatchedSpectrum
 from dreamclean.builtin.noise.line import Line
 from dreamclean.builtin.noise.spectrum import from_bands
+from dreamclean.builtin.noise.treatment import noise_treatment
 from dreamclean.builtin.planners.diagnosis.grey import tint_bands, tint_of
 from dreamclean.builtin.planners.diagnosis.noise_estimate import SMALLEST, estimate_noise
 from dreamclean.builtin.planners.diagnosis.noise_features import band_power, quiet_power
-from dreamclean.builtin.planners.diagnosis.noise_treatment import noise_treatment
 from dreamclean.recipe.recipe import make_recipe
 
 SIDE = 160
@@ -139,7 +139,7 @@ def test_tint_of_a_grey_picture() -> None:
 @pytest.mark.parametrize("noise", [Grain(std=20 / 255, blur=1), Grain(std=0.1, common=0), Grain(std=0.05)])
 def test_noise_treatment_starts_at_the_loudest_component(noise: Grain) -> None:
     schedule = DDPMSchedule.linear()
-    recipe = make_recipe(**noise_treatment(noise, schedule))
+    recipe = make_recipe(**noise_treatment(noise.spectrum(), schedule))
     assert recipe.initializer is not None
     start = MatchedSpectrum(**{k: v for k, v in recipe.initializer.items() if k != "name"})
     assert torch.allclose(start.spectrum(), noise.spectrum(), atol=0.03 * float(noise.spectrum().max()))
@@ -149,11 +149,11 @@ def test_noise_treatment_starts_at_the_loudest_component(noise: Grain) -> None:
 
 
 def test_noise_treatment_takes_fewer_steps_where_no_more_fit() -> None:
-    recipe = noise_treatment(Grain(std=1 / 255, common=0), DDPMSchedule.linear())
+    recipe = noise_treatment(Grain(std=1 / 255, common=0).spectrum(), DDPMSchedule.linear())
     assert 1 <= recipe["steps"] < 8
 
 
 def test_noise_treatment_of_another_pixel_scale() -> None:
     schedule, grain = DDPMSchedule.linear(), Grain(std=0.04)
-    half, whole = (noise_treatment(grain, schedule, scale) for scale in (0.5, 1.0))
+    half, whole = (noise_treatment(grain.spectrum(), schedule, scale) for scale in (0.5, 1.0))
     assert schedule.at(whole["strength"]).ratio == pytest.approx(schedule.at(half["strength"]).ratio / 2, rel=0.1)

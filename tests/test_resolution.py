@@ -12,11 +12,12 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from dreamclean import Blur, Enlarged
+from dreamclean.builtin.operators import kernels
 from dreamclean.builtin.planners.diagnosis.resolution import enlargement
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.builtin.planners.diagnosis.resolution.edges import sharpest
 from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement, later_noise
-from dreamclean.builtin.planners.diagnosis.resolution.spectrum import fit, radial, spectrum
+from dreamclean.builtin.planners.diagnosis.resolution.spectrum import fit, radial, spectrum, transfer
 from dreamclean.builtin.planners.diagnosis.resolution.traces import blockiness, small_sizes
 
 
@@ -250,3 +251,12 @@ def test_spectrum_fit_finds_slope_and_noise() -> None:
     found = fit(rings, torch.ones(1, len(rings.power)), rounds=200)
     assert float(found.slope) == pytest.approx(2.4, abs=0.21)
     assert float(found.noise) == pytest.approx(9, rel=0.25)
+
+
+@pytest.mark.parametrize("kernel", [kernels.motion(15, 30), kernels.disc(5)], ids=["motion", "disc"])
+def test_transfer_is_what_a_windowed_spectrum_shows(kernel: Tensor) -> None:
+    noise = torch.randn(1, 1, 1500, 1500, generator=torch.Generator().manual_seed(0))
+    shown = spectrum(F.conv2d(noise, kernel.float()[None, None])[0, 0])
+    expected = transfer(kernel, shown.frequency)
+    assert float((shown.power / expected).log().abs().max()) < 0.4  # |K|^2 itself is 0 in places
+    assert float((shown.power / expected).log().mean().abs()) < 0.02

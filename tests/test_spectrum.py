@@ -51,6 +51,12 @@ def test_coloured_bands_are_the_covariance_at_each_frequency() -> None:
 
 
 @pytest.mark.parametrize("grain", [Grain(std=0.1, blur=1.0), Grain(std=0.1, blur=0.6, common=0.2)])
+def test_grain_noise_variance_is_that_of_a_value(grain: Grain) -> None:
+    assert float(grain.noise_variance(torch.rand(1, 3, 8, 8))) == pytest.approx(float(drawn(grain).var()), rel=0.05)
+    assert Grain(noise=0.1).noise_variance(torch.rand(1, 3, 8, 8)) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("grain", [Grain(std=0.1, blur=1.0), Grain(std=0.1, blur=0.6, common=0.2)])
 def test_to_bands_keeps_the_noise(grain: Grain) -> None:
     again = Grain(bands=spectrum.to_bands(grain.spectrum(), 33))
     assert torch.allclose(again.spectrum(), grain.spectrum(), atol=0.02 * float(grain.spectrum().max()))

@@ -111,8 +111,9 @@ def register_operators(register: Register) -> None:
 def register_guidances(register: Register) -> None:
     from dreamclean.builtin.guidance.diffpir import DiffPIR
     from dreamclean.builtin.guidance.dps import DPS
+    from dreamclean.builtin.guidance.none import NoGuidance
     from dreamclean.builtin.guidance.pigdm import PiGDM
     from dreamclean.builtin.guidance.projection import Projection
 
-    for cls in (Projection, DPS, PiGDM, DiffPIR):
+    for cls in (Projection, DPS, PiGDM, DiffPIR, NoGuidance):
         register(cls)

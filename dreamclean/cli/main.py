@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from dreamclean.cli.calibrate import calibrate
 from dreamclean.cli.diagnose import diagnose
 from dreamclean.cli.explain import explain
+from dreamclean.cli.export import export
 from dreamclean.cli.options import AsJson, Inputs, Output, Overwrite, option
 from dreamclean.cli.restore import restore
 from dreamclean.contracts.errors import DreamCleanError, DreamCleanWarning
@@ -86,6 +87,7 @@ def dreamclean(
 
 app.command()(diagnose)
 app.command()(calibrate)
+app.command()(export)
 
 
 app.command()(restore)

@@ -19,6 +19,7 @@ from torch import Tensor
 from dreamclean.contracts.component import CHAIN, Component, written
 from dreamclean.contracts.covariance import Covariance, Independent
 from dreamclean.contracts.least_squares import agreement, least_squares
+from dreamclean.contracts.levels import Schedule
 from dreamclean.contracts.measurement_noise import MeasurementNoise
 from dreamclean.contracts.stages import Map, Propagated, Stages, linearized, through
 from dreamclean.contracts.trial import size_by_trial
@@ -71,6 +72,14 @@ class Operator(MeasurementNoise):
         Without noise, and for operators that keep constants, it is the pseudo-inverse's A^+ y.
         """
         return self.project(torch.full(self.image_shape(y), 0.5, dtype=y.dtype, device=y.device), y, 0.5)
+
+    def recipe_for(self, schedule: Schedule, pixel_scale: float) -> Mapping[str, Any]:
+        """Fields of a recipe for this degradation, over what a pixel-space prior recommends for known operators.
+
+        ``schedule`` and ``pixel_scale`` are the prior's. All count or none: none where the user chooses the start
+        (initializer, strength) or the guidance. By default empty.
+        """
+        return {}
 
     def from_picture(self, pixels: Tensor) -> Tensor:
         """The measurement that a picture file (B, 3, h, w) in [0, 1] shows.

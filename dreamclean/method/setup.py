@@ -34,7 +34,7 @@ from dreamclean.recipe.layers import USER, Layers, source_of
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import FIXED, Recipe, make_recipe
 from dreamclean.recipe.settings import KINDS, RecipeSettings, Settings, entries
-from dreamclean.recipe.settle import PRESETS, recommended, with_planner, with_preset, with_rest
+from dreamclean.recipe.settle import PRESETS, recommended, with_operator, with_planner, with_preset, with_rest
 from dreamclean.version import __version__
 
 PARTS = ("guidance", "initializer", "corrector", "sampler", "path", "spacing")
@@ -89,11 +89,14 @@ class Setup:
             said = said.without("planner").over(source_of(planner), plan)
             planner = self.host.make("planner", FIXED)
         operator = self.operator or _made(self.host, "operator", said.recipe)
-        layers = with_rest(said, self.prior, self.model.schedule, operator is not None)
+        schedule = self.model.schedule
+        if operator is not None:
+            said = with_operator(said, operator, self.prior, schedule, self.model.codec.pixel_scale)
+        layers = with_rest(said, self.prior, schedule, operator is not None)
         recipe = layers.recipe
         made = {kind: getattr(self, kind) or _made(self.host, kind, recipe) for kind in PARTS}
         check_guidance(made["guidance"], operator)
-        levels = self.model.schedule.ladder(recipe.strength, recipe.steps, made["spacing"])
+        levels = schedule.ladder(recipe.strength, recipe.steps, made["spacing"])
         parts = {**made, "prior": self.prior, "operator": operator}
         recipe = recipe.model_copy(update=self.settled({**parts, "planner": planner}))
         return Resolved(

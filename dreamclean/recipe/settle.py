@@ -7,6 +7,7 @@ from dreamclean.recipe.layers import Layers, source_of
 from dreamclean.recipe.recipe import FIXED, Recipe, make_recipe
 
 if TYPE_CHECKING:
+    from dreamclean.contracts.operator import Operator
     from dreamclean.contracts.prior import Prior
 
 MOVES = ("initializer", "corrector", "sampler")
@@ -57,6 +58,13 @@ def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: st
     if known_operator or said.recipe.strength is not None:
         return said.over(f"{said.source(cause)} ({cause})", Recipe(planner=FIXED))
     return said.over(source, Recipe(planner=chosen)) if chosen else said.over("paper", Recipe(planner=FIXED))
+
+
+def with_operator(said: Layers, operator: "Operator", prior: "Prior", schedule: Schedule, pixel_scale: float) -> Layers:
+    """``said`` over the recipe of the operator, unless another start or guidance is said, or the prior's space is latent."""
+    if prior.space != "pixel" or any(getattr(said.recipe, name) for name in ("initializer", "strength", "guidance")):
+        return said
+    return said.over(source_of(operator), make_recipe(**operator.recipe_for(schedule, pixel_scale)))
 
 
 def with_rest(said: Layers, prior: "Prior", schedule: Schedule, known_operator: bool) -> Layers:

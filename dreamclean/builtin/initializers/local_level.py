@@ -16,6 +16,8 @@ from dreamclean.contracts.levels import Level
 
 ABOVE = 1.25
 """The prior is evaluated at this multiple of the mean level: there the estimate's width shows most about the damage."""
+AROUND = 5
+"""Side in pixels of the window over which a picture's brightness is averaged to tell its photon noise."""
 CONTRAST = 1.3
 """Power of the local width: an estimate tends towards the level of the evaluation (contrib/calibrate/uneven.py)."""
 
@@ -27,7 +29,8 @@ class LocalLevel(Initializer):
     noise is added, so the latent has one level everywhere. The sampler updates such elements only from their own
     level down; above it they are the picture with less and less of the same noise z (the update of DDRM with eta_b
     = 1, Kawar et al. 2022, Eq. 8, element by element). d comes from the local width of one
-    noise estimate. Costs one evaluation. The strength is the level of the noisiest parts.
+    noise estimate, which costs one evaluation, or from the brightness where it is said to be photon noise (``poisson``,
+    pixel-space priors). The strength is the level of the noisiest parts.
     """
 
     name = "local-level"
@@ -35,12 +38,23 @@ class LocalLevel(Initializer):
         default=None, gt=0, description="Root mean square of the damage, a noise-to-signal ratio; none: the strength's"
     )
 
+    poisson: float = Field(default=0.0, ge=0, description="Rate of Poisson noise, as operators have it; 0: estimated")
+    noise: float = Field(default=0.0, ge=0, le=1, description="With poisson: white noise beside it, [0, 1] scale")
+
     def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:
-        ratio = self.ratio or levels[-1].ratio
-        asked = levels[1:][telling([level.ratio for level in levels[1:]], ratio)]
-        damage = ratio * unevenness(denoise.prior(asked.alpha * start, asked).eps)
+        damage = self._said(start) if self.poisson else self._estimated(start, levels, denoise)
         entry = LaterEntry(start, damage, noise(start))
         return Latent(entry.latent(levels[-1]), levels[-1], entry=entry)
+
+    def _said(self, start: Tensor) -> Tensor:
+        """The noise of the settings, which differs with the brightness, shaped as ``start`` (B, C, H, W) in [-1, 1]."""
+        around = F.avg_pool2d(start, AROUND, stride=1, padding=AROUND // 2, count_include_pad=False)
+        return 2 * photon_noise((around + 1) / 2, self.poisson, self.noise)
+
+    def _estimated(self, start: Tensor, levels: Sequence[Level], denoise: Denoise) -> Tensor:
+        ratio = self.ratio or levels[-1].ratio
+        asked = levels[1:][telling([level.ratio for level in levels[1:]], ratio)]
+        return ratio * unevenness(denoise.prior(asked.alpha * start, asked).eps)
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,11 @@ class LaterEntry:
     def __call__(self, x: Tensor, level: Level) -> Tensor:
         """The latent ``x`` of ``level``, with the picture where the start level has not been reached."""
         return torch.where(self.damage < level.ratio, self.latent(level), x)
+
+
+def photon_noise(brightness: Tensor, rate: float, white: float) -> Tensor:
+    """Standard deviation, [0, 1] scale, of Poisson noise of a ``rate`` and ``white`` noise at ``brightness`` in [0, 1]."""
+    return (white**2 + brightness.clamp(min=1 / 255) / (255 * rate)).sqrt()
 
 
 def telling(ratios: Sequence[float], ratio: float) -> int:

@@ -45,3 +45,10 @@ def to_bands(table: Tensor, count: int = 17) -> tuple[float, ...]:
     """A ``table`` (N, 3, 3) as ``bands`` at ``count`` frequencies."""
     places = torch.linspace(0, len(table) - 1, count).round().long()
     return tuple(float(f"{float(table[k, i, j]):.4g}") for k in places for i, j in _UPPER)
+
+
+def at_a_pixel(table: Tensor) -> float:
+    """The variance of one value of a picture whose noise has ``table`` (N, 3, 3), the mean over the channels."""
+    line = torch.fft.fftfreq(128, dtype=torch.float64)
+    place = (torch.hypot(line[:, None], line) / CORNER * (len(table) - 1)).round().long()
+    return float(table.diagonal(dim1=1, dim2=2).mean(1)[place].mean())

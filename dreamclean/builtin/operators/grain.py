@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.noise.coloured import Coloured
+from dreamclean.builtin.noise.spectrum import at_a_pixel
 from dreamclean.builtin.noise.stationary import Stationary
 from dreamclean.builtin.operators.identity import Identity
 from dreamclean.contracts.covariance import Covariance
@@ -21,11 +22,17 @@ class Grain(Coloured, Identity):
         white = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
         return super().measure(x, generator) + Stationary(self.spectrum()).function(white, torch.sqrt)
 
+    def noise_variance(self, y: Tensor) -> Tensor | float:
+        return super().noise_variance(y) + at_a_pixel(self.spectrum())
+
     def noise_covariance(self, y: Tensor) -> Covariance:
         if not (self.std or self.bands):
             return super().noise_covariance(y)
-        white = float(torch.as_tensor(self.noise_variance(y)).double().mean())
+        white = float(torch.as_tensor(super().noise_variance(y)).double().mean())
         return Stationary(self.spectrum() + white * torch.eye(3, dtype=torch.float64))
+
+    def spectrum_of_noise(self) -> Tensor:
+        return self.spectrum() + super().spectrum_of_noise()
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         return x0 + std**2 * self.noise_covariance(y).solve(y - x0, std**2)

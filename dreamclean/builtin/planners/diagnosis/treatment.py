@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
-from dreamclean.builtin.planners.diagnosis.noise_treatment import noise_treatment
 from dreamclean.contracts.levels import Schedule
 
 STEPS = 8
@@ -21,8 +19,7 @@ def treatment(
 ) -> dict[str, Any] | None:
     """The recipe that suits the diagnosis; None: leave the picture as it is.
 
-    With an operator the prior's own recipe for known operators, but coloured noise alone starts every component at its
-    own level. Without one a matched start and a second-order sampler; where noise is uneven, every part starts at its
+    With an operator its own recipe, or the prior's for known operators. Without one a matched start and a second-order sampler; where noise is uneven, every part starts at its
     own level.
 
     ``detail`` goes from the posterior mean, which is one step from the level of the
@@ -30,8 +27,6 @@ def treatment(
     drawn anew at each level. Between them there are 8^detail steps, VPS's gamma is detail^2 / 4 and the sampler's eta
     is detail. Parts that start at levels of their own need all the steps to get there.
     """
-    if isinstance(diagnosis.operator, Grain):
-        return noise_treatment(diagnosis.operator, schedule, pixel_scale)
     if diagnosis.operator is not None:
         return {"operator": diagnosis.operator}
     if diagnosis.ratio is None:

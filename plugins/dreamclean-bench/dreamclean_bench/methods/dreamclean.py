@@ -5,8 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import VPS, Corrector, GradientAscent, Grain, Identity, Langevin, NoCorrector, Operator, Restorer
-from dreamclean.builtin.planners.diagnosis.noise_treatment import noise_treatment
+from dreamclean import VPS, Corrector, GradientAscent, Langevin, NoCorrector, Operator, Restorer
 from dreamclean.contracts.component import validated
 from dreamclean.recipe.recipe import field_of
 from dreamclean_bench.method import Method, Problem
@@ -99,29 +98,9 @@ class DreamCleanBlind(_DreamClean):
 
 
 class DreamCleanKnown(_DreamClean):
-    """DreamClean with the operator: every estimate is brought into agreement with y (section 3.5).
-
-    Noise alone, white or coloured, is treated as a diagnosis would treat it: every component starts at its own level.
-    """
+    """DreamClean with the operator: every estimate is brought into agreement with y (section 3.5)."""
 
     name = "dreamclean-known"
 
-    def restorer(self, problem: Problem, operator: Operator | None) -> Restorer:
-        own = self.model_dump(exclude_defaults=True, exclude={"preset"})
-        noise = noise_alone(operator) if self.preset == "recommended" and not own else None
-        if noise is None:
-            return super().restorer(problem, operator)
-        recipe = noise_treatment(noise, problem.model.schedule, problem.model.codec.pixel_scale)
-        return Restorer(problem.prior, model=problem.model, device=str(problem.shown.device), **recipe)
-
     def restore(self, problem: Problem) -> Tensor:
         return self._run(problem, problem.operator, problem.y)
-
-
-def noise_alone(operator: Operator | None) -> Grain | None:
-    """The noise of an operator that is nothing else, and the same everywhere."""
-    if isinstance(operator, Grain):
-        return operator
-    if isinstance(operator, Identity) and operator.noise and not operator.poisson:
-        return Grain(std=operator.noise, common=0.0)
-    return None

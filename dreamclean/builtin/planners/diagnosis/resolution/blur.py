@@ -32,14 +32,14 @@ EVEN = 0.65
 """Share of the blur's width that all but the sharpest quarter of the tiles must have; what is sharp in places is no blur."""
 EDGES = 0.15
 """Share of the blur's width that all but the sharpest quarter of the edges must have: fine lines count as sharp."""
-LEAST_MOVED, EDGES_MOVED = 1.3, 0.5
-"""The same two for motion: pictures with one main direction look a little as if moved along it."""
+LEAST_MOVED = 1.3
+"""The least standard deviation of a motion: pictures with one main direction look a little as if moved along it."""
 TILES = 4
 """Tiles a side that are looked at, at most."""
 TELLING = 15.0
 """Power of a tile's coarse detail, in multiples of the noise, from which on it says something."""
-MOTION = 0.2
-"""Log-likelihood, per frequency, by which a motion must beat the round blurs."""
+MOTION = 0.25
+"""Log-likelihood, per frequency, by which a motion must beat the round blurs: so clear that edges need not be asked."""
 STDS = torch.arange(0.0, 4.01, 0.1)
 RADII = torch.arange(0.8, 8.01, 0.2)
 LENGTHS = (3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 19.0)
@@ -61,7 +61,7 @@ def estimate_blur(image: Tensor) -> Found | None:
     """The blur that the whole of ``image`` (1, 3, H, W) in [0, 1] has; None if it has none, or is smaller than 64 pixels.
 
     Gaussian, defocus or motion, the one under which the picture's spectrum is likeliest if it is that of a
-    photograph. The sharpest edges have to be as wide as that blur makes them, or else it is left alone: skies, night,
+    photograph. The sharpest edges have to be as wide as a round blur makes them, or else it is left alone: skies, night,
     shallow depth of field. Enlarged pictures are soft too, so look for an enlargement first.
     """
     if min(image.shape[2:]) < PATCH:
@@ -69,13 +69,15 @@ def estimate_blur(image: Tensor) -> Found | None:
     luma = 255 * image[0].float().cpu().mean(0)
     plane = spectrum(luma)
     guess = _motion(plane) or _round(radial(plane))
-    width = sharpest(luma, guess.blur.angle if guess.blur.shape == "motion" else None)
-    least, edges = (LEAST_MOVED, EDGES_MOVED) if guess.blur.shape == "motion" else (LEAST, EDGES)
-    if guess.std < least or guess.noise > LOUDEST or width is None or width < edges * guess.std:
+    moved = guess.blur.shape == "motion"
+    if guess.std < (LEAST_MOVED if moved else LEAST) or guess.noise > LOUDEST:
+        return None
+    width = sharpest(luma, guess.blur.angle if moved else None)
+    if not moved and (width is None or width < EDGES * guess.std):
         return None
     if not _everywhere(luma, guess):
         return None
-    evidence = {"std": guess.std, "edges": width, "margin": guess.margin}
+    evidence = {"std": guess.std, "edges": width or 0.0, "margin": guess.margin}
     sure = 1 - 0.5 * (LEAST / guess.std) ** 4
     return Found(guess.blur.model_copy(update={"noise": guess.noise}), sure, evidence)
 

@@ -45,8 +45,7 @@ class Fit(NamedTuple):
 
 def spectrum(luma: Tensor) -> Spectrum:
     """The mean periodogram of ``luma`` (H, W), of 255, both sides at least ``PATCH``; one half, as it is symmetric."""
-    window = torch.hann_window(PATCH, periodic=False)
-    window = window[:, None] * window
+    window = _window()[:, None] * _window()
     window = window / window.square().mean().sqrt()
     patches = luma.unfold(0, PATCH, PATCH // 2).unfold(1, PATCH, PATCH // 2).reshape(-1, PATCH, PATCH)
     patches = patches - patches.mean((1, 2), keepdim=True)
@@ -93,7 +92,28 @@ def fit(found: Spectrum, transfer: Tensor, slopes: Tensor = SLOPES, rounds: int 
 
 
 def transfer(kernel: Tensor, frequency: Tensor) -> Tensor:
-    """|K|^2 (n,) of a ``kernel`` (h, w) of odd sides, symmetric about its middle, at ``frequency`` (n, 2)."""
-    down, right = (torch.arange(side) - side // 2 for side in kernel.shape)
-    phase = frequency[:, 0, None, None] * down[:, None] + frequency[:, 1, None, None] * right
-    return (kernel.to(frequency) * phase.cos()).sum((1, 2)).square()
+    """|K|^2 (n,) of a ``kernel`` (h, w) at ``frequency`` (n, 2) as a ``spectrum`` shows it: smeared by the patches' window.
+
+    |K|^2 is the transform of the kernel's autocorrelation. The window multiplies that by its own, and so fills the zeros.
+    """
+    full = [2 * side - 1 for side in kernel.shape]
+    power = torch.fft.rfft2(kernel.double(), s=full).abs().square()
+    middle = [side - 1 for side in kernel.shape]
+    seen = torch.fft.irfft2(power, s=full).roll(middle, (0, 1))  # the autocorrelation, lag 0 in the middle
+    down, right = (torch.arange(1 - side, side) for side in kernel.shape)
+    seen = seen * _overlap(down)[:, None] * _overlap(right)
+    vertical, horizontal = frequency[:, :1].double() * down, frequency[:, 1:].double() * right
+    even: Tensor = (vertical.cos() @ seen * horizontal.cos()).sum(1)
+    odd: Tensor = (vertical.sin() @ seen * horizontal.sin()).sum(1)
+    return (even - odd).clamp(min=0).to(frequency)
+
+
+def _window() -> Tensor:
+    return torch.hann_window(PATCH, periodic=False)
+
+
+def _overlap(lags: Tensor) -> Tensor:
+    """The window's autocorrelation at whole ``lags``; 1 at lag 0."""
+    window = _window().double()
+    whole: Tensor = torch.fft.irfft(torch.fft.rfft(window, 2 * PATCH).abs().square(), 2 * PATCH)
+    return whole[lags.abs().clamp(max=PATCH)] / whole[0]

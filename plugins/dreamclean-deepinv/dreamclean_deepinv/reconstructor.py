@@ -1,0 +1,52 @@
+"""DreamClean as a reconstructor of deepinv."""
+
+from typing import Any
+
+import deepinv
+import torch
+from torch import Tensor
+
+from dreamclean import Restoration, Restorer
+from dreamclean.contracts.component import Spec
+from dreamclean_deepinv.physics import PhysicsOperator
+
+
+class DreamClean(deepinv.models.Reconstructor):
+    """Restores measurements of a linear physics, ``model(y, physics)``, with a prior; ``blind``: pictures, without it.
+
+    Args:
+        prior: as ``Restorer`` takes it; None: the installed default.
+        blind: treat ``y`` as a picture (B, 3, H, W) with unknown damage, whatever the physics.
+        clip: clip the images to [0, 1].
+        device: where the prior is loaded, and restores.
+        settings: any other of ``Restorer``: ``strength``, ``steps``, ``seed``, ``guidance``, ...
+    """
+
+    def __init__(
+        self,
+        prior: Spec | None = None,
+        *,
+        blind: bool = False,
+        clip: bool = True,
+        device: str | torch.device = "cpu",
+        **settings: Any,
+    ) -> None:
+        super().__init__(device)
+        self.blind, self.clip = blind, clip
+        self.settings = {"device": str(device), **settings}
+        self.restorer = Restorer(prior, **self.settings)
+
+    def restore(self, y: Tensor, physics: Any = None) -> Restoration[Tensor]:
+        """The restoration, with its number of evaluations and its recipe; not clipped.
+
+        DreamCleanError for a physics that is not linear.
+        """
+        if self.blind or physics is None:
+            return self.restorer(y)
+        operator, known = PhysicsOperator.of(physics), self.restorer
+        return Restorer(known.prior, model=known.model, operator=operator, **self.settings)(y)
+
+    def forward(self, y: Tensor, physics: Any = None, **kwargs: Any) -> Tensor:
+        """The restored images, (B, 3, H, W) in [0, 1]."""
+        image = self.restore(y, physics).image
+        return image.clamp(0, 1) if self.clip else image

@@ -1,0 +1,91 @@
+"""DreamClean as a deepinv reconstructor, by itself and in deepinv's own test of models."""
+
+from typing import Any
+
+import deepinv
+import deepinv.physics as dp
+import pytest
+import torch
+from dreamclean_deepinv import DreamClean, PriorDenoiser
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from dreamclean import DreamCleanError, Inpaint, Mixture, Restorer
+
+SHAPE = (3, 16, 16)
+
+
+@pytest.fixture
+def pictures() -> Tensor:
+    torch.manual_seed(0)
+    return torch.rand(4, *SHAPE)
+
+
+@pytest.fixture
+def prior(pictures: Tensor) -> Mixture:
+    return Mixture.around(pictures, std=0.02)
+
+
+def _error(image: Tensor, truth: Tensor) -> float:
+    return float((image - truth).square().mean())
+
+
+@pytest.mark.parametrize(
+    "physics",
+    [
+        lambda: dp.Inpainting(SHAPE, mask=0.5),
+        lambda: dp.BlurFFT(SHAPE, filter=torch.full((1, 1, 5, 5), 0.04)),
+        lambda: dp.SinglePixelCamera(m=64, img_size=SHAPE, fast=True),
+        lambda: dp.CompressedSensing(m=200, img_size=SHAPE),
+    ],
+)
+def test_reconstructor_restores_what_the_prior_knows(physics: Any, pictures: Tensor, prior: Mixture) -> None:
+    physics = physics()
+    physics.noise_model = dp.GaussianNoise(0.05)
+    y = physics(pictures[:2])
+    made = DreamClean(prior, strength="nsr:2", steps=8)(y, physics)
+    assert made.shape == (2, *SHAPE)
+    assert _error(made, pictures[:2]) < 0.1 * _error(physics.A_dagger(y), pictures[:2])
+
+
+def test_reconstructor_is_the_restorer_with_the_operator(pictures: Tensor, prior: Mixture) -> None:
+    mask = Inpaint(share=0.5).known(16, 16)[0].float().expand(SHAPE)
+    physics = dp.Inpainting(SHAPE, mask=mask, noise_model=dp.GaussianNoise(0.05))
+    y = physics(pictures[:1])
+    settings: dict[str, Any] = dict(strength=200, steps=5, seed=3)
+    made = DreamClean(prior, clip=False, **settings)(y, physics)
+    assert torch.allclose(
+        made, Restorer(prior, operator=Inpaint(share=0.5, noise=0.05), **settings)(y).image, atol=1e-4
+    )
+
+
+def test_reconstructor_blind_ignores_the_physics(pictures: Tensor, prior: Mixture) -> None:
+    y = pictures[:1] + 0.1 * torch.randn(1, *SHAPE)
+    model = DreamClean(prior, blind=True, strength=100, steps=3)
+    assert model(y, dp.Haze()).equal(model(y))
+    assert model(y).equal(Restorer(prior, strength=100, steps=3)(y).image.clamp(0, 1))
+
+
+def test_reconstructor_refuses_a_physics_that_is_not_linear(pictures: Tensor, prior: Mixture) -> None:
+    with pytest.raises(DreamCleanError, match="Haze is not"):
+        DreamClean(prior, strength=100, steps=3)(pictures[:1], dp.Haze())
+
+
+def test_reconstructor_runs_in_deepinvs_own_test(pictures: Tensor, prior: Mixture) -> None:
+    physics = dp.Inpainting(SHAPE, mask=0.5, noise_model=dp.GaussianNoise(0.02))
+    loader = DataLoader(TensorDataset(pictures, physics(pictures)), batch_size=2)
+    model = DreamClean(prior, strength="nsr:2", steps=8)
+    result = deepinv.test(
+        model, loader, physics, metrics=deepinv.loss.metric.PSNR(), verbose=False, show_progress_bar=False
+    )
+    assert result["PSNR"] > result["PSNR no learning"] + 10
+
+
+def test_prior_denoiser_runs_in_deepinvs_ddrm_and_diffpir(pictures: Tensor, prior: Mixture) -> None:
+    physics = dp.Inpainting(SHAPE, mask=0.7, noise_model=dp.GaussianNoise(0.05))
+    y, denoiser = physics(pictures[:1]), PriorDenoiser(prior)
+    for model in (
+        deepinv.sampling.DDRM(denoiser, sigmas=torch.linspace(1, 0.02, 20).tolist()),
+        deepinv.sampling.DiffPIR(denoiser, deepinv.optim.L2(), sigma=0.05, max_iter=20),
+    ):
+        assert _error(model(y, physics), pictures[:1]) < 0.5 * _error(y, pictures[:1])

@@ -1,0 +1,85 @@
+"""``DreamCleanPipeline``: the restorer with a pipeline's components, saved and loaded."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    CMStochasticIterativeScheduler,
+    ConsistencyModelPipeline,
+    DDPMPipeline,
+    DDPMScheduler,
+    UNet2DModel,
+)
+from PIL import Image
+
+from dreamclean import Diffusers, DreamCleanError, Restorer
+from dreamclean.pipeline import DreamCleanPipeline
+
+
+def unet() -> UNet2DModel:
+    torch.manual_seed(0)
+    return UNet2DModel(
+        sample_size=16,
+        layers_per_block=1,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+    )
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (19, 22, 3), dtype=np.uint8))
+
+
+def test_pipeline_is_the_restorer(tmp_path: Path, picture: Image.Image) -> None:
+    DDPMPipeline(unet(), DDPMScheduler(prediction_type="v_prediction")).save_pretrained(tmp_path / "ddpm")
+    pipeline = DreamCleanPipeline.from_pretrained(tmp_path / "ddpm")
+    generator = torch.Generator().manual_seed(5)
+    made = pipeline(picture, strength=200, num_inference_steps=4, generator=generator).images
+    settings = dict(strength=200, steps=4, seed=5, device="cpu", dtype="float32")
+    wanted = Restorer(Diffusers(path=str(tmp_path / "ddpm")), **settings)(picture).image
+    assert len(made) == 1 and np.array_equal(np.asarray(made[0]), np.asarray(wanted))
+
+
+def test_pipeline_is_saved_and_loaded(tmp_path: Path, picture: Image.Image) -> None:
+    pipeline = DreamCleanPipeline(unet(), DDPMScheduler())
+    pipeline.save_pretrained(tmp_path / "saved")
+    again = DreamCleanPipeline.from_pretrained(tmp_path / "saved")
+    settings = dict(operator="downsample:factor=2", noise=0.02, strength=300, num_inference_steps=3, output_type="np")
+    first, second = (each(picture, **settings).images for each in (pipeline, again))
+    assert first.shape == (1, 38, 44, 3) and np.array_equal(first, second)
+    assert type(again.scheduler) is DDPMScheduler
+
+
+def test_pipeline_takes_a_consistency_model(tmp_path: Path, picture: Image.Image) -> None:
+    ConsistencyModelPipeline(unet(), CMStochasticIterativeScheduler()).save_pretrained(tmp_path)
+    pipeline = DreamCleanPipeline.from_pretrained(tmp_path)
+    (images,) = pipeline(
+        [picture, picture], strength="nsr:0.4", num_inference_steps=2, output_type="pt", return_dict=False
+    )
+    assert images.shape == (2, 3, 19, 22) and images.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ["pil", "np", "pt"])
+def test_pipeline_returns_what_is_asked_for(kind: str) -> None:
+    pipeline = DreamCleanPipeline(unet(), DDPMScheduler())
+    images = pipeline(torch.rand(2, 3, 16, 18), strength=100, num_inference_steps=2, output_type=kind).images
+    assert len(images) == 2
+    one = images[0]
+    assert (
+        (one.size == (18, 16)) if kind == "pil" else tuple(one.shape) == ((16, 18, 3) if kind == "np" else (3, 16, 18))
+    )
+
+
+def test_pipeline_refuses(picture: Image.Image) -> None:
+    pipeline = DreamCleanPipeline(unet(), DDPMScheduler())
+    with pytest.raises(DreamCleanError, match="output_type 'jpeg' is none; choose pil, np or pt"):
+        pipeline(picture, output_type="jpeg")
+    with pytest.raises(DreamCleanError, match="strenght"):
+        pipeline(picture, strenght=100)
+    with pytest.raises(DreamCleanError, match="knows no classes"):
+        pipeline(picture, class_label=3, strength=100)
