@@ -12,9 +12,13 @@ RAY_VENV := .venv-ray
 # And deepinv, which brings torchvision.
 DEEPINV := plugins/dreamclean-deepinv
 DEEPINV_VENV := .venv-deepinv
+# The oldest versions that are promised; dreamclean-latent asks for newer ones of diffusers.
+LOWEST := $(addprefix plugins/dreamclean-,starter adm bench)
+LOWEST_VENV := .venv-lowest
+LOWEST_TESTS := tests $(LOWEST)
 PLUGINS := $(filter-out $(APP) $(RAY) $(DEEPINV),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 
-.PHONY: help install demo app test test-app test-ray test-deepinv coverage lint reference docs overhead bench-quick clean
+.PHONY: help install demo app test test-app test-ray test-deepinv test-lowest coverage lint reference docs dist overhead bench-quick clean
 IMAGES ?= contrib/demo
 
 help:
@@ -22,6 +26,7 @@ help:
 	@echo "make app       serve the page at http://127.0.0.1:7860"
 	@echo "make test      run the tests"
 	@echo "make test-app  run the app's tests, in a browser: needs Chromium"
+	@echo "make test-lowest  the tests with the oldest versions that pyproject.toml promises"
 	@echo "make test-ray  run the tests of dreamclean-ray, on a cluster of this machine"
 	@echo "make test-deepinv  run the tests of dreamclean-deepinv, beside deepinv itself"
 	@echo "make install   make $(VENV) with DreamClean and the packages in plugins/"
@@ -29,6 +34,7 @@ help:
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make docs      build the documentation site in site/, with its gallery"
 	@echo "make reference generate the references in docs/, from the code"
+	@echo "make dist      build every package into dist/, check it, and use it without the repository"
 	@echo "make overhead  time spent outside the prior"
 	@echo "make bench-quick IMAGES=FOLDER  every method on every task, and a report"
 
@@ -50,6 +56,11 @@ $(RAY_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pypr
 	$(RAY_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e './$(RAY)[testing]'
 	touch $@
 
+$(LOWEST_VENV)/.installed: pyproject.toml constraints-lowest.txt $(wildcard plugins/*/pyproject.toml)
+	$(PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e '.[testing,onnx]' $(LOWEST:%=-e ./%)
+	touch $@
+
 $(DEEPINV_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(DEEPINV_VENV)
 	$(DEEPINV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e ./plugins/dreamclean-starter -e ./plugins/dreamclean-bench -e './$(DEEPINV)[testing]'
@@ -64,16 +75,14 @@ demo: install
 test: install
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest  # the tests' pictures are small: threads would only wait for each other
 
-test-$(DEEPINV_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
-	$(PYTHON) -m venv $(DEEPINV_VENV)
-	$(DEEPINV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e ./plugins/dreamclean-starter -e ./plugins/dreamclean-bench -e './$(DEEPINV)[testing]'
-	touch $@
-
-app: $(APP_VENV)/.installed
+test-app: $(APP_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(APP_VENV)/bin/pytest $(APP)
 
 test-ray: $(RAY_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RAY_VENV)/bin/pytest $(RAY)
+
+test-lowest: $(LOWEST_VENV)/.installed
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(LOWEST_VENV)/bin/pytest $(LOWEST_TESTS)
 
 test-deepinv: $(DEEPINV_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(DEEPINV_VENV)/bin/pytest $(DEEPINV)
@@ -90,14 +99,14 @@ lint: install
 reference: install
 	$(BIN)/python docs/build_reference.py
 
-docs: reference $(VENV)/.docs
+docs: reference
 	rm -rf site docs/generated
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . site
 	@echo "the site is in site/: open site/index.html"
 
-$(VENV)/.docs: $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts -c constraints.txt -e '.[docs]'
-	touch $@
+dist: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts -e '.[release]'
+	.ci/dist
 
 overhead: install
 	$(BIN)/python contrib/benchmarks/overhead.py
@@ -109,4 +118,4 @@ bench-quick: install
 	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
 
 clean:
-	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(DEEPINV_VENV) demo bench site docs/generated
+	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(DEEPINV_VENV) $(LOWEST_VENV) demo bench site docs/generated dist

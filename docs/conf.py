@@ -12,10 +12,22 @@ project = "DreamClean"
 author = copyright = "The DreamClean authors"
 release = version = dreamclean.__version__
 
-extensions = ["sphinx_external_toc", "myst_parser", "sphinx_gallery.gen_gallery", "component_pages", "repository_links"]
+extensions = [
+    "sphinx_external_toc",
+    "myst_parser",
+    "sphinx.ext.githubpages",
+    "sphinx_gallery.gen_gallery",
+    "component_pages",
+    "repository_links",
+]
 external_toc_path = "docs/_toc.yml"
-include_patterns = ["docs/**", "plugins/*/README.md", "contrib/*/*.md"]
-exclude_patterns = ["docs/gallery", "docs/images", "docs/generated/gallery/*.py", "docs/generated/gallery/*.ipynb"]
+include_patterns = ["docs/**", "plugins/*/README.md", "contrib/*/*.md", "*.md"]
+exclude_patterns = [
+    "docs/gallery",
+    "README.md",
+    "docs/generated/gallery/*.py",
+    "docs/generated/gallery/*.ipynb",
+]
 suppress_warnings = ["etoc.toctree"]  # the gallery's own list of pages
 
 myst_heading_anchors = 6

@@ -1,3 +1,3 @@
-"""The version of the kernel."""
+"""The version of all packages of this repository."""
 
 __version__ = "0.1.0"

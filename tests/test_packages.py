@@ -77,6 +77,6 @@ def test_extras_are_the_packages_of_this_repository() -> None:
     import tomllib
 
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    ours = [name for names in extras.values() for name in names if name.startswith("dreamclean-")]
+    ours = [re.split("[<>=]", name)[0] for names in extras.values() for name in names if name.startswith("dreamclean-")]
     assert {"dreamclean-starter", "dreamclean-bench"} <= set(ours)
     assert {ROOT / "plugins" / name for name in ours} <= set(PACKAGES)

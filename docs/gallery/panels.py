@@ -22,9 +22,10 @@ def psnr(image: Tensor, reference: Tensor) -> float:
     return float(-10 * (image - reference).square().mean().log10())
 
 
-def panels(pictures: dict[str, Tensor], reference: Tensor | None = None, columns: int = 3) -> None:
+def panels(pictures: dict[str, Tensor], reference: Tensor | None = None) -> None:
     """Draw pictures (1, C, H, W) in [0, 1] side by side, and their PSNR if they have the size of a reference."""
-    rows, columns = -(-len(pictures) // columns), min(columns, len(pictures))
+    columns = 2 if len(pictures) in (2, 4) else 3
+    rows = -(-len(pictures) // columns)
     _, axes = plt.subplots(rows, columns, figsize=(2.2 * columns, 2.6 * rows), squeeze=False, layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
