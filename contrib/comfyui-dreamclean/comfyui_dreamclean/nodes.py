@@ -126,7 +126,9 @@ class Restore(io.ComfyNode):
         prior: Prior | None = None,
         operator: Operator | None = None,
     ) -> io.NodeOutput:
-        said: dict[str, Any] = dict(operator=operator, strength=strength.strip() or None, steps=steps or None, seed=seed)
+        said: dict[str, Any] = dict(
+            operator=operator, strength=strength.strip() or None, steps=steps or None, seed=seed
+        )
         given = {name: value for name, value in said.items() if value is not None}
         restorer = Restorer(prior, **given, **_place(prior))
         result = restorer(_pictures(image))
