@@ -7,6 +7,7 @@ import torch
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.family import Family
 from dreamclean_latent.flux import Flux
+from dreamclean_latent.flux2 import Flux2Klein
 from dreamclean_latent.guidance import Texts
 from dreamclean_latent.loading import one_line
 from dreamclean_latent.offload import offload
@@ -16,12 +17,12 @@ from dreamclean_latent.sd3 import StableDiffusion3
 from dreamclean_latent.sdxl import StableDiffusionXL
 from dreamclean_latent.source import Source
 from dreamclean_latent.stable_diffusion import StableDiffusion
-from dreamclean_latent.vae import Autoencoder, compute_dtype, find_vae, side_of_latent
+from dreamclean_latent.vae import Autoencoder, channels_of, compute_dtype, find_vae, side_of_latent
 from dreamclean_latent.z_image import ZImage
 
 FAMILIES: dict[str, type[Family]] = {
     family.pipeline: family
-    for family in (StableDiffusion, StableDiffusionXL, StableDiffusion3, Flux, PixArtSigma, Sana, ZImage)
+    for family in (StableDiffusion, StableDiffusionXL, StableDiffusion3, Flux, PixArtSigma, Sana, ZImage, Flux2Klein)
 }
 
 
@@ -44,7 +45,7 @@ class Configured:
             self.family = _family(self.index, source)
             self.vae = find_vae(source, vae)
         self.pixels = side_of_latent(self.vae.config)
-        channels = self.vae.config["latent_channels"]
+        channels = channels_of(self.vae.config)
         if channels != self.family.channels:
             raise DreamCleanError(
                 f"'{source.path}' takes latents of {self.family.channels} channels and its autoencoder makes {channels}; "

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.loading import one_line, pretrained
 from dreamclean_latent.source import Source, check_place
 
-_CLASSES = ("AutoencoderKL", "AutoencoderTiny", "AutoencoderDC")
+_CLASSES = ("AutoencoderKL", "AutoencoderTiny", "AutoencoderDC", "AutoencoderKLFlux2")
 
 
 def side_of_latent(config: Mapping[str, Any]) -> int:
@@ -18,7 +19,17 @@ def side_of_latent(config: Mapping[str, Any]) -> int:
     blocks = (
         config.get("block_out_channels") or config["decoder_block_out_channels"]
     )  # the latter of a tiny or a deep one
-    return int(2 ** (len(blocks) - 1))
+    return int(2 ** (len(blocks) - 1)) * patch_of(config)
+
+
+def patch_of(config: Mapping[str, Any]) -> int:
+    """The side, in the encoder's latents, of the patches that FLUX.2's latents are made of; else 1."""
+    return 2 if config.get("batch_norm_eps") else 1
+
+
+def channels_of(config: Mapping[str, Any]) -> int:
+    """Channels of the latents."""
+    return int(config["latent_channels"]) * patch_of(config) ** 2
 
 
 def compute_dtype(config: Mapping[str, Any], dtype: torch.dtype) -> torch.dtype:
@@ -27,29 +38,36 @@ def compute_dtype(config: Mapping[str, Any], dtype: torch.dtype) -> torch.dtype:
 
 
 class Autoencoder:
-    """An ``AutoencoderKL``, ``AutoencoderTiny`` or ``AutoencoderDC`` of diffusers, and the scaling of its latents.
+    """An autoencoder of diffusers, of one of ``_CLASSES``, and the scaling of its latents.
 
     x = (z - mean) scale / std, z the mean of the encoder's posterior; mean and std are the config's
-    ``latents_mean`` and ``latents_std`` (a number for each channel), or ``shift_factor`` and 1.
+    ``latents_mean`` and ``latents_std`` (a number for each channel), or ``shift_factor`` and 1. Of an
+    ``AutoencoderKLFlux2`` they are those of its batch normalisation, over the channels of 2 x 2 patches.
     """
 
     def __init__(self, module: Any) -> None:
         self.module = module
         config = module.config
         mean, std = (config.get(name) for name in ("latents_mean", "latents_std"))
+        self.patch = patch_of(config)
+        if self.patch > 1:
+            variance = module.bn.running_var.float() + config.batch_norm_eps
+            mean, std = module.bn.running_mean.float().tolist(), variance.sqrt().tolist()
         self.mean = torch.tensor(mean or [config.get("shift_factor") or 0.0]).view(1, -1, 1, 1)
-        self.gain = config.scaling_factor / torch.tensor(std or [1.0]).view(1, -1, 1, 1)
+        self.gain = config.get("scaling_factor", 1.0) / torch.tensor(std or [1.0]).view(1, -1, 1, 1)
 
     def encode(self, image: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [0, 1], H and W multiples of the side of a latent, to x (B, C, h, w)."""
         encoded = self.module.encode((image * 2 - 1).to(self.module.dtype))
         z = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded[0]
+        z = pixel_unshuffle(z, self.patch)
         x: Tensor = (z.to(image.dtype) - self.mean.to(image)) * self.gain.to(image)
         return x
 
     def decode(self, x: Tensor) -> Tensor:
         """x (B, C, h, w) to pictures (B, 3, H, W), nominally in [0, 1]."""
         z = x / self.gain.to(x) + self.mean.to(x)
+        z = pixel_shuffle(z, self.patch)
         image: Tensor = self.module.decode(z.to(self.module.dtype)).sample
         return (image.to(x.dtype) + 1) / 2
 

@@ -22,6 +22,7 @@ from transformers import (
     GemmaTokenizer,
     Qwen2TokenizerFast,
     Qwen3Config,
+    Qwen3ForCausalLM,
     Qwen3Model,
     T5Config,
     T5EncoderModel,
@@ -42,6 +43,7 @@ SCHEDULERS: dict[str, Any] = {
     "schnell": diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
     "pixart": diffusers.DPMSolverMultistepScheduler(beta_start=0.0001, beta_end=0.02, beta_schedule="linear"),
     "z-image": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    "klein": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     "sana": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
 }
 BARE: Any = dict(use_quant_conv=False, use_post_quant_conv=False)
@@ -244,6 +246,71 @@ def gemma_tokenizer() -> Any:
     )
 
 
+def pixart(blocks: int, scheduler: Any) -> Any:
+    return diffusers.PixArtSigmaPipeline(
+        vae=autoencoder(4, blocks, scaling_factor=0.13025),
+        text_encoder=t5(WIDTH),
+        tokenizer=t5_tokenizer(),
+        transformer=pixart_transformer(),
+        scheduler=scheduler,
+    )
+
+
+def z_image(blocks: int, scheduler: Any) -> Any:
+    return diffusers.ZImagePipeline(
+        vae=autoencoder(16, blocks, scaling_factor=0.3611, shift_factor=0.1159, **BARE),
+        text_encoder=qwen(),
+        tokenizer=qwen_tokenizer(),
+        transformer=z_image_transformer(),
+        scheduler=scheduler,
+    )
+
+
+def sana(blocks: int, scheduler: Any) -> Any:
+    return diffusers.SanaPipeline(
+        vae=deep_autoencoder(blocks),
+        text_encoder=gemma(),
+        tokenizer=gemma_tokenizer(),
+        transformer=sana_transformer(),
+        scheduler=scheduler,
+    )
+
+
+def klein(blocks: int, scheduler: Any) -> Any:
+    vae = diffusers.AutoencoderKLFlux2(
+        down_block_types=("DownEncoderBlock2D",) * (blocks - 1),
+        up_block_types=("UpDecoderBlock2D",) * (blocks - 1),
+        block_out_channels=(8,) * (blocks - 1),
+        latent_channels=4,
+        norm_num_groups=1,
+    )
+    vae.bn.running_mean.uniform_(-0.1, 0.1)
+    vae.bn.running_var.uniform_(0.5, 1.5)
+    config: dict[str, Any] = dict(vocab_size=40, hidden_size=WIDTH, intermediate_size=16, head_dim=8)
+    text = Qwen3Config(num_hidden_layers=28, num_attention_heads=2, num_key_value_heads=1, **config)
+    transformer = diffusers.Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=3 * WIDTH,
+        timestep_guidance_channels=16,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=False,
+    )
+    return diffusers.Flux2KleinPipeline(
+        vae=vae,
+        text_encoder=Qwen3ForCausalLM(text),
+        tokenizer=qwen_tokenizer(),
+        transformer=transformer,
+        scheduler=scheduler,
+    )
+
+
+NEWER = {"pixart": pixart, "z-image": z_image, "sana": sana, "klein": klein}
+
+
 def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
     """The family's pipeline in diffusers, made of tiny parts; ``folder`` takes the tokenizer's files."""
     torch.manual_seed(0)
@@ -281,30 +348,8 @@ def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
             transformer=sd3_transformer(),
             scheduler=scheduler,
         )
-    if family == "pixart":
-        return diffusers.PixArtSigmaPipeline(
-            vae=autoencoder(4, blocks, scaling_factor=0.13025),
-            text_encoder=t5(WIDTH),
-            tokenizer=t5_tokenizer(),
-            transformer=pixart_transformer(),
-            scheduler=scheduler,
-        )
-    if family == "z-image":
-        return diffusers.ZImagePipeline(
-            vae=autoencoder(16, blocks, scaling_factor=0.3611, shift_factor=0.1159, **BARE),
-            text_encoder=qwen(),
-            tokenizer=qwen_tokenizer(),
-            transformer=z_image_transformer(),
-            scheduler=scheduler,
-        )
-    if family == "sana":
-        return diffusers.SanaPipeline(
-            vae=deep_autoencoder(blocks),
-            text_encoder=gemma(),
-            tokenizer=gemma_tokenizer(),
-            transformer=sana_transformer(),
-            scheduler=scheduler,
-        )
+    if family in NEWER:
+        return NEWER[family](blocks, scheduler)
     return diffusers.FluxPipeline(
         vae=autoencoder(16, blocks, scaling_factor=0.3611, shift_factor=0.1159, **BARE),
         text_encoder=clip(WIDTH, False),
@@ -387,7 +432,7 @@ def family(request: pytest.FixtureRequest) -> str:
 def made(family: str, root: Path, blocks: int = 2) -> Path:
     """The folder, in ``root``, of a tiny model of ``family`` whose autoencoder is transparent."""
     pipe = pipeline(family, root / f"{family}-words", blocks)
-    (transparent if isinstance(pipe.vae, diffusers.AutoencoderKL) else deep_transparent)(pipe.vae)
+    (deep_transparent if isinstance(pipe.vae, diffusers.AutoencoderDC) else transparent)(pipe.vae)
     return save(pipe, root / family, root / f"{family}-words")
 
 

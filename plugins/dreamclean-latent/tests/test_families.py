@@ -38,9 +38,29 @@ def recorded(pipe: Any, **options: Any) -> list[tuple[Tensor, float, Tensor]]:
         steps.append((x, float(torch.as_tensor(t).flatten()[0]), out))
 
     handle = network.register_forward_hook(note, with_kwargs=True)
-    pipe(PROMPT, height=HEIGHT, width=WIDTH, num_inference_steps=4, output_type="latent", **options)
+    pipe(prompt=PROMPT, height=HEIGHT, width=WIDTH, num_inference_steps=4, output_type="latent", **options)
     handle.remove()
     return steps
+
+
+def klein_steps(pipe: Any, noise: Tensor, guidance: float) -> list[tuple[Tensor, float, Tensor]]:
+    """Of latents of 2 x 2 patches; the negative prompt is empty."""
+    wide = noise.repeat(1, 4, 1, 1)
+    steps = recorded(pipe, latents=wide, guidance_scale=guidance)
+    shaped = [(*(v.mT.reshape(wide.shape) for v in (x, out)), t) for x, t, out in steps]
+    if guidance == 1:
+        return [(x, t, out) for x, out, t in shaped]
+    pairs = zip(shaped[::2], shaped[1::2], strict=True)
+    return [(x, t, other + guidance * (out - other)) for (x, out, t), (_, other, _) in pairs]
+
+
+def z_image_steps(pipe: Any, noise: Tensor, guidance: float) -> list[tuple[Tensor, float, Tensor]]:
+    """Told 1 - t, it answers x0 - eps, and adds the guidance to what the prompt alone says."""
+    steps = recorded(pipe, latents=noise, guidance_scale=guidance - 1, negative_prompt=NEGATIVE)
+    if guidance == 1:
+        return [(x, 1 - t, -out) for x, t, out in steps]
+    mixed = [(x[:1], 1 - t, out.chunk(2)) for x, t, out in steps]
+    return [(x, t, -(other + guidance * (out - other))) for x, t, (out, other) in mixed]
 
 
 def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, float, Tensor]]:
@@ -58,12 +78,8 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
             pairs = zip(steps[::2], steps[1::2], strict=True)
             return [(x, t, other + guidance * (out - other)) for (x, t, out), (_, _, other) in pairs]
         return steps
-    if family == "z-image":  # told 1 - t, answers x0 - eps, and adds guidance to what the prompt alone says
-        steps = recorded(pipe, latents=noise, guidance_scale=guidance - 1, negative_prompt=NEGATIVE)
-        if guidance == 1:
-            return [(x, 1 - t, -out) for x, t, out in steps]
-        mixed = [(x[:1], 1 - t, out.chunk(2)) for x, t, out in steps]
-        return [(x, t, -(other + guidance * (out - other))) for x, t, (out, other) in mixed]
+    if family in ("klein", "z-image"):
+        return (klein_steps if family == "klein" else z_image_steps)(pipe, noise, guidance)
     more = dict(use_resolution_binning=False, clean_caption=False) if family in ("pixart", "sana") else {}
     steps = recorded(pipe, latents=noise, guidance_scale=guidance, negative_prompt=NEGATIVE, **more)
     if family == "pixart":  # the rest is a learned variance
@@ -77,14 +93,14 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
 
 def noise_of(pipe: Any, family: str, x: Tensor, t: float, output: Tensor) -> Tensor:
     """eps by the papers' formulas, from the pipeline's own scheduler."""
-    if family in ("sd3", "flux", "schnell", "sana", "z-image"):
+    if family in ("sd3", "flux", "schnell", "sana", "z-image", "klein"):
         return x + (1 - t) * output
     kept = pipe.scheduler.alphas_cumprod[round(t)]
     return kept.sqrt() * output + (1 - kept).sqrt() * x if family == "sd2" else output
 
 
 def prior_of(folder: Any, family: str, guidance: float) -> Latent:
-    negative = NEGATIVE if guidance != 1 and family != "flux" else None
+    negative = NEGATIVE if guidance != 1 and family not in ("flux", "klein") else None
     return Latent(path=str(folder), prompt=PROMPT, negative_prompt=negative, guidance=guidance)
 
 
