@@ -70,8 +70,6 @@ def test_damage_has_an_operator_that_explains_the_measurement(kind: Kind) -> Non
         assert off.abs().mean() < 0.1
         return
     said = torch.as_tensor(operator.noise_variance(y)).mean().sqrt()
-    if operator.name == "grain":
-        said = said + operator.std
     inside = off[(y > 0.02) & (y < 0.98)] if made.lost is None else off[(~made.lost).expand(off.shape)]
     assert float(inside.std()) == pytest.approx(float(said), rel=0.15, abs=0.0012)
 

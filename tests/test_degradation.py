@@ -141,6 +141,15 @@ def blurred(std: float, noise: float) -> tuple[Blur, Diagnosis]:
     return blur, Diagnosis("blurred", 0.9, blur, "a blur")
 
 
+def test_revised_counts_the_grain_of_a_small_picture() -> None:
+    operator = Enlarged(factor=(2.0,), grain=0.05)
+    y = eight_bit(operator.measure(scene(), torch.Generator().manual_seed(3)))
+    found = Diagnosis("enlarged", 0.9, operator, "enlarged")
+    assert unexplained(y, operator, scene()) > LOUDER / 255
+    assert revised(y, found, scene()) is None
+    assert revised(y, Diagnosis("enlarged", 0.9, Enlarged(factor=(2.0,)), "enlarged"), scene()) is not None
+
+
 def test_revised_lets_a_result_stand_that_explains_the_picture() -> None:
     blur, found = blurred(1.5, 5 / 255)
     y = eight_bit(blur.degrade(scene()) + 5 / 255 * normal(scene(), 2))

@@ -26,12 +26,15 @@ def guided(ask: Callable[[Tensor, Conditions], Tensor], x: Tensor, texts: Texts,
     """negative + guidance (prompt - negative), as diffusers' pipelines mix what their networks predict.
 
     1 asks about the prompt alone and 0 about the negative prompt alone; anything else asks about both,
-    in one batch of twice the size.
+    in one batch of twice the size, or one after the other where the texts differ in length.
     """
     batch = len(x)
     if guidance in (0, 1):
         return ask(x, rows(texts[0 if guidance == 1 else 1], batch))
     both = [rows(conditions, batch) for conditions in texts]
+    if any(both[0][name].shape != both[1][name].shape for name in both[0]):
+        prompt, negative = (ask(x, conditions) for conditions in both)
+        return negative + guidance * (prompt - negative)
     conditions = {name: torch.cat([both[1][name], both[0][name]]) for name in both[0]}
     negative, prompt = ask(torch.cat([x, x]), conditions).chunk(2)
     return negative + guidance * (prompt - negative)

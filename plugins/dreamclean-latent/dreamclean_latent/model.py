@@ -17,10 +17,11 @@ from dreamclean_latent.sdxl import StableDiffusionXL
 from dreamclean_latent.source import Source
 from dreamclean_latent.stable_diffusion import StableDiffusion
 from dreamclean_latent.vae import Autoencoder, compute_dtype, find_vae, side_of_latent
+from dreamclean_latent.z_image import ZImage
 
 FAMILIES: dict[str, type[Family]] = {
     family.pipeline: family
-    for family in (StableDiffusion, StableDiffusionXL, StableDiffusion3, Flux, PixArtSigma, Sana)
+    for family in (StableDiffusion, StableDiffusionXL, StableDiffusion3, Flux, PixArtSigma, Sana, ZImage)
 }
 
 

@@ -14,7 +14,7 @@ from dreamclean_latent.source import Source
 
 
 class Latent(Prior):
-    """Stable Diffusion 1, 2, XL or 3, FLUX, PixArt-Sigma or Sana: a diffusers folder, a hub id or a single safetensors file.
+    """Stable Diffusion 1, 2, XL or 3, FLUX, PixArt-Sigma, Sana or Z-Image: a diffusers folder, a hub id or a single safetensors file.
 
     Nothing is run from the repository: weights come from safetensors, or from a pickle read with
     ``weights_only``. Loading it reads the configs; weights wait until it is first asked to encode, decode or predict.

@@ -20,6 +20,9 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizer,
+    Qwen2TokenizerFast,
+    Qwen3Config,
+    Qwen3Model,
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
@@ -38,6 +41,7 @@ SCHEDULERS: dict[str, Any] = {
     "flux": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     "schnell": diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
     "pixart": diffusers.DPMSolverMultistepScheduler(beta_start=0.0001, beta_end=0.02, beta_schedule="linear"),
+    "z-image": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
     "sana": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
 }
 BARE: Any = dict(use_quant_conv=False, use_post_quant_conv=False)
@@ -172,10 +176,41 @@ def sana_transformer() -> diffusers.SanaTransformer2DModel:
     return louder(network)
 
 
-def louder(network: Any) -> Any:
+def z_image_transformer() -> diffusers.ZImageTransformer2DModel:
+    return louder(
+        diffusers.ZImageTransformer2DModel(
+            in_channels=16,
+            dim=32,
+            n_layers=1,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=WIDTH,
+            axes_dims=[4, 6, 6],
+            axes_lens=[256, 64, 64],
+        ),
+        0.1,
+    )
+
+
+def qwen() -> Qwen3Model:
+    config: dict[str, Any] = dict(vocab_size=40, hidden_size=WIDTH, intermediate_size=16, head_dim=8)
+    return Qwen3Model(Qwen3Config(num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, **config))
+
+
+def qwen_tokenizer() -> Qwen2TokenizerFast:
+    """Letters alone, and a chat of one line."""
+    pieces = ["<|endoftext|>", "<unk>", *string.ascii_lowercase, " "]
+    tokenizer = Tokenizer(models.BPE({word: k for k, word in enumerate(pieces)}, [], unk_token="<unk>"))
+    made = Qwen2TokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<|endoftext|>")
+    made.chat_template = "user {{ messages[0].content }}"
+    return made
+
+
+def louder(network: Any, std: float = 0.15) -> Any:
     """Weights that make the text matter."""
     for value in network.parameters():
-        torch.nn.init.normal_(value, std=0.15)
+        torch.nn.init.normal_(value, std=std)
     return network
 
 
@@ -252,6 +287,14 @@ def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
             text_encoder=t5(WIDTH),
             tokenizer=t5_tokenizer(),
             transformer=pixart_transformer(),
+            scheduler=scheduler,
+        )
+    if family == "z-image":
+        return diffusers.ZImagePipeline(
+            vae=autoencoder(16, blocks, scaling_factor=0.3611, shift_factor=0.1159, **BARE),
+            text_encoder=qwen(),
+            tokenizer=qwen_tokenizer(),
+            transformer=z_image_transformer(),
             scheduler=scheduler,
         )
     if family == "sana":

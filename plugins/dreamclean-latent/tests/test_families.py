@@ -34,7 +34,8 @@ def recorded(pipe: Any, **options: Any) -> list[tuple[Tensor, float, Tensor]]:
     def note(_: Any, positional: Any, named: Any, result: Any) -> None:
         x = positional[0] if positional else named["hidden_states"]
         t = positional[1] if len(positional) > 1 else named["timestep"]
-        steps.append((x, float(torch.as_tensor(t).flatten()[0]), result[0]))
+        x, out = (torch.stack(v).squeeze(2) if isinstance(v, list) else v for v in (x, result[0]))  # lists: Z-Image
+        steps.append((x, float(torch.as_tensor(t).flatten()[0]), out))
 
     handle = network.register_forward_hook(note, with_kwargs=True)
     pipe(PROMPT, height=HEIGHT, width=WIDTH, num_inference_steps=4, output_type="latent", **options)
@@ -57,6 +58,12 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
             pairs = zip(steps[::2], steps[1::2], strict=True)
             return [(x, t, other + guidance * (out - other)) for (x, t, out), (_, _, other) in pairs]
         return steps
+    if family == "z-image":  # told 1 - t, answers x0 - eps, and adds guidance to what the prompt alone says
+        steps = recorded(pipe, latents=noise, guidance_scale=guidance - 1, negative_prompt=NEGATIVE)
+        if guidance == 1:
+            return [(x, 1 - t, -out) for x, t, out in steps]
+        mixed = [(x[:1], 1 - t, out.chunk(2)) for x, t, out in steps]
+        return [(x, t, -(other + guidance * (out - other))) for x, t, (out, other) in mixed]
     more = dict(use_resolution_binning=False, clean_caption=False) if family in ("pixart", "sana") else {}
     steps = recorded(pipe, latents=noise, guidance_scale=guidance, negative_prompt=NEGATIVE, **more)
     if family == "pixart":  # the rest is a learned variance
@@ -70,7 +77,7 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
 
 def noise_of(pipe: Any, family: str, x: Tensor, t: float, output: Tensor) -> Tensor:
     """eps by the papers' formulas, from the pipeline's own scheduler."""
-    if family in ("sd3", "flux", "schnell", "sana"):
+    if family in ("sd3", "flux", "schnell", "sana", "z-image"):
         return x + (1 - t) * output
     kept = pipe.scheduler.alphas_cumprod[round(t)]
     return kept.sqrt() * output + (1 - kept).sqrt() * x if family == "sd2" else output

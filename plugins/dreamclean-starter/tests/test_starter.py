@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from dreamclean_starter.prior import BLIND, KNOWN, MODEL, Starter
 
-from dreamclean import DreamCleanError, Evaluator, Picture, Restorer
+from dreamclean import DreamCleanError, Enlarged, Evaluator, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, calibration_of
+from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.host.host import host
 from dreamclean.testing import PriorSuite, loaded
 
@@ -99,3 +101,16 @@ def test_starter_has_its_calibration_beside_the_model(tmp_path):
     assert bare.plan(pale).report.family == "unknown"
     with pytest.raises(DreamCleanError, match="cannot tell compressed or blurred from clean"):
         bare(pale)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_diagnosis_hears_the_noise_of_a_small_picture(noise):
+    """Of 32 x 32 pixels the spectrum says nothing, and the prior does."""
+    small = F.adaptive_avg_pool2d(CUP, (32, 32))
+    noisy = small + noise * torch.randn(small.shape, generator=torch.Generator().manual_seed(0))
+    shown = F.interpolate((255 * noisy.clamp(0, 1)).round() / 255, scale_factor=4, mode="nearest")
+    prior = Starter()
+    found = diagnose_image(shown, {}, prior, loaded(prior))
+    assert isinstance(found.operator, Enlarged)
+    assert found.operator.grain == pytest.approx(noise, rel=0.25, abs=1e-3)
+    assert ("noise" in found.words()) == bool(noise)

@@ -27,6 +27,7 @@ BELOW = 0.95
 UNEVEN = 1.5
 """Even noise looks by this factor louder in some parts (95 %) than in others (5 %), or by less."""
 _LEFT_ALONE = ("clean", "low resolution", "unknown damage")
+_WHITE = ("white noise", "mixed")
 _NOISY = ("white noise", "correlated noise", "mixed")
 
 
@@ -45,6 +46,22 @@ def by_answers(image: Tensor, prior: Prior, model: Model) -> Diagnosis:
     else:
         diagnosis = _calibrated(calibration, found, model, shared)
     return replace(diagnosis, loudest=_loudest(diagnosis, answered, model.schedule))
+
+
+def white_noise(image: Tensor, prior: Prior, model: Model) -> float | None:
+    """Standard deviation, [0, 1] scale, of the white noise of a picture too small for its spectrum to tell.
+
+    None where there probably is none, or ``prior`` has no calibration.
+    """
+    calibration = calibration_of(prior)
+    if calibration is None:
+        return None
+    levels = spaced_levels(model.schedule, calibration.ratios)
+    if len(levels) != len(calibration.ratios):
+        return None
+    found = read_features(answers(image, model, levels))
+    probabilities = calibration.probabilities(found)
+    return calibration.noise_std(found) if sum(probabilities[family] for family in _WHITE) > 0.5 else None
 
 
 def answers(parts: Tensor, model: Model, levels: Sequence[Level]) -> list[Tensor]:

@@ -29,7 +29,7 @@ LOUDEST = 10 / 255
 """Noise after an enlargement, [0, 1] scale, above which it is not believed: print looks like that."""
 NOISY, LEAST = 0.95, 8 / 255
 """How sure noise of the small picture has to be, and the least, [0, 1] scale, that is believed of one of few pixels."""
-ROUNDED = 0.4
+ROUNDED = 0.5
 """The noise that a JPEG of the small picture is for its enlargement, as a share of its rounding at most: many coefficients are 0."""
 
 

@@ -1,18 +1,19 @@
 """Diagnosis: the degradation that explains a picture, or its noise, or that it is clean."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
+from dreamclean.builtin.operators.enlarged import Enlarged
 from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.operators.identity import Identity
 from dreamclean.builtin.operators.jpeg import JPEG
-from dreamclean.builtin.planners.diagnosis.answers import by_answers
+from dreamclean.builtin.planners.diagnosis.answers import by_answers, white_noise
 from dreamclean.builtin.planners.diagnosis.degradation import Explained, explained
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis, left_alone
-from dreamclean.builtin.planners.diagnosis.exempt import exempt
+from dreamclean.builtin.planners.diagnosis.exempt import SMALLEST, exempt
 from dreamclean.builtin.planners.diagnosis.jpeg.noise_before import noise_before
 from dreamclean.builtin.planners.diagnosis.noise_estimate import NoiseEstimate, estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
@@ -36,7 +37,7 @@ def diagnose_image(image: Tensor, info: Mapping[str, Any], prior: Prior, model: 
     if family := "transparent" if info.get("transparent") else exempt(image):
         return left_alone(family)
     if model.codec.scale_factor == 1 and (found := explained(image, info, asking(model))):
-        return _by_operator(image, found)
+        return _by_operator(image, found, lambda small: white_noise(small, prior, model))
     by_prior = by_answers(image, prior, model)
     noise = estimate_noise(image, SURE) if min(image.shape[-2:]) >= SPECTRUM else None
     if noise and (by_prior.family != "white noise" or noise.line or noise.loudest > COLOURED * noise.std):
@@ -44,12 +45,26 @@ def diagnose_image(image: Tensor, info: Mapping[str, Any], prior: Prior, model: 
     return by_prior
 
 
-def _by_operator(image: Tensor, found: Explained) -> Diagnosis:
-    """A picture that ``found`` explains; where JPEG did, noise may have come before it."""
+def _by_operator(image: Tensor, found: Explained, hear: Callable[[Tensor], float | None]) -> Diagnosis:
+    """A picture that ``found`` explains; before a JPEG or an enlargement noise may have come.
+
+    ``hear``: a prior's opinion of the noise of a small picture.
+    """
     operator, words = found.operator, found.words
     if isinstance(operator, JPEG) and (std := noise_before(image, operator)):
-        operator, words = operator @ Identity(noise=std), f"noise of standard deviation {255 * std:.0f} of 255; {words}"
+        operator, words = operator @ Identity(noise=std), f"{_noise(std)}; {words}"
+    elif isinstance(operator, Enlarged) and not operator.grain and (std := _noise_of_small(image, operator, hear)):
+        operator, words = operator.model_copy(update={"grain": float(f"{std:.4g}")}), f"{_noise(std)}; then {words}"
     return Diagnosis(found.family, found.sure, operator, words)
+
+
+def _noise_of_small(image: Tensor, operator: Enlarged, hear: Callable[[Tensor], float | None]) -> float | None:
+    small = operator.small(image).clamp(0, 1)
+    return hear(small) if SMALLEST <= min(small.shape[-2:]) < SPECTRUM else None
+
+
+def _noise(std: float) -> str:
+    return f"noise of standard deviation {255 * std:.0f} of 255"
 
 
 def _coloured(by_prior: Diagnosis, noise: NoiseEstimate) -> Diagnosis:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from dreamclean.builtin.operators.blur import Blur
@@ -23,14 +24,14 @@ NARROWER = 0.85
 def revised(image: Tensor, diagnosis: Diagnosis, result: Tensor) -> Diagnosis | None:
     """A diagnosis in the place of the one that led from ``image`` to ``result``, both (1, 3, H, W); None: it stands.
 
-    Asked of linear operators; grain is a start, not a projection. A blur that is too wide cannot be undone without contradiction: it is taken for narrower. Of other linear operators
-    the noise is taken for as loud as what is left.
+    Asked of linear operators; grain is a start, not a projection. A blur that is too wide cannot be undone without
+    contradiction: it is taken for narrower. Of other linear operators the noise is taken for as loud as what is left.
     """
     operator = diagnosis.operator
     if not isinstance(operator, LinearOperator) or isinstance(operator, Grain):
         return None
     left = unexplained(image, operator, result)
-    if left < max(LEAST, LOUDER * operator.noise):
+    if left < max(LEAST, LOUDER * said(operator, result)):
         return None
     if isinstance(operator, Blur):
         blur = _narrower(operator)
@@ -43,6 +44,12 @@ def unexplained(image: Tensor, operator: Operator, result: Tensor) -> float:
     y, _ = measured(image, operator)
     off = (y - operator.degrade(result)).square()
     return math.sqrt(float(off.sum()) / max(1.0, float((y != 0).sum())))
+
+
+def said(operator: Operator, x: Tensor) -> float:
+    """Root mean square, [0, 1] scale, of the noise that an operator says a measurement of ``x`` has, as it is drawn."""
+    drawn = operator.measure(x, torch.Generator().manual_seed(0)) - operator.degrade(x)
+    return float(drawn.square().mean().sqrt())
 
 
 def _narrower(blur: Blur) -> Blur:

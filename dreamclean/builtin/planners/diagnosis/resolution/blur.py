@@ -39,7 +39,9 @@ TILES = 4
 TELLING = 15.0
 """Power of a tile's coarse detail, in multiples of the noise, from which on it says something."""
 MOTION = 0.25
-"""Log-likelihood, per frequency, by which a motion must beat the round blurs: so clear that edges need not be asked."""
+"""Log-likelihood, per frequency, by which a motion must beat the round blurs."""
+ENOUGH, EDGES_MOVED = 224, 0.5
+"""Side in pixels from which on that is so clear that edges need not be asked; in a smaller picture stripes look moved."""
 STDS = torch.arange(0.0, 4.01, 0.1)
 RADII = torch.arange(0.8, 8.01, 0.2)
 LENGTHS = (3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 19.0)
@@ -73,7 +75,8 @@ def estimate_blur(image: Tensor) -> Found | None:
     if guess.std < (LEAST_MOVED if moved else LEAST) or guess.noise > LOUDEST:
         return None
     width = sharpest(luma, guess.blur.angle if moved else None)
-    if not moved and (width is None or width < EDGES * guess.std):
+    asked = not moved or min(image.shape[2:]) < ENOUGH
+    if asked and (width is None or width < (EDGES_MOVED if moved else EDGES) * guess.std):
         return None
     if not _everywhere(luma, guess):
         return None

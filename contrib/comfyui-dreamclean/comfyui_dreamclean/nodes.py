@@ -1,0 +1,168 @@
+"""The nodes, in ComfyUI's V3 schema."""
+
+from typing import Any
+
+import torch
+from comfy_api.latest import ComfyExtension, io
+from torch import Tensor
+
+from dreamclean import Operator, Prior, Restorer
+from dreamclean.host.host import host
+from dreamclean.recipe.noise import with_noise
+
+from .prior import ComfyPrior
+
+CATEGORY = "DreamClean"
+PriorType = io.Custom("DREAMCLEAN_PRIOR")
+OperatorType = io.Custom("DREAMCLEAN_OPERATOR")
+
+
+def _pictures(image: Tensor) -> Tensor:
+    """ComfyUI's IMAGE (B, H, W, C) as (B, 3, H, W); of an alpha channel nothing is kept."""
+    return image[..., :3].movedim(-1, 1)
+
+
+def _place(prior: Prior | None) -> dict[str, Any]:
+    """Where it runs: what ComfyUI has loaded is moved by ComfyUI, in float32 latents on the CPU."""
+    return {"device": "cpu", "dtype": "float32"} if isinstance(prior, ComfyPrior) else {}
+
+
+class LoadPrior(io.ComfyNode):
+    """A prior by name, as on DreamClean's command line."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DreamCleanPrior",
+            display_name="DreamClean Prior",
+            category=CATEGORY,
+            description="A model of clean pictures, by name: starter, diffusers:path=FOLDER, adm:path=FILE, ...",
+            inputs=[io.String.Input("prior", default="starter", tooltip="name:key=value,...")],
+            outputs=[PriorType.Output(display_name="prior")],
+        )
+
+    @classmethod
+    def execute(cls, prior: str) -> io.NodeOutput:
+        return io.NodeOutput(host().make("prior", prior))
+
+
+class PriorFromModel(io.ComfyNode):
+    """The MODEL and VAE of a workflow as a prior."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DreamCleanPriorFromModel",
+            display_name="DreamClean Prior from MODEL",
+            category=CATEGORY,
+            description="A diffusion or flow model that ComfyUI has loaded, as DreamClean's model of clean pictures.",
+            inputs=[
+                io.Model.Input("model"),
+                io.Vae.Input("vae"),
+                io.Conditioning.Input("positive"),
+                io.Conditioning.Input("negative", optional=True),
+                io.Float.Input("cfg", default=1.0, min=0.0, max=30.0, step=0.1),
+            ],
+            outputs=[PriorType.Output(display_name="prior")],
+        )
+
+    @classmethod
+    def execute(cls, model: Any, vae: Any, positive: Any, cfg: float, negative: Any = None) -> io.NodeOutput:
+        return io.NodeOutput(ComfyPrior.of(model, vae, positive, negative, cfg))
+
+
+class KnownOperator(io.ComfyNode):
+    """A known degradation."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DreamCleanOperator",
+            display_name="DreamClean Operator",
+            category=CATEGORY,
+            description="What happened to the picture, where that is known: blur:std=1.5 | jpeg:quality=30",
+            inputs=[
+                io.String.Input("operator", default="downsample:factor=4", tooltip="name:key=value,... | ..."),
+                io.Float.Input(
+                    "noise", default=0.0, min=0.0, max=1.0, step=0.001, tooltip="Standard deviation, [0, 1]"
+                ),
+            ],
+            outputs=[OperatorType.Output(display_name="operator")],
+        )
+
+    @classmethod
+    def execute(cls, operator: str, noise: float) -> io.NodeOutput:
+        return io.NodeOutput(with_noise(host().make("operator", operator), str(noise) if noise else None))
+
+
+class Restore(io.ComfyNode):
+    """Restores pictures."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DreamCleanRestore",
+            display_name="DreamClean Restore",
+            category=CATEGORY,
+            description="Restores degraded pictures: with an operator as it says, without one each is diagnosed first.",
+            inputs=[
+                io.Image.Input("image"),
+                PriorType.Input("prior", optional=True),
+                OperatorType.Input("operator", optional=True),
+                io.String.Input("strength", default="", tooltip="A timestep or nsr:R; empty: as the picture needs"),
+                io.Int.Input("steps", default=0, min=0, max=1000, tooltip="Levels; 0: as the prior recommends"),
+                io.Int.Input("seed", default=0, min=0, max=2**63 - 1),
+            ],
+            outputs=[io.Image.Output(display_name="image"), io.String.Output(display_name="recipe")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: Tensor,
+        strength: str,
+        steps: int,
+        seed: int,
+        prior: Prior | None = None,
+        operator: Operator | None = None,
+    ) -> io.NodeOutput:
+        said: dict[str, Any] = dict(
+            operator=operator, strength=strength.strip() or None, steps=steps or None, seed=seed
+        )
+        given = {name: value for name, value in said.items() if value is not None}
+        restorer = Restorer(prior, **given, **_place(prior))
+        result = restorer(_pictures(image))
+        return io.NodeOutput(result.image.clamp(0, 1).movedim(1, -1).float().cpu(), result.recipe.to_json())
+
+
+class Diagnose(io.ComfyNode):
+    """Tells what damage pictures have."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="DreamCleanDiagnose",
+            display_name="DreamClean Diagnose",
+            category=CATEGORY,
+            description="Tells what damage each picture has, in one line; nothing is restored.",
+            inputs=[io.Image.Input("image"), PriorType.Input("prior", optional=True)],
+            outputs=[io.String.Output(display_name="found")],
+        )
+
+    @classmethod
+    def execute(cls, image: Tensor, prior: Prior | None = None) -> io.NodeOutput:
+        restorer = Restorer(prior, planner="auto", **_place(prior))
+        plans = [restorer.plan(one) for one in torch.split(_pictures(image), 1)]
+        return io.NodeOutput("\n".join(plan.report.words() if plan.report else plan.refusal for plan in plans))
+
+
+class Extension(ComfyExtension):
+    """All nodes."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [LoadPrior, PriorFromModel, KnownOperator, Restore, Diagnose]
+
+
+async def comfy_entrypoint() -> ComfyExtension:
+    """What ComfyUI asks the folder for."""
+    return Extension()
