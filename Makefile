@@ -58,7 +58,8 @@ $(RAY_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pypr
 
 $(LOWEST_VENV)/.installed: pyproject.toml constraints-lowest.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(LOWEST_VENV)
-	$(LOWEST_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e '.[testing,onnx]' $(LOWEST:%=-e ./%)
+	$(LOWEST_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt hatchling hatch-fancy-pypi-readme editables -e '.[testing,onnx]' $(LOWEST:%=-e ./%)
+	$(LOWEST_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps $(addprefix -e ./,$(APP) $(RAY) $(DEEPINV))
 	touch $@
 
 $(DEEPINV_VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)

@@ -48,6 +48,21 @@ def test_bounds_have_this_version_and_not_the_next_that_may_break(path: Path) ->
         assert following not in requirement.specifier, f"{requirement} takes {following}"
 
 
+@pytest.mark.parametrize(
+    "package", [".", "plugins/dreamclean-starter", "plugins/dreamclean-adm", "plugins/dreamclean-bench"]
+)
+def test_lowest_constraints_are_the_bounds_that_are_promised(package: str) -> None:
+    lines = (ROOT / "constraints-lowest.txt").read_text().splitlines()
+    lowest = dict(line.split("==") for line in lines if not line.startswith("#"))
+    table = project(ROOT / package / "pyproject.toml")
+    extras = table.get("optional-dependencies", {})
+    promised = [*table["dependencies"], *extras.get("testing", []), *extras.get("onnx", []), *extras.get("figures", [])]
+    for requirement in map(Requirement, promised):
+        if not requirement.name.startswith("dreamclean") and requirement.name != "torch":  # torch: see the file
+            (bound,) = (part.version for part in requirement.specifier if part.operator == ">=")
+            assert Version(lowest[requirement.name]) == Version(bound), requirement.name
+
+
 def test_changelog_has_this_version_first() -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert next(heading for heading in headings if heading != "Unreleased") == __version__
