@@ -18,7 +18,7 @@ LOWEST_VENV := .venv-lowest
 LOWEST_TESTS := tests $(LOWEST)
 PLUGINS := $(filter-out $(APP) $(RAY) $(DEEPINV),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 
-.PHONY: help install demo app test test-app test-ray test-deepinv test-lowest coverage lint reference docs dist overhead bench-quick clean
+.PHONY: help install demo app test test-app test-ray test-deepinv test-lowest coverage lint reference docs dist overhead bench-quick paper clean
 IMAGES ?= contrib/demo
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make dist      build every package into dist/, check it, and use it without the repository"
 	@echo "make overhead  time spent outside the prior"
 	@echo "make bench-quick IMAGES=FOLDER  every method on every task, and a report"
+	@echo "make paper IMAGES='celeba=FOLDER ...' PRIOR='celeba=PRIOR ...'  the paper's tables and figures, on your pictures"
 
 install: $(VENV)/.installed
 
@@ -117,6 +118,10 @@ bench-quick: install
 	mkdir -p bench
 	$(BIN)/dreamclean bench run quick --images $(IMAGES) --store bench/quick.sqlite
 	$(BIN)/dreamclean bench report --store bench/quick.sqlite -o bench/quick --title "Quick" --command "make bench-quick IMAGES=$(IMAGES)"
+
+paper: install
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e './plugins/dreamclean-bench[bm3d]'
+	$(BIN)/dreamclean bench paper $(foreach set,$(IMAGES),--images $(set)) $(foreach set,$(PRIOR),--prior $(set)) -o bench/paper
 
 clean:
 	rm -rf $(VENV) $(APP_VENV) $(RAY_VENV) $(DEEPINV_VENV) $(LOWEST_VENV) demo bench site docs/generated dist

@@ -13,6 +13,7 @@ from dreamclean.cli.options import option
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dreamclean_bench.runner import Work
     from dreamclean_bench.store import Row
     from dreamclean_bench.tasks import Task
 
@@ -62,13 +63,8 @@ def run(
     dtype: Annotated[str | None, option("dtype")] = None,
 ) -> None:
     """Run a suite on a folder of clean pictures. Start it again to continue after a stop."""
-    import os
-
-    from dreamclean.cli.progress import progress_bar
     from dreamclean.host.host import host
-    from dreamclean_bench.runner import Setting, pictures_of, plan
-    from dreamclean_bench.runner import run as run_cells
-    from dreamclean_bench.store import Store
+    from dreamclean_bench.runner import pictures_of, plan
     from dreamclean_bench.suites import find_suite
 
     chosen = find_suite(suite)
@@ -88,14 +84,88 @@ def run(
         limit=limit or chosen.limit,
         keep=keep,
     )
+    _carry_out(chosen.name, work, store, prior, jobs, retry, device, dtype)
+
+
+@bench.command()
+def paper(
+    images: Annotated[
+        list[str],
+        typer.Option(help="NAME=FOLDER for each data set that you have: celeba, imagenet, bedroom, sidd, photos."),
+    ],
+    prior: Annotated[
+        list[str] | None, typer.Option(help="NAME=PRIOR for each data set; the default prior where none is given.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the reports.")] = Path("paper"),
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N pictures of each.")] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Side of the centre crop in pixels.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    device: Device = "auto",
+    dtype: Annotated[str | None, option("dtype")] = None,
+) -> None:
+    """Run every table and figure of the paper for which you have pictures. Start it again to continue after a stop."""
+    from dreamclean_bench.paper import EXPERIMENTS, by_data, index
+    from dreamclean_bench.runner import pictures_of
+
+    folders, priors = by_data(images, "images"), by_data(prior, "prior")
+    for data, folder in folders.items():
+        pictures_of(Path(folder, "target") if data == "sidd" else Path(folder))  # before anything is run
+    output.mkdir(parents=True, exist_ok=True)
+    done: dict[str, Path] = {}
+    for experiment in EXPERIMENTS:
+        if experiment.data not in folders:
+            continue
+        source, spec, place = Path(folders[experiment.data]), priors.get(experiment.data), output / experiment.name
+        if experiment.suite is None:
+            latents(source, place, prior=spec, limit=limit or 8, size=size or 256)
+            done[experiment.name] = place / "latents-curves.png"
+            continue
+        store = output / f"{experiment.name}.sqlite"
+        pairs = [f"real-noise={source}"] if experiment.data == "sidd" else None
+        pictures = source / "target" if pairs else source
+        run(
+            experiment.suite,
+            pictures,
+            store,
+            spec,
+            pairs=pairs,
+            limit=limit,
+            size=size,
+            jobs=jobs,
+            device=device,
+            dtype=dtype,
+        )
+        report(store, place, title=experiment.name)
+        done[experiment.name] = place / "report.md"
+    print(index(output, done))
+
+
+def _carry_out(
+    name: str,
+    work: "list[Work]",
+    store: Path,
+    prior: str | None,
+    jobs: int,
+    retry: bool,
+    device: str,
+    dtype: str | None,
+) -> None:
+    """The cells of ``work`` into ``store``, under a progress bar."""
+    import os
+
+    from dreamclean.cli.progress import progress_bar
+    from dreamclean_bench.runner import Setting
+    from dreamclean_bench.runner import run as run_cells
+    from dreamclean_bench.store import Store
+
     setting = Setting(prior, device, dtype, threads=max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0)
     counts = {"done": 0, "failed": 0, "refused": 0, "already there": 0}
     with Store(store, create=True) as results, progress_bar() as bar:
-        line = bar.add_task(chosen.name, total=len(work))
+        line = bar.add_task(name, total=len(work))
 
         def tell(row: "Row | None") -> None:
             counts[row.status if row else "already there"] += 1
-            bar.update(line, advance=1, description=f"{row.cell.task} {row.cell.method}" if row else chosen.name)
+            bar.update(line, advance=1, description=f"{row.cell.task} {row.cell.method}" if row else name)
             if row and row.status == "failed":
                 print(f"failed: {row.cell.image} {row.cell.task} {row.cell.method}: {row.note}", file=sys.stderr)
 

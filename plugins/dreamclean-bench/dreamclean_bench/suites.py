@@ -54,6 +54,18 @@ _ALL = (
     Suite("tableA2", "Known operator (the paper: ImageNet)", _INVERSE_TASKS, _INVERSE),
     Suite("tableA3", "Known operator, faces (the paper: CelebA)", _INVERSE_TASKS, _INVERSE),
     Suite(
+        "figure7",
+        "Phase retrieval (the paper: Figure 7)",
+        ("phase-retrieval",),
+        ("input", "dps", "dreamclean-known", "dreamclean-known:preset=paper"),
+    ),
+    Suite(
+        "figures1-A6-A8",
+        "Heavy damage at 1024 x 1024, for a latent prior (the paper: Figures 1, A6 to A8)",
+        ("jpeg-cascade-sdxl", "sr32-noisy"),
+        ("input", "dreamclean:preset=paper"),
+    ),
+    Suite(
         "denoising",
         "The prior as a denoiser of Gaussian noise, beside BM3D",
         ("denoise-10", "denoise", "denoise-50", "denoise-100"),

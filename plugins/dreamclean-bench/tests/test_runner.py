@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import torch
 import typer
-from dreamclean_bench import runner
+from dreamclean_bench import runner, suites
 from dreamclean_bench.cli import bench, split_specs
+from dreamclean_bench.paper import DATA, EXPERIMENTS
 from dreamclean_bench.runner import Setting, Work, pictures_of, plan, run, spec_text
 from dreamclean_bench.store import Row, Store
 from dreamclean_bench.tasks import find_task
@@ -227,7 +228,7 @@ def test_store_loses_at_most_one_cell_of_a_killed_run(photos: Path, mixture: str
 import os
 from pathlib import Path
 from dreamclean.host.host import Host
-from dreamclean_bench import runner
+from dreamclean_bench import runner, suites
 from dreamclean_bench.store import Store
 from dreamclean_bench.tasks import find_task
 host = Host()
@@ -297,3 +298,33 @@ def test_run_command_with_a_folder_without_pictures_gives_one_line(
 ) -> None:
     with pytest.raises(DreamCleanError, match="there is no picture in"):
         command("run", "quick", "--images", tmp_path / "nowhere", "--prior", mixture, "--store", tmp_path / "b.sqlite")
+
+
+def test_paper_command_runs_the_tables_of_the_pictures_that_there_are(
+    bench_host: Host, photos: Path, mixture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpeg = replace(suites.SUITES["table4"], methods=("input", "ddrm:steps=5,strength=200"))
+    monkeypatch.setitem(suites.SUITES, "table4", jpeg)
+    output = tmp_path / "paper"
+    options = ["--images", f"bedroom={photos}", "--prior", f"bedroom={mixture}", "--size", 32, "--limit", 1]
+    command("paper", *options, "-o", output)
+    assert "jpeg-cascade" in (output / "table4/report.md").read_text()
+    lines = (output / "index.md").read_text().splitlines()
+    assert [line for line in lines if "](" in line] == ["- [table4](table4/report.md), rooms (LSUN bedroom)"]
+    assert sum("not run" in line for line in lines) == len(EXPERIMENTS) - 1
+
+
+def test_paper_command_looks_for_all_pictures_before_it_runs(
+    bench_host: Host, photos: Path, mixture: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "paper"
+    with pytest.raises(DreamCleanError, match="there is no picture in"):
+        command("paper", "--images", f"bedroom={photos}", "--images", f"celeba={tmp_path / 'nowhere'}", "-o", output)
+    with pytest.raises(DreamCleanError, match="NAME one of celeba, imagenet"):
+        command("paper", "--images", str(photos), "-o", output)
+    assert not output.exists()
+
+
+def test_paper_experiments_are_suites() -> None:
+    assert all(one.suite is None or one.suite in suites.SUITES for one in EXPERIMENTS)
+    assert {one.data for one in EXPERIMENTS} == set(DATA)
