@@ -50,8 +50,8 @@ denoiser. DreamClean's known mode is `DreamClean("starter")` as it comes. deepin
 number of levels, and the noise that DiffPIR is told. Figures are means over the pictures; seed 0.
 
 {tables}
-- *DreamClean, blind*, `DreamClean("starter", blind=True)`, is told nothing: it finds the noise and starts at its level. The
-  known mode starts from much more noise, whatever the physics, and loses detail to it where nothing but noise is wrong.
+- *DreamClean, blind*, `DreamClean("starter", blind=True)`, is told nothing: it finds the noise and starts at its level, as
+  the known mode does where nothing but noise is wrong.
 - *Evaluations* are those of the denoiser, counted at its boundary.
 - The {size} x {size} pictures are too small, and too few, to rank methods by a tenth of a decibel. Every cell is in
   [cells.csv](cells.csv). What differs in the methods' formulas is in [the comparison step by step](../rivals/report.md).

@@ -1,14 +1,14 @@
 """deepinv's linear physics as an operator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
-from deepinv.physics import DecomposablePhysics, LinearPhysics
+from deepinv.physics import DecomposablePhysics, Denoising, LinearPhysics
 from pydantic import PrivateAttr
 from torch import Tensor
 
-from dreamclean import DreamCleanError, LinearOperator
+from dreamclean import DreamCleanError, Identity, LinearOperator, Schedule
 from dreamclean_deepinv.noise import noise_of
 
 
@@ -17,8 +17,9 @@ class PhysicsOperator(LinearOperator):
 
     ``A`` and ``A_adjoint`` are the physics' own. Of a ``DecomposablePhysics`` so are ``prox_l2`` and ``A_dagger``, which
     are closed forms of its singular value decomposition; the other ones are solved with DreamClean's conjugate
-    gradients, for ``LinearPhysics.prox_l2`` stops at a relative error of 1e-4, or after 50 iterations. A measurement is a tensor of whatever
-    shape the physics makes, never a picture file.
+    gradients, for ``LinearPhysics.prox_l2`` stops at a relative error of 1e-4, or after 50 iterations. A measurement is a
+    tensor of whatever shape the physics makes, never a picture file. ``Denoising`` starts at the level of its noise, as
+    ``identity`` does.
     """
 
     name = "deepinv"
@@ -61,6 +62,14 @@ class PhysicsOperator(LinearOperator):
             what = type(self._physics).__name__
             raise DreamCleanError(f"{what} is over images {tuple(shape)}; DreamClean restores (B, 3, H, W)")
         return shape
+
+    def start(self, y: Tensor) -> Tensor:
+        return y if isinstance(self._physics, Denoising) else super().start(y)
+
+    def recipe_for(self, schedule: Schedule, pixel_scale: float) -> Mapping[str, Any]:
+        if not isinstance(self._physics, Denoising):
+            return {}
+        return Identity(noise=self.noise, poisson=self.poisson).recipe_for(schedule, pixel_scale)
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         """A^T (gain A A^T + variance)^-1 v, of a decomposable physics in closed form.

@@ -89,3 +89,12 @@ def test_prior_denoiser_runs_in_deepinvs_ddrm_and_diffpir(pictures: Tensor, prio
         deepinv.sampling.DiffPIR(denoiser, deepinv.optim.L2(), sigma=0.05, max_iter=20),
     ):
         assert _error(model(y, physics), pictures[:1]) < 0.5 * _error(y, pictures[:1])
+
+
+def test_reconstructor_starts_denoising_at_the_level_of_the_noise(pictures: Tensor, prior: Mixture) -> None:
+    physics = dp.Denoising(dp.GaussianNoise(0.1))
+    y = physics(pictures[:1])
+    made = DreamClean(prior).restore(y, physics)
+    assert made.recipe.initializer is not None and made.recipe.initializer["name"] == "matched-spectrum"
+    assert made.recipe.guidance == {"name": "none"}
+    assert torch.equal(made.image, Restorer(prior, operator="identity:noise=0.1", device="cpu")(y).image)
