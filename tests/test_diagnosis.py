@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dreamclean import DDPMSchedule, Denoiser, Evaluator, Geometry, Level, Mixture, Model, Prior
 from dreamclean.builtin.planners.diagnosis import answers
-from dreamclean.builtin.planners.diagnosis.answers import CROP, crops
+from dreamclean.builtin.planners.diagnosis.answers import CROP, _unless_faint, crops
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
@@ -132,8 +132,8 @@ def test_diagnosis_by_a_calibration() -> None:
 
 def test_diagnosis_start_is_a_level_that_the_prior_has() -> None:
     """The quietest level of linear beta has s / a = 0.01, the loudest 157."""
-    assert diagnosed(images(1), calibrated(family="white noise", noise=0.004)).ratio is None
-    assert diagnosed(images(1), calibrated(family="white noise", noise=0.006)).ratio == pytest.approx(0.0114)
+    assert diagnosed(images(1), calibrated(family="mixed", ratio=0.0076)).ratio is None
+    assert diagnosed(images(1), calibrated(family="mixed", ratio=0.0114)).ratio == pytest.approx(0.0114)
     loudest = DDPMSchedule.linear().at(999).ratio
     assert diagnosed(images(1), calibrated(family="mixed", ratio=1e6)).ratio == pytest.approx(loudest)
 
@@ -246,3 +246,21 @@ def test_crops_are_no_larger_than_the_model_was_made_for() -> None:
     prior._asked.clear()
     diagnosed(torch.rand(1, 3, 300, 300), prior)
     assert set(prior._asked) == {(1, 3, CROP, CROP)}
+
+
+@pytest.mark.parametrize(
+    ("sure", "std", "loudest", "treated"),
+    [
+        (0.6, 3, None, False),
+        (0.97, 3, None, True),
+        (0.97, 3, 0.05, False),
+        (None, 3, None, False),
+        (0.6, 5, 0.05, True),
+    ],
+)
+def test_diagnosis_leaves_faint_noise_alone_unless_it_is_sure_and_even(
+    sure: float | None, std: float, loudest: float | None, treated: bool
+) -> None:
+    found = _unless_faint(Diagnosis("white noise", sure, noise=std / 255, ratio=0.02, loudest=loudest))
+    assert found.treated is treated
+    assert ("better left as it is" in found.words()) is not treated

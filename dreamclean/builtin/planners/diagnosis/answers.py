@@ -24,6 +24,8 @@ CROP = 256
 """Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
 BELOW = 0.95
 """White noise starts at this share of its own level: PSNR is flat there, and LPIPS best just below."""
+FAINT, SURE = 4 / 255, 0.95
+"""White noise, [0, 1] scale, that hardly shows: it is left alone unless it is so sure, and even. Clean pictures look like it."""
 UNEVEN = 1.5
 """Even noise looks by this factor louder in some parts (95 %) than in others (5 %), or by less."""
 _LEFT_ALONE = ("clean", "low resolution", "unknown damage")
@@ -45,7 +47,7 @@ def by_answers(image: Tensor, prior: Prior, model: Model) -> Diagnosis:
         diagnosis = Diagnosis(family, noise=noise, ratio=_known(ratio, model.schedule), **shared)
     else:
         diagnosis = _calibrated(calibration, found, model, shared)
-    return replace(diagnosis, loudest=_loudest(diagnosis, answered, model.schedule))
+    return _unless_faint(replace(diagnosis, loudest=_loudest(diagnosis, answered, model.schedule)))
 
 
 def white_noise(image: Tensor, prior: Prior, model: Model) -> float | None:
@@ -86,6 +88,13 @@ def _calibrated(calibration: Calibration, found: Tensor, model: Model, shared: d
         ratio = calibration.best_ratio(found, family)
     told: dict[str, Any] = {"probabilities": probabilities, "noise": noise, **shared}
     return Diagnosis(family, probabilities[family], ratio=_known(ratio, model.schedule), **told)
+
+
+def _unless_faint(found: Diagnosis) -> Diagnosis:
+    if found.noise is None or found.noise >= FAINT:
+        return found
+    certain = found.sure is not None and found.sure >= SURE and found.loudest is None
+    return found if certain else replace(found, ratio=None, loudest=None)
 
 
 def _loudest(diagnosis: Diagnosis, answers: Sequence[Tensor], schedule: Schedule) -> float | None:
