@@ -65,16 +65,10 @@ def run(
     rules = fit(samples, ratios)
     write_atomically(target, rules.model_dump_json().encode())
     kept.unlink(missing_ok=True)
-    return "; ".join(
-        filter(
-            None,
-            (
-                f"{target}: from {len(samples)} samples, levels by {sampler.metric_name}",
-                _how_good(samples, ratios),
-                f"{len(sampler.unusable)} files were too small or no pictures" if sampler.unusable else "",
-            ),
-        )
-    )
+    notes = [f"{target}: from {len(samples)} samples, levels by {sampler.metric_name}", _how_good(samples, ratios)]
+    if sampler.unusable:
+        notes.append(f"{len(sampler.unusable)} files were too small or no pictures")
+    return "; ".join(filter(None, notes))
 
 
 def _collect(
