@@ -12,7 +12,7 @@ from dreamclean.contracts.latent import Latent
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.model import Ask, Model
 from dreamclean.contracts.operator import Operator
-from dreamclean.method.asking import fitted
+from dreamclean.method.asking import fitted, understated
 from dreamclean.method.finite import finite
 from dreamclean.method.tiling import Tiles
 
@@ -21,7 +21,7 @@ class Evaluator:
     """Evaluates a model, and counts: ``nfe`` evaluations per image so far, which took ``seconds``.
 
     With ``tiles``, large pictures are cut. With ``guidance``, ``operator`` and a measurement ``y``, the estimates of
-    ``denoise`` agree with ``y``.
+    ``denoise`` agree with ``y``. ``understate``: the share by which the network is told less noise than there is.
     """
 
     def __init__(
@@ -31,10 +31,13 @@ class Evaluator:
         operator: Operator | None = None,
         y: Tensor | None = None,
         tiles: Tiles | None = None,
+        understate: float = 0.0,
     ) -> None:
         self._model, self._guidance, self._operator, self._y = model, guidance, operator, y
         asked = tiles or fitted(model)
         self._predict, self._invert = self._counted(asked.predict), self._counted(asked.invert or asked.predict)
+        if understate:
+            self._predict = understated(self._predict, model.schedule, understate)
         self.nfe, self.seconds = 0, 0.0
         self._x0: Tensor | None = None
 

@@ -57,7 +57,7 @@ def run(how: Resolved, y: Tensor, seeds: list[int], watch: Watch) -> Restoration
     began, operator = time.perf_counter(), how.operator
     y, path = y.contiguous(), how.path(how.levels)
     model = sized(how.model, *(operator.image_shape(y) if operator else y.shape)[-2:])
-    evaluator = Evaluator(model, how.guidance, operator, y, how.tiles)
+    evaluator = Evaluator(model, how.guidance, operator, y, how.tiles, how.recipe.understate or 0.0)
     try:
         latents = resample(  # holds the only reference to the start, so that its memory comes free
             finite(model.codec.encode(operator.start(y) if operator else y), *_CODER),

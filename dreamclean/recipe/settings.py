@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, get_arg
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.component import Component, Spec
 from dreamclean.contracts.errors import InvalidSetting
+from dreamclean.recipe.share import checked_share
 from dreamclean.recipe.strength import checked_strength
 
 if TYPE_CHECKING:
@@ -71,6 +72,14 @@ class RecipeSettings(TypedDict, total=False):
         Setting("Top noise level: a timestep, or nsr:R for sigma / alpha = R.", check=checked_strength),
     ]
     steps: Annotated[int | None, Setting("Steps from the top level to the picture.", ge=1)]
+    understate: Annotated[
+        float | None,
+        Setting(
+            "Share by which the network is told less noise than there is: 0.05 is crisper, at some cost in PSNR.",
+            more="By default 0; below 0.5.",
+            check=checked_share,
+        ),
+    ]
     tile: Annotated[
         int | None,
         Setting(
