@@ -17,27 +17,33 @@ if TYPE_CHECKING:
     from dreamclean.restorer import Restorer
 
 
+Photos = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PHOTOS", help="A folder of clean photographs, preferably none that the prior was trained on."
+    ),
+]
+Target = Annotated[
+    Path | None, typer.Option("-o", "--output", help="The file to write; by default, where the prior looks for it.")
+]
+Minutes = Annotated[
+    float | None, typer.Option(min=0, help="Stop after this many minutes and fit the samples made so far.")
+]
+Side = Annotated[
+    int | None,
+    typer.Option(
+        min=16, help="Side of the crops in pixels; by default 160, or the prior's native size if that is less."
+    ),
+]
+
+
 def calibrate(
     prior: Annotated[str, typer.Argument(metavar="PRIOR", help="The model, name:key=value,...")],
-    photos: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PHOTOS", help="A folder of clean photographs, preferably none that the prior was trained on."
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The file to write; by default, where the prior looks for it.")
-    ] = None,
+    photos: Photos,
+    output: Target = None,
     samples: Annotated[int, typer.Option(min=46, help="Damaged crops to learn from.")] = 1800,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop after this many minutes and fit the samples made so far.")
-    ] = None,
-    side: Annotated[
-        int | None,
-        typer.Option(
-            min=16, help="Side of the crops in pixels; by default 160, or the prior's native size if that is less."
-        ),
-    ] = None,
+    minutes: Minutes = None,
+    side: Side = None,
     device: Annotated[str, option("device")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing calibration.")] = False,
 ) -> None:

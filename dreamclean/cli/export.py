@@ -12,15 +12,18 @@ _DARKTABLE_SIGMA = "25/255"
 """What darktable tells denoisers that ask for their noise (src/common/ai/restore_rgb.c)."""
 
 
+Sigma = Annotated[
+    str | None,
+    typer.Option(help="One standard deviation of the noise, [0, 1] scale or like 25/255; none: a second input."),
+]
+
+
 def export(
     prior: Annotated[str, typer.Argument(metavar="PRIOR", help="The model, name:key=value,...")],
     output: Annotated[
         Path, typer.Argument(metavar="OUT", help="The file to write, *.onnx; with --darktable the folder.")
     ],
-    sigma: Annotated[
-        str | None,
-        typer.Option(help="One standard deviation of the noise, [0, 1] scale or like 25/255; none: a second input."),
-    ] = None,
+    sigma: Sigma = None,
     darktable: Annotated[
         bool,
         typer.Option(

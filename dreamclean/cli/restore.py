@@ -16,27 +16,29 @@ if TYPE_CHECKING:
     from dreamclean.restorer import Restorer
 
 
+Workers = Annotated[int, typer.Option(min=1, help="Processes that share the pictures and this machine's cores.")]
+Shard = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Restore only share I of N, to divide the pictures among N machines."),
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(help="Write a .csv or .json file with one line for each picture: damage found, evaluations, errors."),
+]
+Figure = Annotated[
+    Path | None, typer.Option(help="Of one picture: draw what was found and what was done into this .png file.")
+]
+
+
 @with_settings
 def restore(
     sources: Inputs,
     output: Output = None,
     *,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes that share the pictures and this machine's cores.")
-    ] = 1,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Restore only share I of N, to divide the pictures among N machines."),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a .csv or .json file with one line for each picture: damage found, evaluations, errors."
-        ),
-    ] = None,
-    explain: Annotated[
-        Path | None, typer.Option(help="Of one picture: draw what was found and what was done into this .png file.")
-    ] = None,
+    workers: Workers = 1,
+    shard: Shard = None,
+    report: ReportFile = None,
+    explain: Figure = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     **settings: Any,
