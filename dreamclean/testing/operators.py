@@ -8,7 +8,9 @@ from torch import Tensor
 
 from dreamclean.builtin.guidance.projection import Projection
 from dreamclean.builtin.priors.mixture import Mixture
+from dreamclean.contracts.levels import DDPMSchedule
 from dreamclean.method.evaluator import Evaluator
+from dreamclean.recipe.recipe import make_recipe
 from dreamclean.testing.check import check, check_close, check_equal, distance
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
 from dreamclean.testing.loaded import loaded
@@ -35,6 +37,10 @@ class OperatorSuite(ComponentSuite):
     @pytest.fixture
     def x(self) -> Tensor:
         return pictures(self.size)
+
+    def test_its_recipe_is_one(self, subject: Any) -> None:
+        recipe = make_recipe(**subject.recipe_for(DDPMSchedule.linear(), 0.5))
+        check(recipe.prior is None and recipe.operator is None, "recipe_for is not to choose a prior or an operator")
 
     @DTYPES
     def test_dtype_and_batch_are_kept(self, exact: Any, dtype: torch.dtype) -> None:
