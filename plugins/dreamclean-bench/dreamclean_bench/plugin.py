@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 METHODS = {  # module: components
     "dreamclean": "DreamCleanBlind DreamCleanKnown",
-    "baseline": "Input PseudoInverse Bicubic",
+    "baseline": "Input PseudoInverse Bicubic Lanczos DGP",
     "bm3d": "BM3D",
     "ddnm": "DDNM DDNMPlus",
     "ddrm": "DDRM",

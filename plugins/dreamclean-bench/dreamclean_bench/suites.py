@@ -21,7 +21,11 @@ class Suite:
     limit: int | None = None
 
 
-_SR = ("pseudo-inverse", "snips", "dps", "ddrm", "ddnm-plus", "gdp", "red", "dreamclean", "dreamclean:preset=paper")
+_SR = (
+    *("pseudo-inverse", "bicubic", "lanczos"),
+    *("dgp", "snips", "dps", "ddrm", "ddnm-plus", "gdp", "red"),
+    *("dreamclean", "dreamclean:preset=paper"),
+)
 _JPEG = ("input", "ddrm-jpeg", "dreamclean", "dreamclean:preset=paper")
 _INVERSE = ("pseudo-inverse", *_KNOWN, "dreamclean-known", "dreamclean-known:preset=paper")
 _INVERSE_TASKS = ("deblur-uniform", "deblur-gauss", "colorize", "inpaint", "deblur-uniform-ddrm", "deblur-gauss-ddrm")

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean import LinearOperator, Operator, Prior
+from dreamclean.builtin.operators.resampling import Enlarging, enlargement
 from dreamclean_bench.method import Method, Problem
 
 
@@ -43,13 +43,37 @@ class Bicubic(Method):
 
     name = "bicubic"
     uses_prior: ClassVar[bool] = False
+    kernel: ClassVar[Enlarging] = "bicubic"
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
         return super().refuses(operator, prior) or ("" if operator and operator.viewable else "needs a picture")
 
     def restore(self, problem: Problem) -> Tensor:
-        size = problem.shown.shape[-2:]
-        if problem.y.shape[-2] >= size[0] and problem.y.shape[-1] >= size[1]:
+        y, (height, width) = problem.y, problem.shown.shape[-2:]
+        if y.shape[-2] >= height and y.shape[-1] >= width:
             return problem.shown
-        enlarged = F.interpolate(problem.y, size, mode="bicubic", antialias=True)
-        return enlarged.expand(-1, 3, -1, -1)
+        rows, columns = (
+            enlargement(small, large, self.kernel).to(y)
+            for small, large in ((y.shape[-2], height), (y.shape[-1], width))
+        )
+        return (rows @ y @ columns.mT).expand(-1, 3, -1, -1)
+
+
+class Lanczos(Bicubic):
+    """Lanczos enlargement (three lobes, as Pillow's) of a measurement that is smaller than the image."""
+
+    name = "lanczos"
+    kernel: ClassVar[Enlarging] = "lanczos"
+
+
+class DGP(Method):
+    """Deep Generative Prior (Pan et al., ECCV 2020), a row of the paper's Tables 1 and 2. Refused."""
+
+    name = "dgp"
+    paper: ClassVar[str] = "Exploiting Deep Generative Prior for Versatile Image Restoration and Manipulation (2020)"
+
+    def refuses(self, operator: Operator | None, prior: Prior) -> str:
+        return "retrains BigGAN for each picture; needs no diffusion prior"
+
+    def restore(self, problem: Problem) -> Tensor:
+        raise NotImplementedError
