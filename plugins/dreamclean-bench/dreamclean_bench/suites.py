@@ -101,6 +101,8 @@ _ALL = (
             "input",
             "pseudo-inverse",
             "bicubic",
+            "lanczos",
+            "dgp",
             "bm3d",
             "one-step",
             "dreamclean",
