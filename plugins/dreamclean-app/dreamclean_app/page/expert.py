@@ -31,6 +31,8 @@ class Expert:
             with gr.Row():
                 self.fields["steps"] = _text("steps", "20")
                 self.fields["seed"] = _text("seed", "0")
+            with gr.Row():
+                self.fields["understate"] = _text("understate", "0.05")
             kinds = [*ORDER, *(kind for kind in KINDS if kind not in ORDER)]
             self.chosen: dict[str, gr.Dropdown] = {}
             for kind in kinds:
