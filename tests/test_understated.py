@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, DreamCleanError, Evaluator, Level, Mixture, Restorer
+from dreamclean import DDPMSchedule, DreamCleanError, Evaluator, Level, Mixture, Recipe, Restorer
 from dreamclean.method.asking import understated
 from dreamclean.testing import loaded
 
@@ -58,3 +58,8 @@ def test_understate_keeps_more_and_costs_nothing() -> None:
 def test_understate_out_of_range_is_one_clear_line(share: float) -> None:
     with pytest.raises(DreamCleanError, match=r"understate.*from 0 to below 0.5"):
         Restorer(Mixture.around(picture(), std=0.2), understate=share, **CPU)
+
+
+def test_understate_is_none_in_a_recipe_that_does_not_say_it() -> None:
+    assert Recipe.model_validate_json(Recipe(steps=3).model_dump_json()).understate is None
+    assert Recipe.model_validate_json(Recipe(understate=0.1).model_dump_json()).understate == 0.1
