@@ -17,6 +17,11 @@ def check_noise(noise: float) -> float:
     return noise
 
 
+def photon_variance(brightness: Tensor, rate: float, white: float) -> Tensor:
+    """Variance of y = P(255 rate x) / (255 rate) and ``white`` noise beside it, at ``brightness`` x in [0, 1]."""
+    return white**2 + brightness.clamp(min=1 / 255) / (255 * rate)
+
+
 class MeasurementNoise(Component):
     """Gaussian noise, Poisson noise or both, independent from value to value of a measurement y."""
 
@@ -48,7 +53,7 @@ class MeasurementNoise(Component):
         """Variance of the measurement noise: a number, or a tensor shaped as ``y``."""
         if not self.poisson:
             return self.noise**2
-        return self.noise**2 + y.clamp(min=1 / 255) / (255 * self.poisson)
+        return photon_variance(y, self.poisson, self.noise)
 
     def noise_covariance(self, y: Tensor) -> Covariance:
         """Covariance of the measurement noise: by default independent noise of ``noise_variance(y)``.

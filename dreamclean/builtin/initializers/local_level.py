@@ -13,6 +13,7 @@ from dreamclean.contracts.estimate import Denoise
 from dreamclean.contracts.initializer import Initializer
 from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.measurement_noise import photon_variance
 
 ABOVE = 1.25
 """The prior is evaluated at this multiple of the mean level: there the estimate's width shows most about the damage."""
@@ -37,7 +38,6 @@ class LocalLevel(Initializer):
     ratio: float | None = Field(
         default=None, gt=0, description="Root mean square of the damage, a noise-to-signal ratio; none: the strength's"
     )
-
     poisson: float = Field(default=0.0, ge=0, description="Rate of Poisson noise, as operators have it; 0: estimated")
     noise: float = Field(default=0.0, ge=0, le=1, description="With poisson: white noise beside it, [0, 1] scale")
 
@@ -49,7 +49,7 @@ class LocalLevel(Initializer):
     def _said(self, start: Tensor) -> Tensor:
         """The noise of the settings, which differs with the brightness, shaped as ``start`` (B, C, H, W) in [-1, 1]."""
         around = F.avg_pool2d(start, AROUND, stride=1, padding=AROUND // 2, count_include_pad=False)
-        return 2 * photon_noise((around + 1) / 2, self.poisson, self.noise)
+        return 2 * photon_variance((around + 1) / 2, self.poisson, self.noise).sqrt()
 
     def _estimated(self, start: Tensor, levels: Sequence[Level], denoise: Denoise) -> Tensor:
         ratio = self.ratio or levels[-1].ratio
@@ -73,11 +73,6 @@ class LaterEntry:
     def __call__(self, x: Tensor, level: Level) -> Tensor:
         """The latent ``x`` of ``level``, with the picture where the start level has not been reached."""
         return torch.where(self.damage < level.ratio, self.latent(level), x)
-
-
-def photon_noise(brightness: Tensor, rate: float, white: float) -> Tensor:
-    """Standard deviation, [0, 1] scale, of Poisson noise of a ``rate`` and ``white`` noise at ``brightness`` in [0, 1]."""
-    return (white**2 + brightness.clamp(min=1 / 255) / (255 * rate)).sqrt()
 
 
 def telling(ratios: Sequence[float], ratio: float) -> int:

@@ -49,6 +49,7 @@ def to_bands(table: Tensor, count: int = 17) -> tuple[float, ...]:
 
 def at_a_pixel(table: Tensor) -> float:
     """The variance of one value of a picture whose noise has ``table`` (N, 3, 3), the mean over the channels."""
-    line = torch.fft.fftfreq(128, dtype=torch.float64)
-    place = (torch.hypot(line[:, None], line) / CORNER * (len(table) - 1)).round().long()
-    return float(table.diagonal(dim1=1, dim2=2).mean(1)[place].mean())
+    line = torch.fft.fftfreq(256)
+    nearest = (torch.hypot(line[:, None], line) / CORNER * (len(table) - 1)).round().long().flatten()
+    area = torch.bincount(nearest, minlength=len(table)).to(table) / nearest.numel()  # the share of all frequencies
+    return float((area * table.diagonal(dim1=1, dim2=2).sum(1)).sum()) / 3

@@ -2,46 +2,44 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from dreamclean.builtin.noise.spectrum import to_bands
 from dreamclean.builtin.noise.stationary import Stationary
 from dreamclean.contracts.levels import Schedule
+from dreamclean.contracts.measurement_noise import photon_variance
 
 STEPS = 8
 
 
-def noise_treatment(
-    spectrum: Tensor, schedule: Schedule, pixel_scale: float = 0.5, steps: int = STEPS
-) -> dict[str, Any]:
+def noise_treatment(spectrum: Tensor, schedule: Schedule, pixel_scale: float = 0.5) -> dict[str, Any]:
     """Fields of a recipe for a picture with noise alone: every component starts at the level of its own.
 
     ``spectrum``: the noise's covariance of the channels (N, 3, 3) at N radial frequencies, [0, 1] scale; ``pixel_scale``:
     that of the prior. The picture is the start, so guidance must not count it a second time.
     """
     table = spectrum * (0.5 / pixel_scale) ** 2
-    highest = schedule.at(schedule.highest).ratio
-    top = schedule.timestep(min(2 * Stationary(table).loudest ** 0.5, highest))
     bands = to_bands(table, 33) if (table != table[:1]).any() else to_bands(table, 1)
-    return dict(
-        guidance="dreamclean/none",
-        initializer={"name": "dreamclean/matched-spectrum", "bands": list(bands)},
-        corrector="dreamclean/none",
-        sampler="dreamclean/ddim",
-        strength=top,
-        steps=max(1, min(steps, schedule.most_steps(top))),
-    )
+    initializer = {"name": "dreamclean/matched-spectrum", "bands": list(bands)}
+    return _start(initializer, "dreamclean/ddim", 2 * Stationary(table).loudest ** 0.5, schedule)
 
 
 def photon_treatment(rate: float, white: float, schedule: Schedule, pixel_scale: float = 0.5) -> dict[str, Any]:
     """The same for Poisson noise, y = P(255 rate x) / (255 rate), and ``white`` noise beside it: it is loudest at 1."""
-    loudest = (white**2 + 1 / (255 * rate)) ** 0.5 / pixel_scale
+    loudest = float(photon_variance(torch.ones((), dtype=torch.float64), rate, white)) ** 0.5 / pixel_scale
+    initializer = {"name": "dreamclean/local-level", "poisson": rate, "noise": white}
+    return _start(initializer, "dreamclean/dpm-solver", loudest, schedule)
+
+
+def _start(initializer: dict[str, Any], sampler: str, loudest: float, schedule: Schedule) -> dict[str, Any]:
+    """A descent of ``STEPS`` steps from the level of the ratio ``loudest``, or the highest that there is."""
     top = schedule.timestep(min(loudest, schedule.at(schedule.highest).ratio))
     return dict(
         guidance="dreamclean/none",
-        initializer={"name": "dreamclean/local-level", "poisson": rate, "noise": white},
+        initializer=initializer,
         corrector="dreamclean/none",
-        sampler="dreamclean/dpm-solver",
+        sampler=sampler,
         strength=top,
         steps=max(1, min(STEPS, schedule.most_steps(top))),
     )

@@ -35,13 +35,12 @@ _NOISY = ("white noise", "correlated noise", "mixed")
 
 def by_answers(image: Tensor, prior: Prior, model: Model) -> Diagnosis:
     """The diagnosis of one ``image`` (1, 3, H, W) in [0, 1] by the answers of ``model``, which ``prior`` loaded."""
-    calibration = calibration_of(prior)
-    levels = spaced_levels(model.schedule, calibration.ratios if calibration else RATIOS)
+    calibration, levels = _calibration(prior, model.schedule)
     answered = answers(crops(image, min(CROP, model.geometry.native_size or CROP)), model, levels)
     found = read_features(answered)
     ratios, rms, correlation = [level.ratio for level in levels], found[:, 0].exp().tolist(), found[:, 1].tolist()
     shared: dict[str, Any] = {"ratios": ratios, "rms": rms, "correlation": correlation, "nfe": len(levels)}
-    if calibration is None or len(levels) != len(calibration.ratios):
+    if calibration is None:
         family, ratio = read(ratios, rms, correlation)
         noise = ratio * model.codec.pixel_scale if ratio and family == "white noise" else None
         diagnosis = Diagnosis(family, noise=noise, ratio=_known(ratio, model.schedule), **shared)
@@ -55,15 +54,20 @@ def white_noise(image: Tensor, prior: Prior, model: Model) -> float | None:
 
     None where there probably is none, or ``prior`` has no calibration.
     """
-    calibration = calibration_of(prior)
+    calibration, levels = _calibration(prior, model.schedule)
     if calibration is None:
-        return None
-    levels = spaced_levels(model.schedule, calibration.ratios)
-    if len(levels) != len(calibration.ratios):
         return None
     found = read_features(answers(image, model, levels))
     probabilities = calibration.probabilities(found)
     return calibration.noise_std(found) if sum(probabilities[family] for family in _WHITE) > 0.5 else None
+
+
+def _calibration(prior: Prior, schedule: Schedule) -> tuple[Calibration | None, list[Level]]:
+    """The prior's calibration, None if it has none for the levels of ``schedule``, and the levels to ask about."""
+    calibration = calibration_of(prior)
+    levels = spaced_levels(schedule, calibration.ratios if calibration else RATIOS)
+    fits = calibration is not None and len(levels) == len(calibration.ratios)
+    return (calibration if fits else None), levels
 
 
 def answers(parts: Tensor, model: Model, levels: Sequence[Level]) -> list[Tensor]:

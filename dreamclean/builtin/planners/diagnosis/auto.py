@@ -37,13 +37,10 @@ class Auto(Planner):
     def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
         found = diagnose_image(image, info, prior, model)
         refusal = _REFUSAL if found.family == UNKNOWN else ""
-        return Plan(
-            treatment(found, model.schedule, self.detail, model.codec.pixel_scale), found, refusal, self.samples
-        )
+        return Plan(treatment(found, model.schedule, self.detail), found, refusal, self.samples)
 
     def review(self, image: Tensor, plan: Plan, result: Tensor, model: Model) -> Plan | None:
         found = revised(image, plan.report, result) if isinstance(plan.report, Diagnosis) else None
         if found is None:
             return None
-        recipe = treatment(found, model.schedule, self.detail, model.codec.pixel_scale)
-        return Plan(recipe, found, samples=self.samples)
+        return Plan(treatment(found, model.schedule, self.detail), found, samples=self.samples)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.noise.line import Line, line_of
-from dreamclean.builtin.noise.spectrum import CORNER, to_bands
+from dreamclean.builtin.noise.spectrum import CORNER, at_a_pixel, to_bands
 from dreamclean.builtin.planners.diagnosis.network import Network
 from dreamclean.builtin.planners.diagnosis.noise_features import EDGES, quiet_power
 
@@ -71,7 +71,7 @@ def estimate_noise(image: Tensor, sure: float = SURE) -> NoiseEstimate | None:
         return None
     outer = torch.outer(direction, direction).double()
     table = along[:, None, None] * outer + across[:, None, None] * (torch.eye(3, dtype=torch.float64) - outer)
-    std = math.sqrt(float((_area() * (along + 2 * across)).sum()) / 3)
+    std = math.sqrt(at_a_pixel(table))
     loudest = math.sqrt(float(torch.maximum(along, across).max()))
     return NoiseEstimate(to_bands(table, 33), std, loudest, found, width, line)
 
@@ -94,13 +94,6 @@ def _between(power: Tensor) -> Tensor:
     share = ((f2 - x[place - 1]) / (x[place] - x[place - 1])).clamp(-1, 1)
     found = torch.lerp(logs[place - 1], logs[place], share)
     return torch.minimum(found, logs.max() + 0.3).exp() * (found > math.log(1e-11))
-
-
-def _area() -> Tensor:
-    """The share of all frequencies that lie nearest to each of the table's."""
-    f = torch.hypot(torch.fft.fftfreq(256)[:, None], torch.fft.fftfreq(256)[None])
-    nearest = (f / CORNER * (_NODES - 1)).round().long().flatten()
-    return torch.bincount(nearest, minlength=_NODES).double() / nearest.numel()
 
 
 def _across(direction: Tensor) -> Tensor:

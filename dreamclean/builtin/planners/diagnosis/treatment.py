@@ -14,13 +14,11 @@ DRAWN = 0.25
 """VPS's gamma at the crisp end: towards 1 it smooths, it does not draw texture."""
 
 
-def treatment(
-    diagnosis: Diagnosis, schedule: Schedule, detail: float = 1.0, pixel_scale: float = 0.5
-) -> dict[str, Any] | None:
+def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float = 1.0) -> dict[str, Any] | None:
     """The recipe that suits the diagnosis; None: leave the picture as it is.
 
-    With an operator its own recipe, or the prior's for known operators. Without one a matched start and a second-order sampler; where noise is uneven, every part starts at its
-    own level.
+    With an operator its own recipe, or the prior's for known operators. Without one a matched start and a second-order
+    sampler; where noise is uneven, every part starts at its own level.
 
     ``detail`` goes from the posterior mean, which is one step from the level of the
     highest PSNR, at 0, to the crispest at 1, the default: eight steps, and where the damage is no noise some noise
