@@ -20,6 +20,7 @@ def _installed(folder: Path) -> bool:
 
 _absent = [p.parent for p in sorted(Path(__file__).parent.glob("*/pyproject.toml")) if not _installed(p.parent)]
 collect_ignore = [str(folder) for folder in _absent]
+collect_ignore_glob = ["plugin-template/*"]  # files to fill in
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,5 +1,6 @@
 """What the tests share: a tiny network and a picture."""
 
+import json
 import math
 import os
 import signal
@@ -55,6 +56,25 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         small = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
         Image.fromarray(small).resize((16, 16), Image.Resampling.BICUBIC).save(f"{name}.png")
     return tmp_path
+
+
+TEMPLATE = Path(__file__).parents[1] / "contrib/plugin-template"
+
+
+@pytest.fixture(scope="session")
+def template_plugins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Folders of the packages that the plugin template makes, ``dreamclean-my-KIND``; none without cookiecutter."""
+    try:
+        from cookiecutter.main import cookiecutter
+    except ImportError:
+        return []
+    folder = tmp_path_factory.mktemp("template")
+    config = folder / "cookiecutter.yaml"
+    config.write_text(f"cookiecutters_dir: {folder}/got\nreplay_dir: {folder}/replay\n")
+    options = {"no_input": True, "output_dir": str(folder), "config_file": str(config)}
+    kinds = json.loads((TEMPLATE / "cookiecutter.json").read_text())["kind"]
+    answers = [{"name": f"my-{kind}", "kind": kind} for kind in kinds]
+    return [Path(cookiecutter(str(TEMPLATE), extra_context=answer, **options)) for answer in answers]
 
 
 @pytest.fixture(scope="session")

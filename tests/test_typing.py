@@ -1,6 +1,7 @@
 """Code outside the repository as a type checker in an editor sees it: mypy, strict, without pydantic's plugin."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,7 @@ import dreamclean
 pytest.importorskip("mypy")
 
 ROOT = Path(__file__).parents[1]
-TEMPLATE = ROOT / "contrib/plugin-template/dreamclean_example"
+VIGNETTE = ROOT / "contrib/dreamclean-vignette/dreamclean_vignette"
 CONFIG = """
 [mypy]
 strict = true
@@ -28,10 +29,10 @@ CLIENT = """
 from typing import Unpack
 
 from dreamclean import DDIM, JPEG, VPS, Blur, Downsample, Inpaint, Recipe, Restorer, Settings
-from dreamclean_example.interlaced import Interlaced
+from dreamclean_vignette.vignette import Vignette
 
-Restorer(operator=Interlaced(), corrector=VPS(gamma=0.1), sampler=DDIM())
-Restorer(operator=Interlaced(first=1, noise=0.02))
+Restorer(operator=Vignette(), corrector=VPS(gamma=0.1), sampler=DDIM())
+Restorer(operator=Vignette(stops=1, noise=0.02))
 Restorer(operator=Downsample(factor=2), exact=True)
 Blur(), Inpaint(share=0.1), JPEG(quality=(10,))
 
@@ -46,9 +47,9 @@ wrapped(tile=None, seed=3)
 """
 MISTAKEN = """
 from dreamclean import VPS, Recipe, Restorer
-from dreamclean_example.interlaced import Interlaced
+from dreamclean_vignette.vignette import Vignette
 
-Interlaced(frist=1)
+Vignette(stpos=1)
 VPS(gamma="much")
 Restorer(steps="many")
 Restorer(stepz=3)
@@ -89,15 +90,14 @@ width(restorer(array))
 """
 
 
-def test_mypy_passes_what_people_write_and_marks_what_they_mistype(tmp_path: Path):
+def test_mypy_passes_what_people_write_and_marks_what_they_mistype(tmp_path: Path, template_plugins: list[Path]):
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(code) == 2
     files = {"mypy.ini": CONFIG, "readme.py": "\n".join(code), "client.py": CLIENT, "mistaken.py": MISTAKEN}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    (tmp_path / "dreamclean_example").mkdir()
-    for path in TEMPLATE.glob("*.py"):
-        (tmp_path / "dreamclean_example" / path.name).write_text(path.read_text())
+    for package in (VIGNETTE, *(module for plugin in template_plugins for module in plugin.glob("dreamclean_*"))):
+        shutil.copytree(package, tmp_path / package.name)
     command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--cache-dir", ".cache", "."]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
     assert re.findall(r"^(.*?): error: .*\[([\w-]+)\]$", said, re.MULTILINE) == [

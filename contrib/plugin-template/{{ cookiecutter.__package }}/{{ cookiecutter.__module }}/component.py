@@ -1,0 +1,3 @@
+"""The component."""
+
+{% include cookiecutter.kind + ".py" %}
