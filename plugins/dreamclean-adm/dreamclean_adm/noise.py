@@ -7,6 +7,9 @@ import torch
 from dreamclean.contracts.levels import DDPMSchedule
 from dreamclean_adm.config import Betas
 
+PAPER_RATIO = DDPMSchedule.linear().at(300).ratio
+"""The noise-to-signal ratio of the paper's strength, t = 300 of its own noise levels."""
+
 
 def schedule(betas: Betas, timesteps: int) -> DDPMSchedule:
     """The levels of timesteps 0 ... T - 1.

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_priors(register: Register) -> None:
+    from dreamclean_adm.edm2_prior import EDM2
     from dreamclean_adm.prior import ADM
 
     register(ADM)
+    register(EDM2)
 
 
 @hookimpl

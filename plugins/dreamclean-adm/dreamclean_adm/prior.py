@@ -8,15 +8,12 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean import DreamCleanError
-from dreamclean.contracts.levels import DDPMSchedule, Level
+from dreamclean.contracts.levels import Level
 from dreamclean.contracts.model import Geometry, Model
 from dreamclean.contracts.prior import Prior
 from dreamclean_adm.config import UNTOLD, Betas, Config, Order
 from dreamclean_adm.loading import load as read
-from dreamclean_adm.noise import schedule
-
-_PAPER = DDPMSchedule.linear().at(300).ratio
-"""The noise-to-signal ratio of the paper's strength, t = 300 of its own noise levels."""
+from dreamclean_adm.noise import PAPER_RATIO, schedule
 
 
 class ADM(Prior):
@@ -71,7 +68,7 @@ class ADM(Prior):
 
     def recipe_for(self, known_operator: bool) -> dict[str, Any]:
         """With an operator the paper's noise-to-signal ratio, whatever the noise levels."""
-        return {"strength": f"nsr:{_PAPER:.4f}"} if known_operator else {}
+        return {"strength": f"nsr:{PAPER_RATIO:.4f}"} if known_operator else {}
 
 
 class Asked(NamedTuple):

@@ -62,6 +62,10 @@ class Family(ABC):
         """Whether the network takes the guidance as an input, and no negative prompt."""
         return False
 
+    def mix(self, prompt: Tensor, negative: Tensor, guidance: float) -> Tensor:
+        """What the network answers of the prompt and of the negative prompt (B, C, h, w), mixed by the guidance."""
+        return negative + guidance * (prompt - negative)
+
     def guide(self, texts: Texts, guidance: float) -> tuple[Texts, float]:
         """What to tell the network, and the guidance that is left for ``guidance.guided``."""
         return texts, guidance

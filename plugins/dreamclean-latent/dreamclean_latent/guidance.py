@@ -22,8 +22,14 @@ def rows(conditions: Conditions, batch: int) -> Conditions:
     return {name: value.expand(batch, *value.shape[1:]) for name, value in conditions.items()}
 
 
-def guided(ask: Callable[[Tensor, Conditions], Tensor], x: Tensor, texts: Texts, guidance: float) -> Tensor:
-    """negative + guidance (prompt - negative), as diffusers' pipelines mix what their networks predict.
+def guided(
+    ask: Callable[[Tensor, Conditions], Tensor],
+    mix: Callable[[Tensor, Tensor, float], Tensor],
+    x: Tensor,
+    texts: Texts,
+    guidance: float,
+) -> Tensor:
+    """``mix`` of what the network predicts of the prompt and of the negative prompt, as in diffusers' pipelines.
 
     1 asks about the prompt alone and 0 about the negative prompt alone; anything else asks about both,
     in one batch of twice the size, or one after the other where the texts differ in length.
@@ -34,7 +40,7 @@ def guided(ask: Callable[[Tensor, Conditions], Tensor], x: Tensor, texts: Texts,
     both = [rows(conditions, batch) for conditions in texts]
     if any(both[0][name].shape != both[1][name].shape for name in both[0]):
         prompt, negative = (ask(x, conditions) for conditions in both)
-        return negative + guidance * (prompt - negative)
+        return mix(prompt, negative, guidance)
     conditions = {name: torch.cat([both[1][name], both[0][name]]) for name in both[0]}
     negative, prompt = ask(torch.cat([x, x]), conditions).chunk(2)
-    return negative + guidance * (prompt - negative)
+    return mix(prompt, negative, guidance)

@@ -12,6 +12,7 @@ from dreamclean_latent.guidance import Texts
 from dreamclean_latent.loading import one_line
 from dreamclean_latent.offload import offload
 from dreamclean_latent.pixart import PixArtSigma
+from dreamclean_latent.qwen_image import QwenImage
 from dreamclean_latent.sana import Sana
 from dreamclean_latent.sd3 import StableDiffusion3
 from dreamclean_latent.sdxl import StableDiffusionXL
@@ -22,7 +23,17 @@ from dreamclean_latent.z_image import ZImage
 
 FAMILIES: dict[str, type[Family]] = {
     family.pipeline: family
-    for family in (StableDiffusion, StableDiffusionXL, StableDiffusion3, Flux, PixArtSigma, Sana, ZImage, Flux2Klein)
+    for family in (
+        StableDiffusion,
+        StableDiffusionXL,
+        StableDiffusion3,
+        Flux,
+        PixArtSigma,
+        Sana,
+        ZImage,
+        Flux2Klein,
+        QwenImage,
+    )
 }
 
 

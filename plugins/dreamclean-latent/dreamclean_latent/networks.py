@@ -66,5 +66,5 @@ class Networks:
         def ask(x: Tensor, conditions: Conditions) -> Tensor:
             return family.ask(loaded.network, x, own.t, conditions, self.model.pixels)
 
-        output = guided(ask, x.to(loaded.dtype), *family.guide(loaded.texts, guidance)).to(x.dtype)
+        output = guided(ask, family.mix, x.to(loaded.dtype), *family.guide(loaded.texts, guidance)).to(x.dtype)
         return noise(family.kind, output, x, own)

@@ -14,7 +14,7 @@ from dreamclean_latent.source import Source
 
 
 class Latent(Prior):
-    """Latent models: Stable Diffusion, FLUX, PixArt, Sana, Z-Image; a diffusers folder, hub id or safetensors file.
+    """Latent models: Stable Diffusion, FLUX, PixArt, Sana, Z-Image, Qwen-Image; diffusers folder, hub id or safetensors.
 
     Nothing is run from the repository: weights come from safetensors, or from a pickle read with
     ``weights_only``. Loading it reads the configs; weights wait until it is first asked to encode, decode or predict.

@@ -11,11 +11,13 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean_latent.loading import one_line, pretrained
 from dreamclean_latent.source import Source, check_place
 
-_CLASSES = ("AutoencoderKL", "AutoencoderTiny", "AutoencoderDC", "AutoencoderKLFlux2")
+_CLASSES = ("AutoencoderKL", "AutoencoderTiny", "AutoencoderDC", "AutoencoderKLFlux2", "AutoencoderKLQwenImage")
 
 
 def side_of_latent(config: Mapping[str, Any]) -> int:
     """The side in pixels of one element of the latent: a factor of 2 for each block but the first."""
+    if of_video(config):
+        return int(2 ** len(config["temperal_downsample"]))
     blocks = (
         config.get("block_out_channels") or config["decoder_block_out_channels"]
     )  # the latter of a tiny or a deep one
@@ -27,9 +29,14 @@ def patch_of(config: Mapping[str, Any]) -> int:
     return 2 if config.get("batch_norm_eps") else 1
 
 
+def of_video(config: Mapping[str, Any]) -> bool:
+    """Whether it takes and makes videos (B, C, frames, H, W), as Qwen-Image's does."""
+    return "temperal_downsample" in config
+
+
 def channels_of(config: Mapping[str, Any]) -> int:
     """Channels of the latents."""
-    return int(config["latent_channels"]) * patch_of(config) ** 2
+    return int(config["z_dim" if of_video(config) else "latent_channels"]) * patch_of(config) ** 2
 
 
 def compute_dtype(config: Mapping[str, Any], dtype: torch.dtype) -> torch.dtype:
@@ -43,13 +50,14 @@ class Autoencoder:
     x = (z - mean) scale / std, z the mean of the encoder's posterior; mean and std are the config's
     ``latents_mean`` and ``latents_std`` (a number for each channel), or ``shift_factor`` and 1. Of an
     ``AutoencoderKLFlux2`` they are those of its batch normalisation, over the channels of 2 x 2 patches.
+    A picture is a video of one frame.
     """
 
     def __init__(self, module: Any) -> None:
         self.module = module
         config = module.config
         mean, std = (config.get(name) for name in ("latents_mean", "latents_std"))
-        self.patch = patch_of(config)
+        self.patch, self.video = patch_of(config), of_video(config)
         if self.patch > 1:
             variance = module.bn.running_var.float() + config.batch_norm_eps
             mean, std = module.bn.running_mean.float().tolist(), variance.sqrt().tolist()
@@ -58,18 +66,19 @@ class Autoencoder:
 
     def encode(self, image: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [0, 1], H and W multiples of the side of a latent, to x (B, C, h, w)."""
-        encoded = self.module.encode((image * 2 - 1).to(self.module.dtype))
+        scaled = (image * 2 - 1).to(self.module.dtype)
+        encoded = self.module.encode(scaled.unsqueeze(2) if self.video else scaled)
         z = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded[0]
-        z = pixel_unshuffle(z, self.patch)
+        z = pixel_unshuffle(z.squeeze(2) if self.video else z, self.patch)
         x: Tensor = (z.to(image.dtype) - self.mean.to(image)) * self.gain.to(image)
         return x
 
     def decode(self, x: Tensor) -> Tensor:
         """x (B, C, h, w) to pictures (B, 3, H, W), nominally in [0, 1]."""
         z = x / self.gain.to(x) + self.mean.to(x)
-        z = pixel_shuffle(z, self.patch)
-        image: Tensor = self.module.decode(z.to(self.module.dtype)).sample
-        return (image.to(x.dtype) + 1) / 2
+        z = pixel_shuffle(z, self.patch).to(self.module.dtype)
+        image: Tensor = self.module.decode(z.unsqueeze(2) if self.video else z).sample
+        return ((image.squeeze(2) if self.video else image).to(x.dtype) + 1) / 2
 
 
 class Found(NamedTuple):

@@ -20,6 +20,8 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizer,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Qwen2TokenizerFast,
     Qwen3Config,
     Qwen3ForCausalLM,
@@ -45,6 +47,7 @@ SCHEDULERS: dict[str, Any] = {
     "z-image": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
     "klein": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     "sana": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    "qwen": diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=True),
 }
 BARE: Any = dict(use_quant_conv=False, use_post_quant_conv=False)
 
@@ -308,7 +311,42 @@ def klein(blocks: int, scheduler: Any) -> Any:
     )
 
 
-NEWER = {"pixart": pixart, "z-image": z_image, "sana": sana, "klein": klein}
+def qwen_text_encoder() -> Any:
+    text: dict[str, Any] = dict(
+        vocab_size=40,
+        hidden_size=WIDTH,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        rope_scaling={"type": "mrope", "mrope_section": [1, 1, 2]},
+    )
+    vision = dict(depth=1, hidden_size=16, intermediate_size=16, num_heads=2, out_hidden_size=WIDTH)
+    return louder(Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=vision)))
+
+
+def qwen_image(blocks: int, scheduler: Any) -> Any:
+    transformer = diffusers.QwenImageTransformer2DModel(
+        in_channels=64,
+        out_channels=16,
+        num_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH,
+        axes_dims_rope=(4, 6, 6),
+    )
+    return diffusers.QwenImagePipeline(
+        vae=diffusers.AutoencoderKLQwenImage(
+            base_dim=16, dim_mult=[1] * blocks, num_res_blocks=1, temperal_downsample=[True] * (blocks - 1)
+        ),
+        text_encoder=qwen_text_encoder(),
+        tokenizer=qwen_tokenizer(),
+        transformer=louder(transformer),
+        scheduler=scheduler,
+    )
+
+
+NEWER = {"pixart": pixart, "z-image": z_image, "sana": sana, "klein": klein, "qwen": qwen_image}
 
 
 def pipeline(family: str, folder: Path, blocks: int = 2) -> Any:
@@ -402,6 +440,33 @@ def deep_transparent(vae: diffusers.AutoencoderDC, loud: float = 300.0) -> None:
         vae.decoder.conv_out.weight[channel // 2, channel, 1, 1] = 1 / 2
 
 
+@torch.no_grad()
+def video_transparent(vae: diffusers.AutoencoderKLQwenImage, loud: float = 300.0) -> None:
+    """The same of Qwen-Image's, which has no offsets: SiLU(x) - SiLU(-x) = x, and one loud channel for the norm."""
+    for parameter in vae.parameters():
+        parameter.zero_()
+    for part, taps in ((vae.encoder, slice(0, 2)), (vae.decoder, slice(1, 2))):
+        part.conv_in.bias[6], part.norm_out.gamma[:] = loud, loud / part.norm_out.scale
+        for channel, sign in ((k, s) for k in range(3) for s in (0, 1)):
+            part.conv_in.weight[3 * sign + channel, channel, 2, 1, 1] = 1 - 2 * sign
+            part.conv_out.weight[channel, 3 * sign + channel, 2, 1, 1] = 1 - 2 * sign
+        for name, module in part.named_modules():
+            for channel in range(7):
+                if name.endswith("resample.1"):
+                    module.weight[channel, channel, taps, taps] = 1 / (taps.stop - taps.start) ** 2
+                elif name.endswith("conv_shortcut") and isinstance(module, torch.nn.Conv3d):
+                    module.weight[channel, channel] = 1
+    for conv in (vae.quant_conv, vae.post_quant_conv):
+        for channel in range(conv.weight.shape[0]):
+            conv.weight[channel, channel] = 1
+
+
+TRANSPARENT: dict[str, Callable[[Any], None]] = {
+    "AutoencoderDC": deep_transparent,
+    "AutoencoderKLQwenImage": video_transparent,
+}
+
+
 def published(file: Path) -> None:
     """Name the weights of a CLIP text model as published: since transformers 5.6 it saves them without prefix."""
     weights = load_file(file)
@@ -432,7 +497,7 @@ def family(request: pytest.FixtureRequest) -> str:
 def made(family: str, root: Path, blocks: int = 2) -> Path:
     """The folder, in ``root``, of a tiny model of ``family`` whose autoencoder is transparent."""
     pipe = pipeline(family, root / f"{family}-words", blocks)
-    (deep_transparent if isinstance(pipe.vae, diffusers.AutoencoderDC) else transparent)(pipe.vae)
+    TRANSPARENT.get(type(pipe.vae).__name__, transparent)(pipe.vae)
     return save(pipe, root / family, root / f"{family}-words")
 
 

@@ -63,9 +63,25 @@ def z_image_steps(pipe: Any, noise: Tensor, guidance: float) -> list[tuple[Tenso
     return [(x, t, -(other + guidance * (out - other))) for x, t, (out, other) in mixed]
 
 
+def qwen_steps(pipe: Any, noise: Tensor, guidance: float) -> list[tuple[Tensor, float, Tensor]]:
+    """Packed as FLUX's; what is mixed has, of each patch, the norm of what the prompt alone says."""
+    packed = pipe._pack_latents(noise, *noise.shape)
+    steps = recorded(pipe, latents=packed, true_cfg_scale=guidance, negative_prompt=NEGATIVE)
+    if guidance != 1:
+        pairs = zip(steps[::2], steps[1::2], strict=True)
+        mixed = [(x, t, out, other + guidance * (out - other)) for (x, t, out), (_, _, other) in pairs]
+        steps = [(x, t, made * (out.norm(dim=-1) / made.norm(dim=-1))[..., None]) for x, t, out, made in mixed]
+    unpack = pipe._unpack_latents
+    return [(unpack(x, HEIGHT, WIDTH, 2)[:, :, 0], t, unpack(out, HEIGHT, WIDTH, 2)[:, :, 0]) for x, t, out in steps]
+
+
+OWN_STEPS = {"klein": klein_steps, "z-image": z_image_steps, "qwen": qwen_steps}
+
+
 def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, float, Tensor]]:
     """Latents, timestep of the prior's schedule, and what the pipeline takes for the output there."""
-    noise = torch.randn(1, pipe.vae.config.latent_channels, HEIGHT // 2, WIDTH // 2)
+    channels = pipe.vae.config.get("latent_channels") or pipe.vae.config.z_dim
+    noise = torch.randn(1, channels, HEIGHT // 2, WIDTH // 2)
     if family in ("flux", "schnell"):
         packed = pipe._pack_latents(noise, *noise.shape)
         more = dict(guidance_scale=guidance) if family == "flux" else {}
@@ -78,8 +94,8 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
             pairs = zip(steps[::2], steps[1::2], strict=True)
             return [(x, t, other + guidance * (out - other)) for (x, t, out), (_, _, other) in pairs]
         return steps
-    if family in ("klein", "z-image"):
-        return (klein_steps if family == "klein" else z_image_steps)(pipe, noise, guidance)
+    if family in OWN_STEPS:
+        return OWN_STEPS[family](pipe, noise, guidance)
     more = dict(use_resolution_binning=False, clean_caption=False) if family in ("pixart", "sana") else {}
     steps = recorded(pipe, latents=noise, guidance_scale=guidance, negative_prompt=NEGATIVE, **more)
     if family == "pixart":  # the rest is a learned variance
@@ -93,7 +109,7 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
 
 def noise_of(pipe: Any, family: str, x: Tensor, t: float, output: Tensor) -> Tensor:
     """eps by the papers' formulas, from the pipeline's own scheduler."""
-    if family in ("sd3", "flux", "schnell", "sana", "z-image", "klein"):
+    if family in ("sd3", "flux", "schnell", "sana", "z-image", "klein", "qwen"):
         return x + (1 - t) * output
     kept = pipe.scheduler.alphas_cumprod[round(t)]
     return kept.sqrt() * output + (1 - kept).sqrt() * x if family == "sd2" else output
