@@ -58,8 +58,9 @@ def tiff(
     tile: int = 0,
     extra: int | None = None,
     orientation: int = 1,
+    planar: bool = False,
 ) -> bytes:
-    """A TIFF in two strips or in tiles."""
+    """A TIFF in two strips or in tiles; ``planar``: with a plane for each channel."""
     height, width, channels = samples.shape
     if tile:
         padded = np.pad(samples, ((0, -height % tile), (0, -width % tile), (0, 0)), "edge")
@@ -68,6 +69,7 @@ def tiff(
     else:
         rows = -(-height // 2)
         blocks = [samples[:rows], samples[rows:]]
+    blocks = [block[..., k : k + 1] for k in range(channels) for block in blocks] if planar else blocks
     stored = [differences(np.ascontiguousarray(block), predictor, order) for block in blocks]
     stored = [zlib.compress(block) for block in stored] if deflate else stored
     places = np.cumsum([8, *map(len, stored)])
@@ -82,6 +84,7 @@ def tiff(
         262: ("H", [2 if channels > 2 else 1]),
         274: ("H", [orientation]),
         277: ("H", [channels]),
+        284: ("H", [2 if planar else 1]),
         317: ("H", [predictor]),
         339: ("H", [form] * channels),
     }
@@ -120,15 +123,16 @@ def test_picture_of_a_16_bit_png_keeps_all_65536_levels(channels: int, tmp_path:
     assert embedded_recipe(tmp_path / "out.png") == "{}"
 
 
+@pytest.mark.parametrize("planar", [False, True])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("tile", [0, 64, 240])
 @pytest.mark.parametrize(("deflate", "predictor"), [(False, 1), (True, 1), (True, 2)])
 def test_picture_of_a_16_bit_tiff_keeps_all_65536_levels(
-    deflate: bool, predictor: int, tile: int, order: str, tmp_path: Path
+    deflate: bool, predictor: int, tile: int, order: str, planar: bool, tmp_path: Path
 ) -> None:
     for channels in (2, 3, 4):
         samples = every_level(channels)
-        data = tiff(samples, order, deflate, predictor, tile, 2 if channels != 3 else None)
+        data = tiff(samples, order, deflate, predictor, tile, 2 if channels != 3 else None, planar=planar)
         (tmp_path / "in.tif").write_bytes(data)
         assert np.array_equal(samples_in(tmp_path / "in.tif"), samples)
 
@@ -186,10 +190,13 @@ def test_picture_of_a_16_bit_tiff_undoes_premultiplied_alpha_and_drops_padding(t
     assert np.array_equal(samples_in(tmp_path / "in.tif"), stored[..., :3])
 
 
+@pytest.mark.parametrize("planar", [False, True])
 @pytest.mark.parametrize("orientation", range(2, 9))
-def test_picture_of_16_bits_stands_upright_as_one_of_8_bits_does(orientation: int, tmp_path: Path) -> None:
+def test_picture_of_16_bits_stands_upright_as_one_of_8_bits_does(
+    orientation: int, planar: bool, tmp_path: Path
+) -> None:
     samples = np.arange(6 * 4 * 3, dtype=np.uint16).reshape(6, 4, 3) * 257
-    (tmp_path / "in.tif").write_bytes(tiff(samples, orientation=orientation))
+    (tmp_path / "in.tif").write_bytes(tiff(samples, orientation=orientation, planar=planar))
     exif = Image.Exif()
     exif[274] = orientation
     Image.fromarray((samples // 257).astype(np.uint8)).save(tmp_path / "eight.png", exif=exif)
@@ -197,15 +204,16 @@ def test_picture_of_16_bits_stands_upright_as_one_of_8_bits_does(orientation: in
     assert deep.pixels.shape == eight.pixels.shape and bool((deep.pixels - eight.pixels).abs().max() < 1e-6)
 
 
+@pytest.mark.parametrize("planar", [False, True])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(
     ("deflate", "predictor", "tile"), [(False, 1, 0), (True, 1, 0), (True, 2, 20), (True, 3, 0), (True, 3, 20)]
 )
 def test_picture_of_a_float_tiff_is_its_values(
-    deflate: bool, predictor: int, tile: int, order: str, tmp_path: Path
+    deflate: bool, predictor: int, tile: int, order: str, planar: bool, tmp_path: Path
 ) -> None:
     values = np.random.default_rng(0).random((33, 48, 3), np.float32)
-    (tmp_path / "in.tif").write_bytes(tiff(values, order, deflate, predictor, tile))
+    (tmp_path / "in.tif").write_bytes(tiff(values, order, deflate, predictor, tile, planar=planar))
     picture = Picture.open(tmp_path / "in.tif")
     assert np.array_equal(picture.pixels[0].permute(1, 2, 0).numpy(), values)
     assert np.array_equal(samples_in(tmp_path / "in.tif"), (values * 65535).round().astype(np.uint16))
@@ -232,12 +240,20 @@ def test_picture_refuses_a_float_tiff_with_values_that_are_no_numbers(wrong: flo
         Picture.open(tmp_path / "in.tif")
 
 
-def test_picture_of_16_bits_is_limited_by_its_own_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("planar", [False, True])
+def test_picture_of_16_bits_is_limited_by_its_own_size(planar: bool, tmp_path: Path) -> None:
     """Not by that of the grey picture, three times as wide, that it is read as."""
-    (tmp_path / "in.tif").write_bytes(tiff(every_level(3)))
+    (tmp_path / "in.tif").write_bytes(tiff(every_level(3), planar=planar))
     assert Picture.open(tmp_path / "in.tif", 0.066).pixels.shape == (1, 3, 256, 256)
     with pytest.raises(DreamCleanError, match=r"0.06554 megapixels, more than the 0.065 megapixels"):
         Picture.open(tmp_path / "in.tif", 0.065)
+
+
+def test_save_of_16_bits_is_not_limited_by_the_width_of_a_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A TIFF is written as a grey picture three times as wide, which may be over Pillow's limit."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 256 * 256)
+    save(DeepImage(every_level(3)), tmp_path / "out.tif")
+    assert np.array_equal(samples_in(tmp_path / "out.tif"), every_level(3))
 
 
 def test_deep_image_is_an_8_bit_image_to_others(tmp_path: Path) -> None:

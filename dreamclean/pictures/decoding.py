@@ -23,6 +23,7 @@ from dreamclean.pictures.deep_tiff import DeepTiff, as_wide, deep_tiff, tiff_sam
 from dreamclean.pictures.foreign import foreign, remedy
 from dreamclean.pictures.memory import megapixels_carried
 from dreamclean.pictures.raw import is_raw, raw_is_read, raw_samples
+from dreamclean.pictures.tiff_pages import directories
 
 _LOCK = threading.RLock()
 """Pillow's limits, Python's warnings and the process's standard error are the same for all threads."""
@@ -56,7 +57,9 @@ def decoded(path: Path | str, max_megapixels: float | None = None) -> Iterator[D
     DreamCleanError if it is none, is damaged, or has more than ``max_megapixels`` millions of pixels (None: what
     fits into memory).
     """
-    with refusing(path, max_megapixels), _decoded(path) as found:
+    with refusing(path, max_megapixels), contents(path) as found:
+        if found.image.format in SEQUENCES and getattr(found.image, "is_animated", False):
+            _log.warning("%s holds several pictures; only the first is taken", path)
         yield found
 
 
@@ -108,8 +111,8 @@ def _at_most(megapixels: float) -> Iterator[None]:
 
 
 @contextmanager
-def _decoded(path: Path | str | BinaryIO) -> Iterator[Decoded]:
-    """The picture by whatever reads it at its full depth."""
+def contents(path: Path | str | BinaryIO) -> Iterator[Decoded]:
+    """The first picture, by whatever reads it at its full depth. Errors are the decoder's own."""
     if is_raw(_named(path)) and raw_is_read():
         samples = raw_samples(_named(path))
         yield Decoded(Image.fromarray((samples >> 8).astype(np.uint8)), samples)
@@ -118,10 +121,9 @@ def _decoded(path: Path | str | BinaryIO) -> Iterator[Decoded]:
     with _limit_of(how), _wide(data, how) if how else opened(path) as image:
         deep = is_deep_png(image)
         load(image)
-        if image.format in SEQUENCES and getattr(image, "is_animated", False):
-            _log.warning("%s holds several pictures; only the first is taken", path)
         if how:
-            yield Decoded(image, tiff_samples(np.asarray(image), how, "<" if data[:2] == b"II" else ">"))
+            planes = [np.asarray(image), *(_loaded(_wide(data, how, plane)) for plane in range(1, how.planes))]
+            yield Decoded(image, tiff_samples(planes, how, "<" if data[:2] == b"II" else ">"))
         elif deep:
             with _file(path) as file:
                 yield Decoded(image, png_samples(image, file.read()))
@@ -144,7 +146,8 @@ def _file(path: Path | str | BinaryIO) -> Iterator[BinaryIO]:
 def _deep_tiff(path: Path | str | BinaryIO) -> tuple[DeepTiff | None, bytes]:
     """How the file is stored, and all of it, if it is a TIFF that Pillow cannot hold."""
     with _file(path) as file:
-        how = deep_tiff(file) if file.read(2) in (b"II", b"MM") and not is_raw(_named(path)) else None
+        first = [] if is_raw(_named(path)) else directories(file)[:1]
+        how = deep_tiff(file, first[0]) if first else None
         file.seek(0)
         return how, file.read() if how else b""
 
@@ -158,9 +161,15 @@ def _limit_of(how: DeepTiff | None) -> Iterator[None]:
         yield
 
 
-def _wide(data: bytes, how: DeepTiff) -> Image.Image:
-    """The TIFF as a grey picture."""
-    return Image.open(io.BytesIO(as_wide(data, how)), formats=["TIFF"])
+def _wide(data: bytes, how: DeepTiff, plane: int = 0) -> Image.Image:
+    """The TIFF, or a plane of it, as a grey picture."""
+    return Image.open(io.BytesIO(as_wide(data, how, plane)), formats=["TIFF"])
+
+
+def _loaded(image: Image.Image) -> np.ndarray:
+    with image:
+        load(image)
+        return np.asarray(image)
 
 
 def opened(path: Path | str | BinaryIO) -> Image.Image:

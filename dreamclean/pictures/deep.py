@@ -69,4 +69,4 @@ def _tiff(samples: np.ndarray, options: dict[str, Any]) -> bytes:
     file, (height, width, channels) = io.BytesIO(), samples.shape
     kept = {name: options[name] for name in ("icc_profile", "exif", "tiffinfo") if options.get(name)}
     Image.fromarray(samples.reshape(height, width * channels)).save(file, "TIFF", **kept)
-    return as_tiff(file.getvalue(), channels)
+    return as_tiff(file.getvalue(), width, channels)

@@ -16,6 +16,7 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.colour import to_srgb
 from dreamclean.pictures.decoding import check_opens, formats
 from dreamclean.pictures.raw import is_raw, raw_is_read
+from dreamclean.pictures.tiff_pages import as_pages
 from dreamclean.pictures.xmp import XMP_KEY
 
 RECIPE_KEY = "dreamclean"
@@ -128,12 +129,22 @@ def _written(
         options["xmp"] = xmp
     if kind == "JPEG":
         options.update(quality=95, subsampling=0)
+    if kind == "TIFF" and len(frames) > 1:
+        others = [_file(page, kind, {**options, "exif": b""}) for page in frames[1:]]
+        data = as_pages([file.getvalue() for file in (_file(image, kind, options), *others)])
+        check_opens(io.BytesIO(data), kind)
+        return data
     if len(frames) > 1:
         options.update(save_all=True, append_images=list(frames[1:]), **_timing(frames, kind))
-    file = io.BytesIO()
-    image.save(file, kind, **options)
+    file = _file(image, kind, options)
     check_opens(file, kind)
     return file.getvalue()
+
+
+def _file(image: Image.Image, kind: str, options: dict[str, object]) -> io.BytesIO:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file
 
 
 def _timing(frames: Sequence[Image.Image], kind: str) -> dict[str, object]:

@@ -127,6 +127,28 @@ def test_page_repairs_what_is_painted_red(page: Any, photo: Path, tmp_path: Path
     assert not changed[:30].any() and not changed[-30:].any(), "what was not painted stays"
 
 
+def test_page_says_where_detail_has_no_effect(page: Any, photo: Path, tmp_path: Path) -> None:
+    number = page.locator("#dc-detail input[type=number]")
+    assert "crispest" in page.inner_text("#dc-detail") and number.is_enabled()
+    set_slider(page, "#dc-detail", 0.5)
+    expert(page, Strength="nsr:0.3")
+    wait(page, "#dc-detail", "No effect: the strength says what is done.")
+    assert number.is_disabled()
+    page.locator("#dc-expert").get_by_label("Strength", exact=False).first.fill("")
+    wait(page, "#dc-detail", "crispest")
+    assert number.is_enabled()
+    page.click("#dc-kind-operator button >> nth=0")
+    page.locator("#dc-kind-operator").get_by_label("As text").fill("identity:noise=0.1")
+    wait(page, "#dc-detail", "No effect: the operator says what is done.")
+    assert number.is_disabled() and number.input_value() == "0.5"
+    drop(page, photo)
+    wait(page, "#dc-found", "Found")
+    restored(page)
+    assert "Detail has no effect on photo: the operator says what is done." in page.inner_text("#dc-status")
+    operator = read_recipe(download(page, "#dc-download", tmp_path / "got.png")).operator
+    assert operator and operator["name"] == "identity"
+
+
 def test_page_stops(page: Any, photo: Path) -> None:
     drop(page, photo)
     wait(page, "#dc-found", "Found")

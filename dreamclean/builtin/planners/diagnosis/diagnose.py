@@ -10,7 +10,7 @@ from dreamclean.builtin.operators.enlarged import Enlarged
 from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.operators.identity import Identity
 from dreamclean.builtin.operators.jpeg import JPEG
-from dreamclean.builtin.planners.diagnosis.answers import by_answers, white_noise
+from dreamclean.builtin.planners.diagnosis.answers import FAINT, by_answers, white_noise
 from dreamclean.builtin.planners.diagnosis.degradation import Explained, explained
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis, left_alone
 from dreamclean.builtin.planners.diagnosis.exempt import SMALLEST, exempt
@@ -22,6 +22,8 @@ from dreamclean.contracts.prior import Prior
 
 SURE = 0.95
 """Least probability of noise by the picture's spectrum alone; of clean pictures one in fifty looks like that."""
+LIKELY = 0.5
+"""Least probability of noise that shows, if the result of its removal is to confirm it: one clean picture in five."""
 SPECTRUM = 96
 """Side in pixels of the smallest picture whose spectrum is believed to show noise: of smaller ones there is too little."""
 COLOURED = 2.5
@@ -39,10 +41,17 @@ def diagnose_image(image: Tensor, info: Mapping[str, Any], prior: Prior, model: 
     if model.codec.scale_factor == 1 and (found := explained(image, info, asking(model))):
         return _by_operator(image, found, lambda small: white_noise(small, prior, model))
     by_prior = by_answers(image, prior, model)
-    noise = estimate_noise(image, SURE) if min(image.shape[-2:]) >= SPECTRUM else None
-    if noise and (by_prior.family != "white noise" or noise.line or noise.loudest > COLOURED * noise.std):
+    noise = estimate_noise(image, LIKELY) if min(image.shape[-2:]) >= SPECTRUM else None
+    if noise and _believed(noise, by_prior.family == "white noise"):
         return _coloured(by_prior, noise)
     return by_prior
+
+
+def _believed(noise: NoiseEstimate, white: bool) -> bool:
+    """Whether the noise that the spectrum shows is the diagnosis; ``white``: the prior's answers say white noise."""
+    if white:
+        return noise.sure >= SURE and (noise.line is not None or noise.loudest > COLOURED * noise.std)
+    return noise.sure >= SURE or noise.std >= FAINT
 
 
 def _by_operator(image: Tensor, found: Explained, hear: Callable[[Tensor], float | None]) -> Diagnosis:
@@ -80,4 +89,5 @@ def _coloured(by_prior: Diagnosis, noise: NoiseEstimate) -> Diagnosis:
         noise=None,
         ratio=None,
         loudest=None,
+        otherwise=None if noise.sure >= SURE else by_prior,
     )

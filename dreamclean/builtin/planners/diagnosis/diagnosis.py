@@ -43,6 +43,8 @@ class Diagnosis:
     """Evaluations of the prior, per image, of the whole picture or of its crops."""
     loudest: float | None = None
     """The ratio of the loudest parts, where noise is so uneven that each part should start at a level of its own."""
+    otherwise: "Diagnosis | None" = None
+    """What holds if the result of the restoration does not confirm a finding that is not sure."""
 
     @property
     def treated(self) -> bool:
@@ -73,7 +75,8 @@ class Diagnosis:
     def spec(self) -> dict[str, Any]:
         """As JSON-ready values; the operator in the form that ``--operator`` takes."""
         told = {name: _short(value) for name, value in vars(self).items()}
-        return {**told, "operator": str(self.operator) if self.operator else None}
+        otherwise = self.otherwise.spec() if self.otherwise else None
+        return {**told, "operator": str(self.operator) if self.operator else None, "otherwise": otherwise}
 
     def _what(self) -> str:
         said = self.found or named(self.family)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.noise.line import Line, line_of
-from dreamclean.builtin.noise.spectrum import CORNER, at_a_pixel, to_bands
+from dreamclean.builtin.noise.spectrum import at_a_pixel, to_bands
 from dreamclean.builtin.planners.diagnosis.network import Network
 from dreamclean.builtin.planners.diagnosis.noise_features import EDGES, quiet_power
+from dreamclean.builtin.planners.diagnosis.unsmeared import unsmeared
 
 WEIGHTS = Path(__file__).with_name("noise_estimate.safetensors")
 """Two small networks, of the grey axis and of the chromas (contrib/calibrate/noise.py)."""
@@ -24,7 +25,6 @@ SURE = 0.9
 LIKELY = 0.5
 """Least probability of noise of an axis for it to count."""
 GREY = Line(torch.zeros(3), torch.full((3,), 3**-0.5))
-_NODES = 65
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,7 @@ def _asked(axis: str, pixels: Tensor, directions: Tensor) -> tuple[Tensor, float
     count = len(EDGES) - 1
     power = ((2 * answers[:, :count]).exp() - ROUNDING**2).clamp(min=0).mean(0).double()
     width = float((answers[:, count : 2 * count] / 2).exp().mean())
-    return _between(power), width, float(answers[:, -1].sigmoid().max())
-
-
-def _between(power: Tensor) -> Tensor:
-    """``power`` of the bands at evenly spaced frequencies from 0 to the corner: its log straight over f^2, as a Gaussian's."""
-    edges = torch.tensor(EDGES, dtype=torch.float64)
-    x, logs = ((edges[1:] + edges[:-1]) / 2).square(), power.clamp(min=1e-12).log()
-    f2 = torch.linspace(0, CORNER, _NODES, dtype=torch.float64).square()
-    place = torch.searchsorted(x, f2).clamp(1, len(x) - 1)
-    share = ((f2 - x[place - 1]) / (x[place] - x[place - 1])).clamp(-1, 1)
-    found = torch.lerp(logs[place - 1], logs[place], share)
-    return torch.minimum(found, logs.max() + 0.3).exp() * (found > math.log(1e-11))
+    return unsmeared(power), width, float(answers[:, -1].sigmoid().max())
 
 
 def _across(direction: Tensor) -> Tensor:

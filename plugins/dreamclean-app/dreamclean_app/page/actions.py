@@ -1,7 +1,7 @@
 """What happens when the page is used: each takes values of the page and gives new ones."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -17,6 +17,15 @@ from dreamclean_app.work.tasks import STOPPED, Phase, Stepped
 
 GUIDE = """<ol class="dc-guide"><li>Drop one photograph or several.</li><li>Press <b>Restore</b>.</li>
 <li>Compare, and download.</li></ol>"""
+
+DECIDING = ("operator", "strength", "preset", "mask", "recipe", "planner")
+"""Settings that say themselves what is done to a picture, so that ``detail`` has no effect."""
+
+
+def decides(settings: Mapping[str, Any]) -> str:
+    """Why ``detail`` has no effect beside these settings; empty if it has one."""
+    name = next((name for name in DECIDING if name in settings), None)
+    return f"the {name} says what is done" if name else ""
 
 
 class Painted(NamedTuple):
@@ -74,10 +83,12 @@ class Actions:
         if not items:
             yield items, current, status.line("Drop a photograph first.", "bad"), None
             return
-        event, began = self.runs.begin(user), time.monotonic()
+        event, began, notes = self.runs.begin(user), time.monotonic(), ""
         try:
             for number, item in enumerate(items):
                 own = self._own(item, detail, painted, settings, user)
+                if detail != 1 and (reason := decides(own)):
+                    notes = status.line(f"Detail has no effect on {item.name}: {reason}.")
                 for state in self._one(item, own, user, event, Progress(items, number)):
                     if isinstance(state, Item):
                         items = [*items[:number], state, *items[number + 1 :]]
@@ -92,15 +103,14 @@ class Actions:
         finally:
             stopped = event.is_set()
             event.set()
-        yield items, number, _end(items, stopped, time.monotonic() - began), None
+        yield items, number, _end(items, stopped, time.monotonic() - began) + notes, None
 
     def _own(self, item: Item, detail: float, painted: Painted, settings: dict[str, Any], user: str) -> dict[str, Any]:
         """The settings of one picture."""
         own = self.studio.settings(settings)
         if painted.under == str(item.shown):
             own |= masks(painted.canvas, item.size, self.studio.fresh(user))
-        told = {"operator", "strength", "preset", "mask", "recipe", "planner"} & own.keys()
-        return own if told or detail == 1 else {**own, "detail": detail}
+        return own if decides(own) or detail == 1 else {**own, "detail": detail}
 
     def _one(
         self, item: Item, settings: dict[str, Any], user: str, event: Event, progress: Progress

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from dreamclean_app.page.actions import GUIDE, Actions, Painted
+from dreamclean_app.page.actions import DECIDING, GUIDE, Actions, Painted, decides
 from dreamclean_app.page.api import add_endpoints
 from dreamclean_app.page.expert import Expert
 from dreamclean_app.page.session import Item
@@ -14,6 +14,7 @@ from dreamclean_app.page.theme import TITLE
 from dreamclean_app.page.view import View
 
 HEAD = f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It comes back clean, and faithful to the one you have."
+DETAIL = "0: most faithful, smoother. 1: crispest."
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -36,7 +37,7 @@ def page(studio: Studio) -> gr.Blocks:
                     1,
                     step=0.05,
                     label="Detail",
-                    info="0: most faithful, smoother. 1: crispest.",
+                    info=DETAIL,
                     elem_id="dc-detail",
                 )
                 with gr.Row():
@@ -45,9 +46,22 @@ def page(studio: Studio) -> gr.Blocks:
                 expert = Expert(studio)
             with gr.Column(scale=2, min_width=480):
                 view = View(actions)
+        wire_detail(detail, expert)
         wire(blocks, actions, view, expert, (files, found, detail, go, stop), (items, current))
         add_endpoints(studio)
     return blocks
+
+
+def wire_detail(detail: gr.Slider, expert: Expert) -> None:
+    """The slider can be moved where it has an effect; where it has none, it says why."""
+
+    def told(*values: Any) -> gr.Slider:
+        reason = decides(expert.settings(*values))
+        return gr.Slider(interactive=not reason, info=f"No effect: {reason}." if reason else DETAIL)
+
+    deciding = [expert.recipe, *(field for name, field in expert.fields.items() if name in DECIDING)]
+    changes = [one.change for one in deciding]
+    gr.on(changes, told, expert.inputs, detail, **QUIET, queue=False, trigger_mode="always_last")
 
 
 def wire(

@@ -17,7 +17,7 @@ WEIGHTS = Path(__file__).with_name("noise_before.safetensors")
 GROUPS = (1, 2, 3, 4, 5, 7, 9, 12, 15)
 """Sums of the two frequencies of a coefficient, between which a group lies."""
 QUANTILES = (0.05, 0.15, 0.3, 0.5)
-SURE = 0.9
+SURE = 0.8
 """Least probability of noise."""
 _TINY = 0.05
 
