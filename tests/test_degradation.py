@@ -8,7 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamclean import JPEG, Auto, Blur, Diagnosis, Enlarged, EnlargedJPEG, Grain, Identity, Inpaint, Mixture, Picture, Plan, Restorer
+from dreamclean import (
+    JPEG,
+    Auto,
+    Blur,
+    Diagnosis,
+    Enlarged,
+    EnlargedJPEG,
+    Grain,
+    Identity,
+    Inpaint,
+    Mixture,
+    Picture,
+    Plan,
+    Restorer,
+)
 from dreamclean.builtin.operators.kernels import gaussian_size
 from dreamclean.builtin.planners.diagnosis.damages.drawn import screenshot
 from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit, normal

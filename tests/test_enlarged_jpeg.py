@@ -43,7 +43,9 @@ def test_enlarged_jpeg_finds_the_small_jpeg_again() -> None:
 
 def spreads(spread: Callable[[Tensor], Tensor], operator: EnlargedJPEG) -> None:
     x, small = rand(1, 3, 50, 40), rand(1, 3, 33, 27, seed=1)
-    assert float((operator.enlarged().shrink(x) * small).sum()) == pytest.approx(float((x * spread(small)).sum()), rel=1e-9)
+    assert float((operator.enlarged().shrink(x) * small).sum()) == pytest.approx(
+        float((x * spread(small)).sum()), rel=1e-9
+    )
 
 
 def test_enlarged_jpeg_shrinks_by_the_adjoint_of_its_spread() -> None:
@@ -60,5 +62,5 @@ def test_enlarged_jpeg_is_what_its_string_says() -> None:
 
 @pytest.mark.parametrize("settings", [{"factor": (0.5,)}, {"quality": (0,)}])
 def test_enlarged_jpeg_refuses_settings_that_its_parts_refuse(settings: dict[str, tuple[float]]) -> None:
-    with pytest.raises(DreamCleanError, match="between 1 and 100|from 1 to 64"):
+    with pytest.raises(DreamCleanError, match=r"between 1 and 100|from 1 to 64"):
         EnlargedJPEG(**settings)

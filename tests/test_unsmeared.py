@@ -19,7 +19,6 @@ def seen(blur: float) -> Tensor:
     return band_power(Stationary(table).function(white, torch.sqrt)[0].float()).mean((0, 1)).double()
 
 
-
 @pytest.mark.parametrize("blur", [0.7, 1.0, 1.5])
 def test_unsmeared_finds_the_spectrum_of_grain_down_to_the_lowest_frequencies(blur: float) -> None:
     """Where it is loudest; the bands alone are up to a third too low there, in standard deviation."""
