@@ -18,7 +18,7 @@ LOWEST_VENV := .venv-lowest
 LOWEST_TESTS := tests $(LOWEST)
 PLUGINS := $(filter-out $(APP) $(RAY) $(DEEPINV),$(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 
-.PHONY: help install demo app test test-app test-ray test-deepinv test-lowest coverage lint reference docs dist overhead bench-quick paper clean
+.PHONY: help install demo app test test-app test-site test-ray test-deepinv test-lowest coverage lint reference docs dist overhead bench-quick paper clean
 IMAGES ?= contrib/demo
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make app       serve the page at http://127.0.0.1:7860"
 	@echo "make test      run the tests"
 	@echo "make test-app  run the app's tests, in a browser: needs Chromium"
+	@echo "make test-site  build the site, and open every page on a phone's screen: needs Chromium"
 	@echo "make test-lowest  the tests with the oldest versions that pyproject.toml promises"
 	@echo "make test-ray  run the tests of dreamclean-ray, on a cluster of this machine"
 	@echo "make test-deepinv  run the tests of dreamclean-deepinv, beside deepinv itself"
@@ -79,6 +80,9 @@ test: install
 
 test-app: $(APP_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(APP_VENV)/bin/pytest $(APP)
+
+test-site: docs $(APP_VENV)/.installed
+	$(APP_VENV)/bin/pytest tests/test_site_browser.py
 
 test-ray: $(RAY_VENV)/.installed
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RAY_VENV)/bin/pytest $(RAY)

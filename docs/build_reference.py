@@ -53,7 +53,7 @@ TYPES = {
     "Denoise": "dreamclean.builtin.priors.denoiser",
     "Entry": "dreamclean.host.host",
     "Grid": "dreamclean.builtin.operators.grid",
-    "Shifts": "dreamclean.builtin.operators.jpeg",
+    "Shifts": "dreamclean.builtin.operators.compression",
     "Subsampling": "dreamclean.builtin.operators.grid",
     "Tables": "dreamclean.builtin.operators.jpeg_tables",
     "Explained": "dreamclean.method.explanation",
@@ -117,9 +117,9 @@ def component(entry: Entry) -> str:
 def component_settings(cls: type[Any]) -> str:
     """A table of a component's settings."""
     rows = [
-        [f"`{row.name}`", row.type, f"`{row.default}`", row.bounds, row.description] for row in describe.settings(cls)
+        [f"`{row.name}`", row.description, row.type, f"`{row.default}`", row.bounds] for row in describe.settings(cls)
     ]
-    return table(["Setting", "Type", "Default", "Bounds", "Meaning"], rows) if rows else "No settings."
+    return table(["Setting", "Meaning", "Type", "Default", "Bounds"], rows) if rows else "No settings."
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -163,13 +163,13 @@ def setting_table() -> str:
         rows.append(
             [
                 f"`{entry.name}`",
+                f"{entry.setting.description} {entry.setting.more}".strip(),
                 " | ".join(types),
                 ", ".join(bounds),
                 kept,
-                f"{entry.setting.description} {entry.setting.more}".strip(),
             ]
         )
-    return table(["Setting", "Type", "Bounds", "In recipes", "Meaning"], rows)
+    return table(["Setting", "Meaning", "Type", "Bounds", "In recipes"], rows)
 
 
 def alias(name: str, module: str) -> str:

@@ -37,6 +37,7 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_copy_source = False
 html_static_path = ["_site/static"]
+html_favicon = "_site/static/icon.svg"
 html_css_files = ["site.css"]
 html_theme_options = {"top_of_page_buttons": []}
 
