@@ -18,6 +18,7 @@ METHODS = {  # module: components
     "diffpir": "DiffPIR",
     "dps": "DPS",
     "gdp": "GDP",
+    "network": "Network",
     "one_step": "OneStep",
     "pigdm": "PiGDM",
     "red": "RED",

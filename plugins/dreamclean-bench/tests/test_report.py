@@ -308,6 +308,12 @@ def test_paper_s_table_5_stands_beside_the_correctors():
     assert [row_of(method, table1) for method in methods] == [None, None, "DreamClean, blind"]
 
 
+def test_row_of_a_published_network_goes_by_its_file() -> None:
+    rows = TABLES["Table 3"].tasks["jpeg-cascade"]
+    files = ["network:file=weights/fbcnn_color.pth", "network:file=scunet.pth"]
+    assert [row_of(method, rows) for method in files] == ["FBCNN", None]
+
+
 def test_short_names_keep_what_tells_methods_apart():
     methods = ["dreamclean", "dreamclean:preset=paper", "dreamclean:preset=paper,gamma=0.5", "ddrm:steps=20"]
     assert list(short_names(methods).values()) == [

@@ -95,8 +95,6 @@ _ROWS = {
     "gdp": "GDP",
     "red": "RED",
     "bm3d": "BM3D",
-    "fbcnn": "FBCNN",
-    "qgac": "QGAC",
     "dgp": "DGP",
     "dreamclean": BLIND,
     "dreamclean-known": KNOWN,
@@ -110,6 +108,8 @@ def row_of(method: str, rows: dict[str, Figures]) -> str | None:
     chosen = dict(item.partition("=")[::2] for item in settings).get("corrector", "")
     if name == "dreamclean" and chosen in _CORRECTORS and _CORRECTORS[chosen] in rows:
         return _CORRECTORS[chosen]
+    if name == "network":
+        return next((row for row in rows if row.lower() in method.lower()), None)
     row = _ROWS.get(name) if chosen in ("", "vps") else None
     return row if row in rows else None
 

@@ -1,1 +1,0 @@
-"""FBCNN as a method of the bench."""
