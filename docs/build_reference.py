@@ -53,7 +53,7 @@ TYPES = {
     "Denoise": "dreamclean.builtin.priors.denoiser",
     "Entry": "dreamclean.host.host",
     "Grid": "dreamclean.builtin.operators.grid",
-    "Shifts": "dreamclean.builtin.operators.jpeg",
+    "Shifts": "dreamclean.builtin.operators.compression",
     "Subsampling": "dreamclean.builtin.operators.grid",
     "Tables": "dreamclean.builtin.operators.jpeg_tables",
     "Explained": "dreamclean.method.explanation",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.colorize import Colorize
     from dreamclean.builtin.operators.downsample import Downsample
     from dreamclean.builtin.operators.enlarged import Enlarged
+    from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
     from dreamclean.builtin.operators.grain import Grain
     from dreamclean.builtin.operators.identity import Identity
@@ -121,6 +122,7 @@ _WHERE = {
     "builtin.operators.colorize": "Colorize",
     "builtin.operators.downsample": "Downsample",
     "builtin.operators.enlarged": "Enlarged",
+    "builtin.operators.enlarged_jpeg": "EnlargedJPEG",
     "builtin.operators.fourier_magnitude": "FourierMagnitude",
     "builtin.operators.grain": "Grain",
     "builtin.operators.identity": "Identity",
@@ -183,6 +185,7 @@ __all__ = [
     "DreamCleanError",
     "DreamCleanWarning",
     "Enlarged",
+    "EnlargedJPEG",
     "Estimate",
     "Evaluator",
     "Explanation",

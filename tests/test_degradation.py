@@ -8,7 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamclean import JPEG, Auto, Blur, Diagnosis, Enlarged, Grain, Identity, Inpaint, Mixture, Picture, Plan, Restorer
+from dreamclean import (
+    JPEG,
+    Auto,
+    Blur,
+    Diagnosis,
+    Enlarged,
+    EnlargedJPEG,
+    Grain,
+    Identity,
+    Inpaint,
+    Mixture,
+    Picture,
+    Plan,
+    Restorer,
+)
 from dreamclean.builtin.operators.kernels import gaussian_size
 from dreamclean.builtin.planners.diagnosis.damages.drawn import screenshot
 from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit, normal
@@ -95,8 +109,9 @@ def test_explained_finds_a_jpeg_that_was_enlarged() -> None:
     small = JPEG(quality=(40,)).degrade(scene(160)[..., :80, :80])
     shown = eight_bit(F.interpolate(small, scale_factor=2, mode="nearest"))
     found = explained(shown, {}, expects(shown))
-    assert found is not None and isinstance(found.operator, Enlarged)
-    assert found.operator.grain > 0 and found.words.startswith("JPEG, quality 40")
+    assert found is not None and found.family == "enlarged" and isinstance(found.operator, EnlargedJPEG)
+    assert found.operator.quality == (40,) and found.operator.factor == (2.0,) and found.operator.method == "nearest"
+    assert found.words.startswith("JPEG, quality 40")
 
 
 def test_explained_finds_noise_that_was_enlarged() -> None:
@@ -173,12 +188,25 @@ def test_revised_takes_the_noise_of_other_operators_for_louder() -> None:
     assert second.operator.noise == pytest.approx(6 / 255, rel=0.05)
 
 
-def test_revised_leaves_grain_alone() -> None:
-    grain = Grain(std=0.01, blur=1.0)
-    assert (
-        revised(eight_bit(scene() + 20 / 255 * normal(scene(), 2)), Diagnosis("coloured noise", 1.0, grain), scene())
-        is None
-    )
+GRAIN = Grain(std=10 / 255, blur=1.0)
+
+
+def reviewed(share: float, otherwise: Diagnosis | None) -> Diagnosis | None:
+    """The review of a result that took away so much of the grain that was said."""
+    y = GRAIN.measure(scene(), torch.Generator().manual_seed(0))
+    return revised(y, Diagnosis("coloured noise", 0.8, GRAIN, otherwise=otherwise), torch.lerp(y, scene(), share))
+
+
+def test_revised_leaves_grain_alone_that_was_sure() -> None:
+    assert reviewed(0.1, None) is None
+
+
+def test_revised_lets_doubtful_grain_stand_that_the_prior_takes_away() -> None:
+    assert reviewed(0.8, Diagnosis("clean", 0.7)) is None
+
+
+def test_revised_drops_doubtful_grain_that_the_prior_keeps() -> None:
+    assert reviewed(0.4, Diagnosis("clean", 0.7)) == Diagnosis("clean", 0.7)
 
 
 def test_restorer_follows_a_review_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from dreamclean import DDPMSchedule, Level, Model, Picture, Prior, Restorer
-from dreamclean.builtin.planners.diagnosis.exempt import exempt
+from dreamclean.builtin.planners.diagnosis.exempt import drawn, exempt
 from dreamclean.cli.jobs import Job
 from dreamclean.cli.restored import restored, said
 
 NOISE = Image.effect_noise((48, 40), 90)
+DRAWING = Image.new("RGB", (128, 128), (250, 240, 220))
+ImageDraw.Draw(DRAWING).ellipse((20, 30, 90, 100), (200, 30, 40), outline=(10, 10, 10))
 
 PICTURES = {
     "1 x 1": (Image.new("RGB", (1, 1), (9, 99, 199)), "too small"),
@@ -22,6 +24,7 @@ PICTURES = {
     "16-bit grey": (Image.new("I;16", (40, 40), 300), "flat"),
     "transparent": (Image.merge("LA", [NOISE, Image.new("L", NOISE.size)]), "transparent"),
     "1-bit": (NOISE.convert("1"), "one-bit"),
+    "a drawing": (DRAWING, "clean"),
     "two colours": (NOISE.convert("1").convert("P"), "one-bit"),
 }
 
@@ -67,3 +70,17 @@ def test_exempt_of_a_flat_picture_takes_no_memory() -> None:
     pixels = Picture.from_pil(Image.new("L", (5000, 4000), 51)).pixels
     assert pixels.shape == (1, 3, 4000, 5000) and pixels.untyped_storage().nbytes() < 100
     assert pixels[0, :, 17, 18].tolist() == pytest.approx([0.2] * 3)
+
+
+def test_drawn_is_not_a_drawing_with_noise_or_a_gradient() -> None:
+    """A step of the gradient is a pixel and a half wide."""
+    clean = Picture.from_pil(DRAWING).pixels
+    noisy = clean + 2 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    gradient = (torch.linspace(0.2, 0.8, 230)[None, None, None] * 255).round().expand(1, 3, 64, 230) / 255
+    assert drawn(clean) and not drawn((noisy * 255).round() / 255) and not drawn(gradient)
+
+
+def test_drawn_leaves_black_and_white_aside() -> None:
+    night = torch.zeros(1, 3, 64, 64)
+    night[..., :20, :20] = torch.rand(1, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    assert not drawn(night) and not drawn(torch.ones(1, 3, 64, 64))

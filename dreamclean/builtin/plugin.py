@@ -96,6 +96,7 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.colorize import Colorize
     from dreamclean.builtin.operators.downsample import Downsample
     from dreamclean.builtin.operators.enlarged import Enlarged
+    from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
     from dreamclean.builtin.operators.grain import Grain
     from dreamclean.builtin.operators.identity import Identity
@@ -103,7 +104,19 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.jpeg import JPEG
     from dreamclean.contracts.operator import Chain
 
-    for cls in (Downsample, Enlarged, Blur, Inpaint, Colorize, JPEG, FourierMagnitude, Identity, Grain, Chain):
+    for cls in (
+        Downsample,
+        Enlarged,
+        EnlargedJPEG,
+        Blur,
+        Inpaint,
+        Colorize,
+        JPEG,
+        FourierMagnitude,
+        Identity,
+        Grain,
+        Chain,
+    ):
         register(cls)
 
 

@@ -54,6 +54,16 @@ class Enlarged(SeparableOperator):
         """U: a small picture (B, C, h, w) at the size (B, C, height, width)."""
         return self._up(height, 0).to(small) @ small @ self._up(width, 1).to(small).mT
 
+    def shrink(self, x: Tensor) -> Tensor:
+        """D: images (B, C, H, W) as small pictures (B, C, h, w)."""
+        rows, columns = (_reduced(self, x.shape[2 + axis], axis)[1].matrix.to(x) for axis in (0, 1))
+        return rows @ x @ columns.mT
+
+    def spread(self, small: Tensor, height: int, width: int) -> Tensor:
+        """D^T: small pictures (B, C, h, w) to images (B, C, height, width)."""
+        rows, columns = (_reduced(self, side, axis)[1].matrix.to(small) for axis, side in enumerate((height, width)))
+        return rows.mT @ small @ columns
+
     def measure(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         y = super().measure(x, generator)
         if not self.grain:

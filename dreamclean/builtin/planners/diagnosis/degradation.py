@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.enlarged import Enlarged
+from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
 from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
@@ -29,8 +30,6 @@ LOUDEST = 10 / 255
 """Noise after an enlargement, [0, 1] scale, above which it is not believed: print looks like that."""
 NOISY, LEAST = 0.95, 8 / 255
 """How sure noise of the small picture has to be, and the least, [0, 1] scale, that is believed of one of few pixels."""
-ROUNDED = 0.5
-"""The noise that a JPEG of the small picture is for its enlargement, as a share of its rounding at most: many coefficients are 0."""
 
 
 class Explained(NamedTuple):
@@ -93,19 +92,22 @@ def _enlarged(image: Tensor) -> Explained | None:
     assert isinstance(operator, Enlarged)
     factor, method = "/".join(f"{value:.4g}" for value in operator.factor), operator.method.removesuffix("-0.75")
     words = f"enlarged {factor} times, {method}{_noise(operator)}"
-    grain, before = _before_enlargement((operator.small(image).clamp(0, 1) * 255).round() / 255)
-    operator = operator.model_copy(update={"grain": float(f"{grain:.4g}")})
-    return Explained("enlarged", operator, found.sure, f"{before}; then {words}" if before else words)
-
-
-def _before_enlargement(small: Tensor) -> tuple[float, str]:
-    """Standard deviation, [0, 1] scale, of what was wrong with the ``small`` picture, and what that was; 0 and nothing."""
+    small = (operator.small(image).clamp(0, 1) * 255).round() / 255
     if jpeg := estimate_jpeg(small):
-        return ROUNDED * jpeg.rounding / 255, jpeg.words()
+        sizes = {name: getattr(operator, name) for name in ("factor", "method", "shrunk", "noise")}
+        return Explained(
+            "enlarged", EnlargedJPEG(**{**jpeg.shortest(), **sizes}), found.sure, f"{jpeg.words()}; then {words}"
+        )
+    if grain := _noise_before_enlargement(small):
+        operator = operator.model_copy(update={"grain": float(f"{grain:.4g}")})
+        words = f"noise of standard deviation {255 * grain:.0f} of 255; then {words}"
+    return Explained("enlarged", operator, found.sure, words)
+
+
+def _noise_before_enlargement(small: Tensor) -> float:
+    """Standard deviation, [0, 1] scale, of the noise of the ``small`` picture; 0 for none."""
     noise = estimate_noise(small, NOISY)
-    if noise and noise.std > (LEAST if min(small.shape[-2:]) < TILED else 0):
-        return noise.std, f"noise of standard deviation {255 * noise.std:.0f} of 255"
-    return 0.0, ""
+    return noise.std if noise and noise.std > (LEAST if min(small.shape[-2:]) < TILED else 0) else 0.0
 
 
 def _blurred(image: Tensor) -> Explained | None:

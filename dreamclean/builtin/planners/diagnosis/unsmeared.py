@@ -50,7 +50,9 @@ def _window() -> Tensor:
     down, across = (f.flatten()[:, None, None] for f in torch.meshgrid(line, line, indexing="ij"))
     phase = 2 * math.pi * (down * pixel[:, None] + across * pixel)
     waves = torch.cat([phase.cos(), phase.sin()]).float()
-    seen = band_power(waves)[0].view(2, -1, len(EDGES) - 1).double().sum(0).T / _GRID**2  # (bands, frequencies of the grid)
+    seen = (
+        band_power(waves)[0].view(2, -1, len(EDGES) - 1).double().sum(0).T / _GRID**2
+    )  # (bands, frequencies of the grid)
     place = torch.hypot(down, across).flatten() / CORNER * (NODES - 1)
     low = place.floor().long().clamp(max=NODES - 2)
     window = torch.zeros(len(seen), NODES, dtype=torch.float64)

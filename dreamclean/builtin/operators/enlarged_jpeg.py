@@ -1,0 +1,69 @@
+"""A picture that was a JPEG when it was small, and was enlarged: what went round the web."""
+
+from collections.abc import Callable
+
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from dreamclean.builtin.operators.compression import Compression
+from dreamclean.builtin.operators.enlarged import Enlarged
+from dreamclean.builtin.operators.jpeg import JPEG
+from dreamclean.builtin.operators.resampling import Enlarging, Shrinking
+from dreamclean.contracts.component import FloatList
+from dreamclean.contracts.covariance import Covariance, Independent
+from dreamclean.contracts.least_squares import agreement
+
+
+class EnlargedJPEG(Compression):
+    """Made smaller, compressed, and enlarged to the size that it had: y = U JPEG(D x) + noise.
+
+    ``factor``, ``method`` and ``shrunk`` are those of ``enlarged``, the rest those of ``jpeg``. A projection agrees with
+    the small picture U^+ y, which is the JPEG's own, in each of its coefficients. Where a derivative is asked for (gradient
+    guidance, chains) the codec counts as white noise.
+    """
+
+    name = "enlarged-jpeg"
+    factor: FloatList = Field(
+        default=(2.0,), min_length=1, max_length=2, description="How much smaller it was; vertical/horizontal if two"
+    )
+    method: Enlarging = Field(
+        default="bicubic", description="How it was enlarged; bicubic-0.75 is torch's and OpenCV's"
+    )
+    shrunk: Shrinking = Field(default="bicubic", description="How it was made smaller")
+
+    @model_validator(mode="after")
+    def _sizes(self) -> "EnlargedJPEG":
+        self.enlarged()
+        return self
+
+    def enlarged(self) -> Enlarged:
+        """The same without the compression."""
+        return Enlarged(
+            factor=self.factor, method=self.method, shrunk=self.shrunk, noise=self.noise, poisson=self.poisson
+        )
+
+    def jpeg(self) -> JPEG:
+        """The compression of the small picture."""
+        return JPEG(quality=self.quality, tables=self.tables, shift=self.shift, subsampling=self.subsampling)
+
+    def degrade(self, x: Tensor) -> Tensor:
+        enlarged = self.enlarged()
+        return enlarged.enlarge(self.jpeg().degrade(enlarged.shrink(x)), *x.shape[2:])
+
+    def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        enlarged = self.enlarged()
+        return enlarged.degrade(x), enlarged.degrade, enlarged.adjoint
+
+    def noise_covariance(self, y: Tensor) -> Covariance:
+        rounding = sum(float(variance.mean()) for variance in self.rounding_variance()) / 2
+        return Independent(rounding + self.noise_variance(y))
+
+    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        enlarged = self.enlarged()
+        small = (255 * enlarged.small(y).clamp(0, 1)).round() / 255
+        noise = self.jpeg().noise_covariance(small)
+        spread = lambda v: enlarged.spread(v, *x0.shape[2:])  # noqa: E731
+        return x0 + std**2 * agreement(enlarged.shrink, spread, small - enlarged.shrink(x0), std**2, noise)
+
+    def start(self, y: Tensor) -> Tensor:
+        return y
