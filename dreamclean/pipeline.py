@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import safetensors.torch  # noqa: F401  # diffusers 0.30 saves with it and does not import it
 import torch
 from diffusers import DiffusionPipeline, ImagePipelineOutput
 from PIL import Image
@@ -97,6 +98,12 @@ class DreamCleanPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         restorer = Restorer(_Components.of(self.unet, self.scheduler, class_label), **(where | given))
         images = _shown(_restored(restorer, image), output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+    def save_pretrained(self, *args: Any, **options: Any) -> Any:
+        """As diffusers' own, of weights that are contiguous, as safetensors 0.4 wants them: a restoration's are channels last."""
+        layout: dict[str, Any] = dict(memory_format=torch.contiguous_format)
+        torch.nn.Module.to(self.unet, **layout)
+        return super().save_pretrained(*args, **options)
 
 
 def _restored(restorer: Restorer, image: Picture) -> list[Any]:
