@@ -175,7 +175,7 @@ def test_page_takes_no_stroke_before_the_picture_is_there(page: Any, large: Path
     drop(page, large)
     wait(page, "#dc-found", "Found")
     held: list[Any] = []
-    page.route("**/shown.webp", lambda route: held.append(route))
+    page.route("**/shown.webp", lambda route: held.append(route))  # noqa: PLW0108 - a built-in is not taken
     page.get_by_role("tab", name="Repair or protect").click()
     page.wait_for_selector("#dc-paint button[aria-label=Undo]")
     stroke(page)
