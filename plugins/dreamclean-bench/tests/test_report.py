@@ -171,6 +171,12 @@ def test_best_is_never_a_mean_over_fewer_images():
     assert "gdp (1 images)" in points
 
 
+def test_points_stand_at_what_a_method_has_cost():
+    table = only([row("ddrm", nfe=20, seconds=12.5), row("input", nfe=0, seconds=0.002)])
+    efforts = [[point.effort for point in points_of(table, effort)] for effort in ("nfe", "seconds")]
+    assert sorted(efforts[0]) == [0, 20] and sorted(efforts[1]) == [0, 12.5]
+
+
 def test_report_shows_failed_and_refused_methods_in_every_form(report: Callable[..., dict[str, str]]):
     texts = report(
         row("ddrm"),
@@ -248,7 +254,7 @@ def test_page_needs_nothing_from_elsewhere(store: Store, report: Callable[..., d
     attributes = Tags(text).attributes
     sources = [value for _, name, value in attributes if name in ("src", "href", "data", "action", "srcset")]
     assert {source.split(":")[0] for source in sources if not source.startswith("#")} == {"data"}
-    assert sum(source.startswith("data:image/svg+xml") for source in sources) == 1
+    assert sum(source.startswith("data:image/svg+xml") for source in sources) == 2
     assert sum(source.startswith("data:image/webp") for source in sources) == 1
     assert not any(tag in ("script", "link", "iframe") for tag, *_ in attributes)
     assert "<script" not in text and "url(" not in text and "@import" not in text
@@ -400,9 +406,10 @@ def test_report_moves_files_into_place_and_writes_them_again(store: Store, tmp_p
     left = {path for path in (tmp_path / "r").rglob("*") if path.is_file()}
     assert left == set(again)
     names = {str(path.relative_to(tmp_path / "r")) for path in again}
-    assert names == {"report.md", "cells.csv", "summary.csv", "report.html", "images/sr4-noisy-plot.png"}
+    plots = {"images/sr4-noisy-plot.png", "images/sr4-noisy-time.png"}
+    assert names == {"report.md", "cells.csv", "summary.csv", "report.html"} | plots
     links = [line for line in (tmp_path / "r/report.md").read_text().splitlines() if line.startswith("![")]
-    assert len(links) == 1 and links[0].endswith("(images/sr4-noisy-plot.png)")
+    assert len(links) == 2 and all(link.endswith(f"({file})") for link, file in zip(links, sorted(plots), strict=True))
 
 
 def test_report_of_an_empty_store_is_one_line_and_leaves_nothing(store: Store, tmp_path: Path):

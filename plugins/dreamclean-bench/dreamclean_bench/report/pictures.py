@@ -1,4 +1,4 @@
-"""What is drawn of a table: the plot and the picture grid, as files and for the page."""
+"""What is drawn of a table: the plots and the picture grid, as files and for the page."""
 
 from dataclasses import dataclass
 
@@ -21,13 +21,13 @@ class Drawn:
 
 
 def pictures(store: Store, table: Table, stem: str) -> list[Drawn]:
-    """The plot and the grid of ``table``, those that there are."""
+    """The plots and the grid of ``table``, those that there are."""
     drawn = []
-    if plotted := plot(table):
-        caption = (
-            f"{table.task}: quality over evaluations of the prior. Bars: standard error over images; dashed: the input."
-        )
-        drawn.append(Drawn("plot", caption, f"{stem}-plot.png", plotted["png"], data_uri(plotted["svg"], "svg+xml")))
+    for effort, name, file in (("nfe", "evaluations of the prior", "plot"), ("seconds", "seconds", "time")):
+        if plotted := plot(table, effort):
+            caption = f"{table.task}: quality over {name}. Bars: standard error over images; dashed: the input."
+            data = data_uri(plotted["svg"], "svg+xml")
+            drawn.append(Drawn("plot", caption, f"{stem}-{file}.png", plotted["png"], data))
     if tiles := grid(store, table):
         caption = f"{table.task}: reference, measurement, results. Under each: PSNR / LPIPS of this image."
         drawn.append(Drawn("grid", caption, f"{stem}-grid.webp", tiles, data_uri(tiles, "webp")))

@@ -1,4 +1,4 @@
-"""Quality against effort: PSNR and LPIPS over NFE, a labelled point for each method."""
+"""Quality against effort: PSNR and LPIPS over NFE or seconds, a labelled point for each method."""
 
 import io
 import math
@@ -20,6 +20,10 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
+EFFORTS = {"nfe": "evaluations of the prior's network per image (NFE)", "seconds": "seconds per image"}
+"""What is on the horizontal axis, by the column of the tables."""
+LEAST = 0.01
+"""Less of an effort than this is drawn as none."""
 _PANELS = (("psnr", "PSNR in dB (more is better)"), ("lpips", "LPIPS (less is better)"))
 
 
@@ -29,31 +33,40 @@ class Point:
 
     label: str
     ours: bool
-    nfe: float
+    effort: float
     quality: dict[str, Stat]
     colour: str
     marker: str
 
 
-def points_of(table: Table) -> list[Point]:
+def points_of(table: Table, effort: str = "nfe") -> list[Point]:
     """A point for each method that has restored something; ``partial`` means are marked in the label."""
     labels = short_names(line.method for line in table.lines)
     points = []
     for index, line in enumerate(table.lines):
-        nfe = line.stat("nfe").mean
-        if nfe is None:
+        spent = line.stat(effort).mean
+        if spent is None:
             continue
         label = labels[line.method] + ("" if table.full(line) else f" ({len(line.images)} images)")
         ours = is_ours(line.method)
         quality = {measure: line.stat(measure) for measure, _ in _PANELS}
         colour = "#000000" if ours else COLOURS[index % len(COLOURS)]
-        points.append(Point(label, ours, nfe, quality, colour, "*" if ours else MARKERS[index % len(MARKERS)]))
+        points.append(
+            Point(
+                label,
+                ours,
+                spent if spent >= LEAST else 0,
+                quality,
+                colour,
+                "*" if ours else MARKERS[index % len(MARKERS)],
+            )
+        )
     return points
 
 
-def plot(table: Table) -> dict[str, bytes]:
-    """The figure as ``svg`` and ``png``; empty where no method has restored anything."""
-    points = points_of(table)
+def plot(table: Table, effort: str = "nfe") -> dict[str, bytes]:
+    """The figure over one of ``EFFORTS``, as ``svg`` and ``png``; empty where no method has restored anything."""
+    points = points_of(table, effort)
     if not points:
         return {}
     from matplotlib import rc_context
@@ -66,7 +79,7 @@ def plot(table: Table) -> dict[str, bytes]:
         panels = figure.subplots(1, 2)
         figure.suptitle(table.heading, fontsize=10)
         for axes, (measure, name) in zip(panels, _PANELS, strict=True):
-            _panel(axes, points, measure, name)
+            _panel(axes, points, measure, name, EFFORTS[effort])
         canvas.draw()
         for axes, (measure, _) in zip(panels, _PANELS, strict=True):
             shown = [(_x(p, points), y, _broken(p.label)) for p in points if (y := _y(p, measure)) is not None]
@@ -90,7 +103,7 @@ def _broken(label: str) -> str:
     return label.replace(" ", "\n", 1) if len(label) > 24 else label
 
 
-def _panel(axes: Any, points: list[Point], measure: str, name: str) -> None:
+def _panel(axes: Any, points: list[Point], measure: str, name: str, effort: str) -> None:
     for point in points:
         found, y = point.quality[measure], _y(point, measure)
         if y is None:
@@ -108,9 +121,9 @@ def _panel(axes: Any, points: list[Point], measure: str, name: str) -> None:
         )
     for baseline in (y for point in points if point.label == "input" and (y := _y(point, measure)) is not None):
         axes.axhline(baseline, color="0.6", linewidth=0.8, linestyle="--", zorder=1)
-    asked = sorted({point.nfe for point in points if point.nfe > 0})
+    asked = sorted({point.effort for point in points if point.effort > 0})
     axes.set_xscale("log")
-    axes.set_xlabel("evaluations of the prior's network per image (NFE)")
+    axes.set_xlabel(effort)
     axes.set_ylabel(name)
     axes.grid(color="0.9", linewidth=0.6)
     axes.margins(x=0.16, y=0.14)
@@ -118,27 +131,28 @@ def _panel(axes: Any, points: list[Point], measure: str, name: str) -> None:
 
 
 def _ticks(axes: Any, points: list[Point], asked: list[float]) -> None:
-    """Round numbers on the axis, and 0 at the left for methods that do not ask the prior."""
+    """Round numbers on the axis, and 0 at the left for methods that spend nothing."""
     ticks = {}
-    if any(point.nfe == 0 for point in points):
+    if any(point.effort == 0 for point in points):
         ticks[_origin(points)] = "0"
         if asked:
             axes.axvline(math.sqrt(_origin(points) * asked[0]), color="0.8", linewidth=0.8, linestyle=":")
     if asked:
         low, high = math.floor(math.log10(asked[0])), math.ceil(math.log10(asked[-1]) + 0.01)
         round_numbers = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
-        ticks |= {v: f"{v:g}" for v in round_numbers if asked[0] / 1.3 <= v <= asked[-1] * 1.3}
+        near = [v for v in round_numbers if asked[0] / 1.3 <= v <= asked[-1] * 1.3]
+        ticks |= {v: f"{v:.3g}" for v in near or asked[:1]}
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.set_xticks([], minor=True)
 
 
 def _origin(points: list[Point]) -> float:
-    """Where on the logarithmic axis 0 evaluations stand."""
-    return min((point.nfe for point in points if point.nfe > 0), default=1.0) / 3
+    """Where on the logarithmic axis 0 stands."""
+    return min((point.effort for point in points if point.effort > 0), default=1.0) / 3
 
 
 def _x(point: Point, points: list[Point]) -> float:
-    return point.nfe or _origin(points)
+    return point.effort or _origin(points)
 
 
 def _y(point: Point, measure: str) -> float | None:
