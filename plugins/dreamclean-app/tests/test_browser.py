@@ -98,33 +98,112 @@ def test_page_says_what_is_found_restores_and_blends(page: Any, photo: Path, tmp
     assert read_recipe(tmp_path / "half.png") == read_recipe(got)
 
 
-def test_page_repairs_what_is_painted_red(page: Any, photo: Path, tmp_path: Path) -> None:
-    large = tmp_path / "large.png"
+@pytest.fixture
+def large(photo: Path, tmp_path: Path) -> Path:
+    """A picture that can be painted on."""
+    path = tmp_path / "large.png"
     with Image.open(photo) as image:
-        image.resize((240, 160)).save(large)
-    drop(page, large)
+        image.resize((240, 160)).save(path)
+    return path
+
+
+STILL = """() => {
+  const bounds = window.editor.image_container.getBounds(), now = [bounds.minX, bounds.maxX].join();
+  const still = now == window.before;
+  window.before = now;
+  return still;
+}"""
+
+LATE = """() => {
+  let editor;
+  const late = add => async url => { await add(url); await new Promise(done => window.loaded = done); };
+  const set = it => { editor = it; it.add_image_from_url = late(it.add_image_from_url.bind(it)); };
+  Object.defineProperty(window, "editor", { get: () => editor, set });
+}"""
+
+
+def open_canvas(page: Any, picture: Path) -> None:
+    """The picture under the brush, no longer moved to its place."""
+    drop(page, picture)
     wait(page, "#dc-found", "Found")
-    with page.expect_response(lambda answer: answer.url.endswith("/shown.webp")):
-        page.get_by_role("tab", name="Repair or protect").click()
-    page.wait_for_timeout(2000)
-    for _ in range(8):  # the canvas does not say when it is ready
-        box = page.locator("#dc-paint canvas").first.bounding_box()
-        page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.5)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.5, steps=8)
-        page.mouse.up()
-        page.wait_for_timeout(1500)
-        if page.locator("#dc-paint button[aria-label=Undo]").is_enabled():
-            break
-    page.click("#dc-go")
+    page.get_by_role("tab", name="Repair or protect").click()
+    page.wait_for_selector("#dc-paint button[aria-label=Undo]:enabled")
+    page.wait_for_function(STILL, polling=700)
+
+
+def stroke(page: Any) -> None:
+    """From left to right through the middle of the canvas."""
+    box = page.locator("#dc-paint canvas").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.5, steps=8)
+    page.mouse.up()
+
+
+def result(page: Any, target: Path) -> Path:
+    """What is downloaded at the end of a run."""
     page.get_by_role("tab", name="Before and after").click()
     wait(page, "#dc-status", "Done")
-    got = download(page, "#dc-download", tmp_path / "repaired.png")
+    return download(page, "#dc-download", target)
+
+
+def test_page_repairs_what_is_painted_red(page: Any, large: Path, tmp_path: Path) -> None:
+    open_canvas(page, large)
+    stroke(page)
+    page.click("#dc-go")
+    got = result(page, tmp_path / "repaired.png")
     operator = read_recipe(got).operator
     assert operator and operator["name"] == "inpaint" and operator["bitmap"]
     changed = (pixels(got) != pixels(large)).any(-1)
     assert changed[78:82, 115:125].mean() > 0.9, "what was painted is filled in"
     assert not changed[:30].any() and not changed[-30:].any(), "what was not painted stays"
+
+
+def test_page_restores_when_the_picture_under_the_brush_is_loaded(page: Any, large: Path, tmp_path: Path) -> None:
+    page.evaluate(LATE)
+    open_canvas(page, large)
+    page.click("#dc-go")
+    page.get_by_role("tab", name="Before and after").click()
+    wait(page, "#dc-status", "still being loaded; press Restore again")
+    page.evaluate("window.loaded()")
+    page.wait_for_selector("#dc-go:enabled")
+    page.click("#dc-go")
+    assert read_recipe(result(page, tmp_path / "restored.png")).operator is None
+
+
+def test_page_takes_no_stroke_before_the_picture_is_there(page: Any, large: Path) -> None:
+    drop(page, large)
+    wait(page, "#dc-found", "Found")
+    held: list[Any] = []
+    page.route("**/shown.webp", lambda route: held.append(route))  # noqa: PLW0108 - a built-in is not taken
+    page.get_by_role("tab", name="Repair or protect").click()
+    page.wait_for_selector("#dc-paint button[aria-label=Undo]")
+    stroke(page)
+    assert page.locator("#dc-paint button[aria-label=Undo]").is_disabled()
+    for route in held:
+        route.continue_()
+    page.unroute("**/shown.webp")
+    page.wait_for_selector("#dc-paint button[aria-label=Undo]:enabled")
+
+
+def test_page_forgets_what_is_undone_and_what_was_painted_on_an_older_picture(
+    page: Any, large: Path, photo: Path, tmp_path: Path
+) -> None:
+    open_canvas(page, large)
+    stroke(page)
+    page.click("#dc-paint button[aria-label=Undo]")
+    page.click("#dc-go")
+    assert read_recipe(result(page, tmp_path / "undone.png")).operator is None
+    page.get_by_role("tab", name="Repair or protect").click()
+    stroke(page)
+    drop(page, photo)
+    wait(page, "#dc-found", "photo: grey noise")
+    page.click("#dc-go")
+    page.get_by_role("tab", name="Before and after").click()
+    wait(page, "#dc-status", "2 of 2 pictures restored")
+    with zipfile.ZipFile(download(page, "#dc-zip", tmp_path / "all.zip")) as file:
+        file.extractall(tmp_path)
+        assert [read_recipe(tmp_path / name).operator for name in file.namelist()] == [None, None]
 
 
 def test_page_says_where_detail_has_no_effect(page: Any, photo: Path, tmp_path: Path) -> None:

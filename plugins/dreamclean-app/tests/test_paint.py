@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dreamclean import DreamCleanError
+
 paint = pytest.importorskip(
     "dreamclean_app.page.paint", reason="gradio is not installed: make test-app runs these tests"
 )
@@ -32,3 +34,8 @@ def test_masks_are_of_the_picture_s_size_and_by_colour(tmp_path: Path) -> None:
 @pytest.mark.parametrize("painted", [None, {}, {"layers": []}, {"layers": [layer()]}, {"background": None}])
 def test_masks_are_none_where_nothing_is_painted(painted, tmp_path: Path) -> None:
     assert paint.masks(painted, (40, 20), tmp_path) == {}
+
+
+def test_masks_of_a_picture_without_a_layer_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DreamCleanError, match="still being loaded; press Restore again"):
+        paint.masks({"background": layer(), "layers": [], "composite": layer()}, (40, 20), tmp_path)

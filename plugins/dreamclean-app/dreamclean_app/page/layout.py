@@ -8,6 +8,7 @@ import gradio as gr
 from dreamclean_app.page.actions import DECIDING, GUIDE, Actions, Painted, decides
 from dreamclean_app.page.api import add_endpoints
 from dreamclean_app.page.expert import Expert
+from dreamclean_app.page.paint import TELL
 from dreamclean_app.page.session import Item
 from dreamclean_app.page.studio import Studio
 from dreamclean_app.page.theme import TITLE
@@ -99,7 +100,7 @@ def wire(
         actions.stop(request)  # what is looked at
         return [gr.Button(interactive=False), gr.Button(interactive=True)]
 
-    running = go.click(begin, None, [go, stop], **QUIET, queue=False)
+    running = go.click(begin, None, [go, stop], js=TELL, **QUIET, queue=False)
     done = running.then(
         restore_shown,
         [items, current, detail, view.canvas, view.under, *expert.inputs],

@@ -21,6 +21,8 @@ CSS = """
 @keyframes dc-go { from { margin-left: -30%; } to { margin-left: 100%; } }
 #dc-view { min-height: 420px; }
 #dc-status { min-height: 2.6rem; }
+/* Nothing can be painted before the picture is there, which is the first thing that can be undone. */
+#dc-paint:not(:has([aria-label=Undo]:enabled)) canvas { pointer-events: none; }
 .dc-unseen { display: none !important; }
 footer { display: none !important; }
 """

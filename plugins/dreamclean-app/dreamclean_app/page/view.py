@@ -122,7 +122,7 @@ class View:
         )
         chosen = self.strip.select(_number, None, current, **QUIET, queue=False)
         chosen.then(lambda: (None, ""), None, [self.canvas, self.under], **QUIET, queue=False).then(**show, **QUIET)
-        self.painting.select(_canvas, [items, current, self.under], [self.canvas, self.under], **QUIET)
+        self.painting.select(_canvas, [items, current, self.under], [self.canvas, self.under], js=paint.READY, **QUIET)
 
     def _packed(self, items: list[Item], share: float, request: gr.Request) -> str:
         """A ZIP of all that are restored, when it is asked for."""
