@@ -23,6 +23,7 @@ from dreamclean import (
     Downsample,
     DPMSolver,
     Enlarged,
+    EnlargedJPEG,
     Fixed,
     ForwardNoising,
     FourierMagnitude,
@@ -78,6 +79,11 @@ class TestBicubicDownsampling(LinearOperatorSuite):
 
 class TestEnlarged(LinearOperatorSuite):
     component = Enlarged(factor=(1.5,), method="lanczos")
+
+
+class TestEnlargedJPEG(OperatorSuite):
+    component = EnlargedJPEG(quality=(40,), factor=(1.5,), method="bicubic")
+    kept = 0.1  # rounding is taken as noise
 
 
 class TestDefocus(LinearOperatorSuite):
