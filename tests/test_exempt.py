@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from dreamclean import DDPMSchedule, Level, Model, Picture, Prior, Restorer
-from dreamclean.builtin.planners.diagnosis.exempt import drawn, exempt
+from dreamclean.builtin.planners.diagnosis.exempt import exempt, noiseless
 from dreamclean.cli.jobs import Job
 from dreamclean.cli.restored import restored, said
 
@@ -72,15 +72,15 @@ def test_exempt_of_a_flat_picture_takes_no_memory() -> None:
     assert pixels[0, :, 17, 18].tolist() == pytest.approx([0.2] * 3)
 
 
-def test_drawn_is_not_a_drawing_with_noise_or_a_gradient() -> None:
+def test_noiseless_is_not_a_drawing_with_noise_or_a_gradient() -> None:
     """A step of the gradient is a pixel and a half wide."""
     clean = Picture.from_pil(DRAWING).pixels
     noisy = clean + 2 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     gradient = (torch.linspace(0.2, 0.8, 230)[None, None, None] * 255).round().expand(1, 3, 64, 230) / 255
-    assert drawn(clean) and not drawn((noisy * 255).round() / 255) and not drawn(gradient)
+    assert noiseless(clean) and not noiseless((noisy * 255).round() / 255) and not noiseless(gradient)
 
 
-def test_drawn_leaves_black_and_white_aside() -> None:
+def test_noiseless_leaves_black_and_white_aside() -> None:
     night = torch.zeros(1, 3, 64, 64)
     night[..., :20, :20] = torch.rand(1, 3, 20, 20, generator=torch.Generator().manual_seed(0))
-    assert not drawn(night) and not drawn(torch.ones(1, 3, 64, 64))
+    assert not noiseless(night) and not noiseless(torch.ones(1, 3, 64, 64))

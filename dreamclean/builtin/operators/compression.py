@@ -93,6 +93,12 @@ class Compression(Operator):
             raise ValueError("give one shift for each pass, or one for all (in Python a pair in a list, [(3, 5)])")
         return self
 
+    def image_shape(self, y: Tensor) -> torch.Size:
+        return y.shape
+
+    def start(self, y: Tensor) -> Tensor:
+        return y
+
     def passes(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
         """The tables of luma and chroma of each pass."""
         if not self.tables:

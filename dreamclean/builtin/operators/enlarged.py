@@ -10,9 +10,29 @@ from torch import Tensor
 from dreamclean.builtin.operators.resampling import Enlarging, Shrinking, enlargement, reduction, smaller_side
 from dreamclean.builtin.operators.separable import Axis, SeparableOperator, decomposed, inverted
 from dreamclean.contracts.component import FloatList
+from dreamclean.contracts.operator import Operator
 
 
-class Enlarged(SeparableOperator):
+class Resized(Operator):
+    """A degradation in which a picture was made smaller by a factor and enlarged again to the size that it had."""
+
+    factor: FloatList = Field(
+        default=(2.0,), min_length=1, max_length=2, description="How much smaller it was; vertical/horizontal if two"
+    )
+    method: Enlarging = Field(
+        default="bicubic", description="How it was enlarged; bicubic-0.75 is torch's and OpenCV's"
+    )
+    shrunk: Shrinking = Field(default="bicubic", description="How it was made smaller")
+
+    @field_validator("factor")
+    @classmethod
+    def _factor(cls, factor: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(1 <= f <= 64 for f in factor):
+            raise ValueError("factor must be from 1 to 64")
+        return factor
+
+
+class Enlarged(Resized, SeparableOperator):
     """Made smaller by a factor, whole or not, and enlarged again to the size that it had.
 
     y = U (D x + grain) + noise: ``shrunk`` is the kernel of D, ``method`` that of U. The small picture has
@@ -21,23 +41,9 @@ class Enlarged(SeparableOperator):
     """
 
     name = "enlarged"
-    factor: FloatList = Field(
-        default=(2.0,), min_length=1, max_length=2, description="How much smaller it was; vertical/horizontal if two"
-    )
-    method: Enlarging = Field(
-        default="bicubic", description="How it was enlarged; bicubic-0.75 is torch's and OpenCV's"
-    )
-    shrunk: Shrinking = Field(default="bicubic", description="How it was made smaller")
     grain: float = Field(
         default=0.0, ge=0, le=1, description="Standard deviation of the noise of the small picture, [0, 1] scale"
     )
-
-    @field_validator("factor")
-    @classmethod
-    def _factor(cls, factor: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(1 <= f <= 64 for f in factor):
-            raise ValueError("factor must be from 1 to 64")
-        return factor
 
     def full_size(self, size: int) -> int:
         return size

@@ -2,19 +2,16 @@
 
 from collections.abc import Callable
 
-from pydantic import Field, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators.compression import Compression
-from dreamclean.builtin.operators.enlarged import Enlarged
+from dreamclean.builtin.operators.enlarged import Enlarged, Resized
 from dreamclean.builtin.operators.jpeg import JPEG
-from dreamclean.builtin.operators.resampling import Enlarging, Shrinking
-from dreamclean.contracts.component import FloatList
 from dreamclean.contracts.covariance import Covariance, Independent
 from dreamclean.contracts.least_squares import agreement
 
 
-class EnlargedJPEG(Compression):
+class EnlargedJPEG(Resized, Compression):
     """Made smaller, compressed, and enlarged to the size that it had: y = U JPEG(D x) + noise.
 
     ``factor``, ``method`` and ``shrunk`` are those of ``enlarged``, the rest those of ``jpeg``. A projection agrees with
@@ -23,24 +20,10 @@ class EnlargedJPEG(Compression):
     """
 
     name = "enlarged-jpeg"
-    factor: FloatList = Field(
-        default=(2.0,), min_length=1, max_length=2, description="How much smaller it was; vertical/horizontal if two"
-    )
-    method: Enlarging = Field(
-        default="bicubic", description="How it was enlarged; bicubic-0.75 is torch's and OpenCV's"
-    )
-    shrunk: Shrinking = Field(default="bicubic", description="How it was made smaller")
-
-    @model_validator(mode="after")
-    def _sizes(self) -> "EnlargedJPEG":
-        self.enlarged()
-        return self
 
     def enlarged(self) -> Enlarged:
         """The same without the compression."""
-        return Enlarged(
-            factor=self.factor, method=self.method, shrunk=self.shrunk, noise=self.noise, poisson=self.poisson
-        )
+        return Enlarged(**{name: getattr(self, name) for name in Resized.model_fields})
 
     def jpeg(self) -> JPEG:
         """The compression of the small picture."""
@@ -64,6 +47,3 @@ class EnlargedJPEG(Compression):
         noise = self.jpeg().noise_covariance(small)
         spread = lambda v: enlarged.spread(v, *x0.shape[2:])  # noqa: E731
         return x0 + std**2 * agreement(enlarged.shrink, spread, small - enlarged.shrink(x0), std**2, noise)
-
-    def start(self, y: Tensor) -> Tensor:
-        return y

@@ -22,9 +22,6 @@ class JPEG(Compression):
 
     name = "jpeg"
 
-    def image_shape(self, y: Tensor) -> torch.Size:
-        return y.shape
-
     def degrade(self, x: Tensor) -> Tensor:
         images = (x.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         for tables, grid in zip(self.passes(), self.grids(), strict=True):
@@ -53,6 +50,3 @@ class JPEG(Compression):
         parts = grid.to_coefficients(y - x0)
         weighed = [std**2 / (std**2 + v) * part for v, part in zip(variances, parts, strict=True)]
         return x0 + grid.from_coefficients(weighed, *x0.shape[2:])
-
-    def start(self, y: Tensor) -> Tensor:
-        return y

@@ -20,7 +20,7 @@ from dreamclean_bench.report.layout import Entry, Sheet, layout
 from dreamclean_bench.report.means import stat
 from dreamclean_bench.report.names import short_names
 from dreamclean_bench.report.paper import MISSING, TABLES, row_of
-from dreamclean_bench.report.plots import points_of
+from dreamclean_bench.report.plots import _ticks, points_of
 from dreamclean_bench.report.tables import Line, Table, tabulate
 from dreamclean_bench.store import Cell, Row, Store
 from PIL import Image
@@ -177,6 +177,18 @@ def test_points_stand_at_what_a_method_has_cost():
     assert sorted(efforts[0]) == [0, 20] and sorted(efforts[1]) == [0, 12.5]
 
 
+def test_ticks_are_written_out():
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    _ticks(axes, points_of(only([row("dps", nfe=1000), row("gdp", nfe=90)])), [90, 1000])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["100", "200", "500", "1000"]
+    _ticks(axes, points_of(only([row("dps", seconds=1234.5)]), "seconds"), [1234.5])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1000"]
+    _ticks(axes, points_of(only([row("dps", seconds=1532.1)]), "seconds"), [1532.1])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1530"]
+
+
 def test_report_shows_failed_and_refused_methods_in_every_form(report: Callable[..., dict[str, str]]):
     texts = report(
         row("ddrm"),
@@ -316,8 +328,8 @@ def test_paper_s_table_5_stands_beside_the_correctors():
 
 def test_row_of_a_published_network_goes_by_its_file() -> None:
     rows = TABLES["Table 3"].tasks["jpeg-cascade"]
-    files = ["network:file=weights/fbcnn_color.pth", "network:file=scunet.pth"]
-    assert [row_of(method, rows) for method in files] == ["FBCNN", None]
+    files = ["network:file=weights/fbcnn_color.pth", "network:file=scunet.pth", "network:file=ddnm/scunet.pth"]
+    assert [row_of(method, rows) for method in files] == ["FBCNN", None, None]
 
 
 def test_short_names_keep_what_tells_methods_apart():

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from dreamclean.builtin.operators.blur import Blur
-from dreamclean.builtin.operators.enlarged import Enlarged
+from dreamclean.builtin.operators.enlarged import Enlarged, Resized
 from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
 from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
@@ -94,7 +94,7 @@ def _enlarged(image: Tensor) -> Explained | None:
     words = f"enlarged {factor} times, {method}{_noise(operator)}"
     small = (operator.small(image).clamp(0, 1) * 255).round() / 255
     if jpeg := estimate_jpeg(small):
-        sizes = {name: getattr(operator, name) for name in ("factor", "method", "shrunk", "noise")}
+        sizes = {name: getattr(operator, name) for name in Resized.model_fields}
         return Explained(
             "enlarged", EnlargedJPEG(**{**jpeg.shortest(), **sizes}), found.sure, f"{jpeg.words()}; then {words}"
         )

@@ -13,7 +13,7 @@ from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.answers import FAINT, by_answers, white_noise
 from dreamclean.builtin.planners.diagnosis.degradation import Explained, explained
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis, left_alone
-from dreamclean.builtin.planners.diagnosis.exempt import SMALLEST, drawn, exempt
+from dreamclean.builtin.planners.diagnosis.exempt import SMALLEST, exempt, noiseless
 from dreamclean.builtin.planners.diagnosis.jpeg.noise_before import noise_before
 from dreamclean.builtin.planners.diagnosis.noise_estimate import NoiseEstimate, estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
@@ -40,7 +40,7 @@ def diagnose_image(image: Tensor, info: Mapping[str, Any], prior: Prior, model: 
         return left_alone(family)
     if model.codec.scale_factor == 1 and (found := explained(image, info, asking(model))):
         return _by_operator(image, found, lambda small: white_noise(small, prior, model))
-    if drawn(image):
+    if noiseless(image):
         return left_alone("clean")
     by_prior = by_answers(image, prior, model)
     noise = estimate_noise(image, LIKELY) if min(image.shape[-2:]) >= SPECTRUM else None

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
+from dreamclean.builtin.planners.diagnosis.outliers.local import drawn
+
 SMALLEST = 32
 """Side in pixels. Clean pictures that are smaller are called damaged: most of them at 16, one in three at 24 (starter)."""
-
 EQUAL = 0.85
 """Share of pixels that equal the next one, above which a picture has no noise. Of photographs it is under 0.7, of drawings over 0.95."""
 
@@ -21,8 +22,6 @@ def exempt(image: Tensor) -> str | None:
     return "one-bit" if two else None
 
 
-def drawn(image: Tensor) -> bool:
-    """Whether most pixels of ``image`` (1, 3, H, W) equal the next one exactly, as those of drawings do; black and white aside."""
-    inside = ((image > 0) & (image < 1)).any(1)[..., 1:]
-    same = (image[..., 1:] == image[..., :-1]).all(1) & inside
-    return int(same.sum()) > EQUAL * max(1, int(inside.sum()))
+def noiseless(image: Tensor) -> bool:
+    """Whether most pixels of ``image`` (1, 3, H, W) that are neither black nor white equal the next one exactly: a drawing."""
+    return drawn(image, ((image > 0) & (image < 1)).any(1)) > EQUAL

@@ -34,7 +34,8 @@ def revised(image: Tensor, diagnosis: Diagnosis, result: Tensor) -> Diagnosis | 
     """
     operator = diagnosis.operator
     if isinstance(operator, Grain):
-        return diagnosis.otherwise if taken_away(image, operator, result) < AGREED else None
+        doubted = diagnosis.otherwise
+        return doubted if doubted and taken_away(image, operator, result) < AGREED else None
     if not isinstance(operator, LinearOperator):
         return None
     left = unexplained(image, operator, result)

@@ -50,9 +50,8 @@ def _window() -> Tensor:
     down, across = (f.flatten()[:, None, None] for f in torch.meshgrid(line, line, indexing="ij"))
     phase = 2 * math.pi * (down * pixel[:, None] + across * pixel)
     waves = torch.cat([phase.cos(), phase.sin()]).float()
-    seen = (
-        band_power(waves)[0].view(2, -1, len(EDGES) - 1).double().sum(0).T / _GRID**2
-    )  # (bands, frequencies of the grid)
+    power = band_power(waves)[0].view(2, -1, len(EDGES) - 1)  # of cosines and sines, at each frequency of the grid
+    seen = power.double().sum(0).T / _GRID**2
     place = torch.hypot(down, across).flatten() / CORNER * (NODES - 1)
     low = place.floor().long().clamp(max=NODES - 2)
     window = torch.zeros(len(seen), NODES, dtype=torch.float64)

@@ -6,6 +6,7 @@ Invert2Restore) did so on settings of their own, so theirs are not here.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dreamclean_bench.report.names import parts
 
@@ -105,11 +106,13 @@ _CORRECTORS = {"none": "no corrector", "langevin": "Langevin", "vps": "VPS"}
 def row_of(method: str, rows: dict[str, Figures]) -> str | None:
     """Which of the paper's ``rows`` a method of ours belongs beside, if any."""
     name, settings = parts(method)
-    chosen = dict(item.partition("=")[::2] for item in settings).get("corrector", "")
+    said = dict(item.partition("=")[::2] for item in settings)
+    chosen = said.get("corrector", "")
     if name == "dreamclean" and chosen in _CORRECTORS and _CORRECTORS[chosen] in rows:
         return _CORRECTORS[chosen]
     if name == "network":
-        return next((row for row in rows if row.lower() in method.lower()), None)
+        file = Path(said.get("file", "")).stem.lower()
+        return next((row for row in rows if row.lower() in file), None)
     row = _ROWS.get(name) if chosen in ("", "vps") else None
     return row if row in rows else None
 

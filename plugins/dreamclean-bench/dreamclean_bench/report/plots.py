@@ -141,7 +141,7 @@ def _ticks(axes: Any, points: list[Point], asked: list[float]) -> None:
         low, high = math.floor(math.log10(asked[0])), math.ceil(math.log10(asked[-1]) + 0.01)
         round_numbers = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
         near = [v for v in round_numbers if asked[0] / 1.3 <= v <= asked[-1] * 1.3]
-        ticks |= {v: f"{v:.3g}" for v in near or asked[:1]}
+        ticks |= {v: f"{float(f'{v:.3g}'):g}" for v in near or asked[:1]}
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.set_xticks([], minor=True)
 

@@ -68,9 +68,15 @@ def in_bands(look: Callable[[Tensor], Tensor], x: Tensor, reach: int) -> Tensor:
     return torch.cat(found, -2)
 
 
-def drawn(x: Tensor) -> float:
-    """The share of pixels that are exactly as the next: high in drawings, print and screenshots, low in photographs."""
-    return float((x[..., 1:] == x[..., :-1]).all(1).float().mean())
+def drawn(x: Tensor, among: Tensor | None = None) -> float:
+    """The share of pixels that are exactly as the next: high in drawings, print and screenshots, low in photographs.
+
+    ``among`` (1, H, W): of the pixels where it is True only, and 0 if there are none.
+    """
+    same = (x[..., 1:] == x[..., :-1]).all(1)
+    return float(
+        same.float().mean() if among is None else same[among[..., 1:]].float().sum() / among[..., 1:].sum().clamp(min=1)
+    )
 
 
 def extreme(x: Tensor, within: float) -> Tensor:
