@@ -24,12 +24,14 @@ from dreamclean import (
     Restorer,
 )
 from dreamclean.builtin.operators.kernels import gaussian_size
+from dreamclean.builtin.planners.diagnosis import degradation
 from dreamclean.builtin.planners.diagnosis.damages.drawn import screenshot
 from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit, normal
 from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
 from dreamclean.builtin.planners.diagnosis.degradation import explained
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.jpeg.noise_before import noise_before
+from dreamclean.builtin.planners.diagnosis.resolution.found import Found
 from dreamclean.builtin.planners.diagnosis.review import LOUDER, revised, unexplained
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.levels import DDPMSchedule
@@ -103,6 +105,18 @@ def test_explained_takes_lost_pixels_out() -> None:
     lost = found.operator.known(128, 128) == 0
     assert damaged.lost is not None
     assert float((lost & damaged.lost).sum() / damaged.lost.sum()) > 0.9
+
+
+def test_explained_takes_coarse_grain_for_no_blur(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blur explains the noise too; grain is much louder than what a blur leaves over."""
+    blur = Found(Blur(shape="gaussian", size=7, std=(0.9,), noise=5.5 / 255), 0.7)
+    monkeypatch.setattr(degradation, "estimate_blur", lambda image: blur)
+    grainy = KINDS["grain"].make(scene(), 1, std=25.0, blur=1.5).shown
+    soft = KINDS["blur"].make(scene(), 1, std=1.5, noise=4.0).shown
+    assert explained(grainy, {}, expects(grainy)) is None
+    found = explained(soft, {}, expects(soft))
+    assert found is not None
+    assert found.family == "blurred"
 
 
 def test_explained_finds_a_jpeg_that_was_enlarged() -> None:

@@ -78,7 +78,6 @@ def test_find_outliers_leaves_clean_pictures_alone(kind: object, seed: int) -> N
         "faded",
         "haze",
         "banding",
-        "snow",
     ],
 )
 def test_find_outliers_leaves_other_damage_alone(kind: str) -> None:

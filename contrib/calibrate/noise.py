@@ -176,9 +176,14 @@ def asked(doc: str | None, samples: int, out: Path) -> Split:
     parser.add_argument("--hold-out", type=int, default=40, help="every n-th photograph is kept out")
     parser.add_argument("--out", type=Path, default=out)
     args = parser.parse_args()
-    photos = sorted(p for p in args.photos.rglob("*") if p.suffix.lower() in (".avif", ".jpg", ".png"))
-    kept = photos[args.hold_out - 1 :: args.hold_out]
-    return Split([p for p in photos if p not in set(kept)], kept, args.samples, args.out)
+    return Split(*shared_out(args.photos, args.hold_out), args.samples, args.out)
+
+
+def shared_out(folder: Path, hold_out: int) -> tuple[list[Path], list[Path]]:
+    """The photographs of a folder, and those kept out: every ``hold_out``-th."""
+    photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".avif", ".jpg", ".png"))
+    kept = photos[hold_out - 1 :: hold_out]
+    return [p for p in photos if p not in set(kept)], kept
 
 
 def main() -> None:

@@ -18,8 +18,13 @@ ORANGE = (255, 140, 30)
 def covered(x: Tensor, over: Tensor, lost: Tensor, std: float, seed: int) -> Damaged:
     """``x`` with noise of ``std`` (of 255), under ``over`` where ``lost`` (1, 1, H, W) is True."""
     y = torch.where(lost, over, x + std / 255 * normal(x, seed))
+    return Damaged(eight_bit(y), x, inpaint_text(lost, std), lost=lost)
+
+
+def inpaint_text(lost: Tensor, std: float = 0.0) -> str:
+    """The operator that takes ``lost`` pixels out, of a picture of 8 bits with noise of ``std`` (of 255)."""
     noise = float(f"{((std / 255) ** 2 + EIGHT_BIT**2) ** 0.5:.4g}")
-    return Damaged(eight_bit(y), x, f"inpaint:bitmap={Inpaint.of(~lost).bitmap},noise={noise}", lost=lost)
+    return f"inpaint:bitmap={Inpaint.of(~lost).bitmap},noise={noise}"
 
 
 def draw(x: Tensor) -> tuple[Image.Image, ImageDraw.ImageDraw]:

@@ -8,13 +8,16 @@ from PIL import Image, ImageDraw, ImageFilter
 from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.damages.kind import Damaged, eight_bit
-from dreamclean.builtin.planners.diagnosis.damages.outliers import mask_of
+from dreamclean.builtin.planners.diagnosis.damages.outliers import inpaint_text
+
+FAINT = 0.05
 
 
 def veiled(x: Tensor, sheet: Image.Image, opacity: float) -> Damaged:
-    """White over ``x``, as opaque as ``sheet`` is bright times ``opacity``."""
+    """White over ``x``, as opaque as ``sheet`` is bright times ``opacity``; what it hides by more than ``FAINT`` is lost."""
     veil = torch.from_numpy(np.asarray(sheet, np.float32) / 255)[None, None] * opacity
-    return Damaged(eight_bit(x + veil * (1 - x)), x, "", lost=mask_of(sheet.point(lambda v: 255 * (v > 40))))
+    lost = veil > FAINT
+    return Damaged(eight_bit(x + veil * (1 - x)), x, inpaint_text(lost), lost=lost)
 
 
 def rain(x: Tensor, seed: int, streaks: int = 150, opacity: float = 0.6) -> Damaged:

@@ -11,11 +11,12 @@ from dreamclean.builtin.planners.diagnosis.outliers.impulses import BLACK_OR_WHI
 from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, extreme, filled
 from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask, unexpected
+from dreamclean.builtin.planners.diagnosis.outliers.overlay import find_overlay
 from dreamclean.builtin.planners.diagnosis.outliers.scratches import find_scratches
 from dreamclean.builtin.planners.diagnosis.outliers.specks import find_specks
 from dreamclean.builtin.planners.diagnosis.outliers.stamp import find_stamp
 
-FINDERS = (find_dead_lines, find_scratches, find_impulses, find_specks, find_stamp)
+FINDERS = (find_dead_lines, find_scratches, find_impulses, find_specks, find_stamp, find_overlay)
 """In this order, each on the picture without what was found before."""
 SMALLEST = 32
 """Side in pixels; the statistics of smaller pictures say nothing."""
