@@ -10,7 +10,7 @@ from torch import Tensor
 from dreamclean import DDPMSchedule, Level, Model, Picture
 from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
 from dreamclean.builtin.planners.diagnosis.outliers.find import Outliers, find_outliers
-from dreamclean.builtin.planners.diagnosis.outliers.local import filled, in_bands, median
+from dreamclean.builtin.planners.diagnosis.outliers.local import in_bands, median
 from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking, unexpected
 
@@ -180,15 +180,6 @@ def test_noise_outside_is_of_the_pixels_that_are_left(std: float) -> None:
 def test_noise_outside_of_what_has_none() -> None:
     flat = torch.linspace(0.2, 0.8, 96).expand(1, 3, 96, 96).mul(255).round() / 255
     assert noise_outside(flat, torch.zeros(1, 1, 96, 96, dtype=torch.bool)) == 0
-
-
-def test_filled_comes_from_known_pixels_alone() -> None:
-    x = torch.full((1, 3, 40, 40), 0.25)
-    lost = torch.zeros(1, 1, 40, 40, dtype=torch.bool)
-    lost[..., 10:20, 10:30] = True
-    broken = torch.where(lost, torch.ones_like(x), x)
-    torch.testing.assert_close(filled(broken, lost), x)
-    assert torch.equal(filled(broken, torch.ones_like(lost)), broken)
 
 
 def test_in_bands_is_as_at_once() -> None:

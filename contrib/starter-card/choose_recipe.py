@@ -40,14 +40,15 @@ def main() -> None:
     parser.add_argument("--strengths", type=numbers, default=[40, 60, 80, 100])
     parser.add_argument("--steps", type=numbers, default=[4, 8])
     parser.add_argument("--gammas", type=numbers, default=[0, 0.1, 0.3])
+    parser.add_argument("--spacings", nargs="+", default=["uniform"], help="of the levels, as name:key=value")
     parser.add_argument("--settings", default="fused=true", help="further settings of VPS, e.g. projected=false")
     args = parser.parse_args()
     names = args.tasks or (find_suite("restoration").tasks if args.known else BLIND_TASKS)
     initializer = args.initializer or ("forward-noising" if args.known else "matched-level")
     prior = host().make("prior", args.prior) if args.prior else host().default_prior()
     images = [crop(path, args.size) for path in pictures_of(args.photos)[args.every - 1 :: args.every][: args.limit]]
-    print("strength steps gamma | " + " | ".join(f"{name} dPSNR dLPIPS" for name in names), flush=True)
-    for strength, steps, gamma in product(args.strengths, args.steps, args.gammas):
+    print("strength steps gamma spacing | " + " | ".join(f"{name} dPSNR dLPIPS" for name in names), flush=True)
+    for strength, steps, gamma, spacing in product(args.strengths, args.steps, args.gammas, args.spacings):
         row = []
         for task in map(find_task, names):
             assert task.operator is not None
@@ -58,6 +59,7 @@ def main() -> None:
                 corrector=f"vps:gamma={gamma},{args.settings}" if gamma else "none",
                 strength=strength,
                 steps=int(steps),
+                spacing=spacing,
             )
             gains = []
             for number, image in enumerate(images):
@@ -66,7 +68,7 @@ def main() -> None:
                 before, after = metrics(view, image), metrics(restorer(y if args.known else view).image, image)
                 gains.append((after["psnr"] - before["psnr"], after["lpips"] - before["lpips"]))
             row.append(f"{mean(g[0] for g in gains):+.2f} {mean(g[1] for g in gains):+.3f}")
-        print(f"{strength:8g} {steps:5g} {gamma:5g} | " + " | ".join(row), flush=True)
+        print(f"{strength:8g} {steps:5g} {gamma:5g} {spacing} | " + " | ".join(row), flush=True)
 
 
 if __name__ == "__main__":

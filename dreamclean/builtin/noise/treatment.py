@@ -40,6 +40,7 @@ def _start(initializer: dict[str, Any], sampler: str, loudest: float, schedule: 
         initializer=initializer,
         corrector="dreamclean/none",
         sampler=sampler,
+        spacing=schedule.usual,
         strength=top,
         steps=max(1, min(STEPS, schedule.most_steps(top))),
     )

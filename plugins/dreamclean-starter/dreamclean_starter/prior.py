@@ -24,6 +24,7 @@ KNOWN: dict[str, Any] = {
     "initializer": "dreamclean/forward-noising",
     "corrector": "dreamclean/vps:gamma=0.9,fused=true",
     "sampler": "dreamclean/ddim",
+    "spacing": "dreamclean/karras:rho=2",
     "strength": 200,
     "steps": 12,
 }

@@ -9,12 +9,12 @@ from torch import Tensor
 from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.enlarged import Enlarged, Resized
 from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
+from dreamclean.builtin.operators.filled import filled
 from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
 from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.find import find_outliers
-from dreamclean.builtin.planners.diagnosis.outliers.local import filled
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement

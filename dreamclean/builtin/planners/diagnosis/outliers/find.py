@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dreamclean.builtin.operators.filled import filled
 from dreamclean.builtin.operators.inpaint import Inpaint
 from dreamclean.builtin.planners.diagnosis.outliers.dead_lines import find_dead_lines
 from dreamclean.builtin.planners.diagnosis.outliers.impulses import BLACK_OR_WHITE, find_impulses
-from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, extreme, filled
+from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, extreme
 from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask, unexpected
 from dreamclean.builtin.planners.diagnosis.outliers.overlay import find_overlay

@@ -82,14 +82,3 @@ def drawn(x: Tensor, among: Tensor | None = None) -> float:
 def extreme(x: Tensor, within: float) -> Tensor:
     """Where all channels are ``within`` of black, or all of white."""
     return (x <= within).all(1, keepdim=True) | (x >= 1 - within).all(1, keepdim=True)
-
-
-def filled(x: Tensor, lost: Tensor) -> Tensor:
-    """``x`` with its lost pixels the mean of the known ones around them, from near ones inwards; as it is if all are lost."""
-    known = (~lost).to(x)
-    while known.any() and not known.all():
-        weight = F.avg_pool2d(known, 3, 1, 1)
-        mean = F.avg_pool2d(x * known, 3, 1, 1) / weight.clamp(min=1e-6)
-        x = torch.where(known > 0, x, mean)
-        known = torch.maximum(known, (weight > 0).to(x))
-    return x

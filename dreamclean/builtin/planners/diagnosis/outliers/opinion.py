@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dreamclean.builtin.planners.diagnosis.outliers.local import distance, filled, median
+from dreamclean.builtin.operators.filled import filled
+from dreamclean.builtin.planners.diagnosis.outliers.local import distance, median
 from dreamclean.contracts.model import Model
 
 Ask = Callable[[Tensor, float], Tensor]
