@@ -56,7 +56,7 @@ def find_outliers(image: Tensor, ask: Ask | None = None) -> Outliers | None:
 
     The statistics of the picture decide (``FINDERS``). Asked once, a prior then confirms the mask and completes it: its
     posterior mean of the picture without the lost pixels is what should stand there. Highlights, stars, print and thin
-    lines are left alone; so are lost pixels of middle tones on texture, soft scratches, rain and snow.
+    lines are left alone; so are lost pixels of middle tones on texture.
     """
     if min(image.shape[-2:]) < SMALLEST:
         return None
