@@ -295,7 +295,7 @@ class Latent(Counting):
     [
         (Counting, {"planner": "auto:detail=0.5", "strength": 100}, "auto chooses the strength itself"),
         (Counting, {"planner": "auto:detail=2"}, "detail: Input should be less than or equal to 1"),
-        (Counting, {"planner": "auto", "operator": "identity"}, "auto is for blind restoration in pixel space"),
+        (Counting, {"planner": "auto", "operator": "identity"}, "beside an operator leave it out, and use understate"),
         (Latent, {"planner": "auto"}, "auto is for blind restoration in pixel space"),
         (Counting, {"strength": "automatic"}, "nsr:R with the noise-to-signal ratio R"),
     ],

@@ -27,8 +27,9 @@ class Auto(Planner):
     samples: int = Field(default=1, ge=1, description="The mean of so many results")
 
     def refuses(self, known_operator: bool, prior: Prior) -> str:
-        ours = not known_operator and prior.space == "pixel"
-        return "" if ours else "is for blind restoration in pixel space; give a strength"
+        if known_operator:
+            return "is for blind restoration; beside an operator leave it out, and use understate for a crisper result"
+        return "" if prior.space == "pixel" else "is for blind restoration in pixel space; give a strength"
 
     def strongest(self, prior: Prior) -> float | None:
         calibration = calibration_of(prior)
