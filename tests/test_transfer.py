@@ -41,7 +41,7 @@ def rules() -> Calibration:
 
 
 def samples(transfer: ModuleType, count: int = 200) -> tuple[list[object], torch.Tensor, torch.Tensor]:
-    """Their old features are a straight line of the new ones; the first half of them has a word on both."""
+    """Their old features are a straight line of the new ones; every second has both."""
     slope, constant = 0.5 + numbers(SIZE, seed=5).abs(), numbers(SIZE, seed=6)
     made = []
     for k in range(count):

@@ -22,6 +22,7 @@ from torch import Tensor
 from dreamclean import Restorer
 from dreamclean.builtin.planners.diagnosis.answers import answers, read_features
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration, with_squares
+from dreamclean.builtin.planners.diagnosis.fit import ridge, rounded
 from dreamclean.builtin.planners.diagnosis.samples import CYCLE, Sampler, crop, damaged_by
 from dreamclean.pictures.picture import is_picture
 
@@ -96,15 +97,8 @@ def refitted(rules: Calibration, samples: Sequence[Sample]) -> Calibration:
     white = noise > 0
     wide, before = with_squares(x[white]), torch.tensor(rules.noise).double()
     left = noise[white].log() - wide @ before
-    penalty = NOISE * len(wide) * torch.eye(wide.shape[1]).double()
-    penalty[-1, -1] = 0
-    after = before + torch.linalg.solve(wide.T @ wide + penalty, wide.T @ left)
     family = [rounded(one) for one in row.detach()]
-    return rules.model_copy(update={"family": family, "noise": rounded(after)})
-
-
-def rounded(values: Tensor) -> list[float]:
-    return [float(f"{value:.5g}") for value in values.tolist()]
+    return rules.model_copy(update={"family": family, "noise": rounded(before + ridge(wide, left, NOISE))})
 
 
 def described(rules: Calibration, samples: Sequence[Sample]) -> str:

@@ -19,6 +19,7 @@ from dreamclean import Restorer
 from dreamclean.builtin.planners.diagnosis.answers import answers, read_features
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.builtin.planners.diagnosis.degradation import explained
+from dreamclean.builtin.planners.diagnosis.fit import rounded
 from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
 from dreamclean.builtin.planners.diagnosis.samples import Sampler, crop, damaged_by
@@ -58,7 +59,7 @@ def fitted(rules: Calibration, samples: list[tuple[str, Tensor]]) -> list[float]
         return value
 
     solver.step(loss)  # type: ignore[no-untyped-call]
-    return [float(f"{value:.5g}") for value in row.detach().tolist()]
+    return rounded(row.detach())
 
 
 def report(rules: Calibration, samples: list[tuple[str, Tensor]]) -> None:

@@ -38,12 +38,12 @@ def fit(samples: Sequence[Sample], ratios: Sequence[float]) -> Calibration:
     rows = [learnt & (families == k) for k in range(len(FAMILIES))]
     return Calibration(
         ratios=list(ratios),
-        mean=_rounded(mean),
-        spread=_rounded(spread),
-        family=[_rounded(row) for row in _logistic(x, families)],
-        noise=_rounded(_ridge(with_squares(x[white]), noise[white].log(), 3e-3)),
+        mean=rounded(mean),
+        spread=rounded(spread),
+        family=[rounded(row) for row in _logistic(x, families)],
+        noise=rounded(ridge(with_squares(x[white]), noise[white].log(), 3e-3)),
         level=[
-            _rounded(_ridge(x[row], best[row], 3e-2)) if family in LEARNT else []
+            rounded(ridge(x[row], best[row], 3e-2)) if family in LEARNT else []
             for family, row in zip(FAMILIES, rows, strict=True)
         ],
     )
@@ -61,7 +61,8 @@ def best_level(worth: Sequence[float], ratios: Sequence[float]) -> float:
     return float(logs[k] + max(-1.0, min(1.0, shift)) * (logs[k + 1] - logs[k - 1]) / 2)
 
 
-def _ridge(x: Tensor, target: Tensor, weight: float) -> Tensor:
+def ridge(x: Tensor, target: Tensor, weight: float) -> Tensor:
+    """The rule (n + 1) for ``target`` (samples) from ``x`` (samples, n + 1), whose last column is the constant's: not drawn to 0."""
     penalty = weight * len(x) * torch.eye(x.shape[1]).double()
     penalty[-1, -1] = 0
     rule: Tensor = torch.linalg.solve(x.T @ x + penalty, x.T @ target)
@@ -85,5 +86,6 @@ def _logistic(x: Tensor, target: Tensor, weight: float = 3e-4) -> Tensor:
     return rules.detach()
 
 
-def _rounded(values: Tensor) -> list[float]:
+def rounded(values: Tensor) -> list[float]:
+    """As a calibration's file holds them: five digits."""
     return [float(f"{value:.5g}") for value in values.tolist()]
