@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.guidance.none import NoGuidance
     from dreamclean.builtin.guidance.pigdm import PiGDM
     from dreamclean.builtin.guidance.projection import Projection
+    from dreamclean.builtin.guidance.spectral_projection import SpectralProjection
     from dreamclean.builtin.initializers.ddim_inversion import DDIMInversion
     from dreamclean.builtin.initializers.forward_noising import ForwardNoising
     from dreamclean.builtin.initializers.local_level import LocalLevel
@@ -99,6 +100,7 @@ _WHERE = {
     "contracts.latent": "Latent Past",
     "contracts.step": "Step",
     "builtin.guidance.projection": "Projection",
+    "builtin.guidance.spectral_projection": "SpectralProjection",
     "builtin.guidance.dps": "DPS",
     "builtin.guidance.none": "NoGuidance",
     "builtin.guidance.pigdm": "PiGDM",
@@ -238,6 +240,7 @@ __all__ = [
     "SeparableOperator",
     "Settings",
     "Spacing",
+    "SpectralProjection",
     "Stationary",
     "Step",
     "UNetPrior",

@@ -42,6 +42,7 @@ from dreamclean import (
     NoGuidance,
     PiGDM,
     Projection,
+    SpectralProjection,
     Uniform,
 )
 from dreamclean.host.host import host
@@ -315,6 +316,10 @@ class TestDescent(PathSuite):
 
 class TestProjection(GuidanceSuite):
     component = Projection()
+
+
+class TestSpectralProjection(GuidanceSuite):
+    component = SpectralProjection()
 
 
 class TestNoGuidance(GuidanceSuite):

@@ -9,23 +9,28 @@ import torch
 from dreamclean import (
     DPS,
     JPEG,
+    Blur,
+    DDPMSchedule,
     DiffPIR,
     Downsample,
     DreamCleanError,
+    Estimate,
     Evaluator,
     FourierMagnitude,
     Guidance,
     Identity,
     Mixture,
     PiGDM,
+    PixelCodec,
     Projection,
     Restorer,
+    SpectralProjection,
 )
 from dreamclean.host.host import Host
 from dreamclean.testing import loaded, pictures
 
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32", "plugins": Host([])}
-ALL = [Projection(), DPS(), PiGDM(), DiffPIR()]
+ALL = [Projection(), SpectralProjection(), DPS(), PiGDM(), DiffPIR()]
 
 
 def gaussian() -> tuple[Mixture, torch.Tensor, torch.Tensor]:
@@ -56,6 +61,57 @@ def test_diffpir_has_the_weight_of_bayes_rule_at_four() -> None:
     other = Evaluator(loaded(prior), DiffPIR(lam=8, clip=False), operator, y).denoise(x, level).x0
     assert torch.allclose(theirs, ours, atol=1e-9)
     assert not torch.allclose(other, ours, atol=1e-3)
+
+
+def around_grey(std: float) -> tuple[Mixture, torch.Tensor, torch.Tensor]:
+    """Pictures of white noise of ``std`` around grey: the prior, the blurred measurement of one, a latent at t = 300."""
+    mean = torch.full((1, 3, 64, 64), 0.5, dtype=torch.float64)
+    prior = Mixture.around(mean, std=std)
+    z = torch.randn(3, *mean.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    clean = mean + std * z[0]
+    x = prior.schedule.at(300).latent(2 * clean - 1, z[1])
+    return prior, BLUR.degrade(clean) + BLUR.noise * z[2], x
+
+
+BLUR = Blur(shape="gaussian", size=5, std=(0.8,), noise=0.02)
+
+
+def test_spectral_projection_is_exact_for_gaussian_pictures() -> None:
+    """x0's error has the variance v = P r^2 / (P + r^2); with P = r^2 / 3 that is (r / 2)^2."""
+    level = Mixture.around(torch.zeros(1, 3, 8, 8), std=0.1).schedule.at(300)
+    r = level.ratio / 2
+    prior, y, x = around_grey(r / 3**0.5)
+    alone = Evaluator(loaded(prior)).prior(x, level).x0 / 2 + 0.5
+    exact = BLUR.project(alone, y, r / 2)
+    distance = {}
+    for guidance in (SpectralProjection(margin=1), Projection()):
+        found = Evaluator(loaded(prior), guidance, BLUR, y).denoise(x, level).x0 / 2 + 0.5
+        distance[guidance.name] = float((found - exact).square().mean().sqrt())
+    assert distance["spectral-projection"] < 0.1 * distance["projection"]
+
+
+def test_spectral_projection_is_projection_where_the_picture_is_rough() -> None:
+    prior, y, x = around_grey(3.0)
+    level = prior.schedule.at(300)
+    ours, theirs = (
+        Evaluator(loaded(prior), g, BLUR, y).denoise(x, level).x0 for g in (SpectralProjection(), Projection())
+    )
+    assert torch.allclose(ours, theirs, atol=1e-9)
+
+
+def test_spectral_projection_looks_at_each_picture_alone() -> None:
+    x0 = torch.stack([pictures((32, 24))[0] * scale for scale in (0.05, 1.0)]).double()
+    y = BLUR.degrade(x0.flip(0))
+    guidance = SpectralProjection()
+
+    def projected(of: slice) -> torch.Tensor:
+        predict: Any = lambda x, level: Estimate.from_x0(x, level, 2 * x0[of] - 1)  # noqa: E731
+        level = DDPMSchedule.linear().at(200)
+        return guidance(predict, torch.zeros_like(x0[of]), level, BLUR, y[of], PixelCodec()).x0
+
+    together = projected(slice(0, 2))
+    for k in (0, 1):
+        assert torch.allclose(together[k : k + 1], projected(slice(k, k + 1)), atol=1e-9)
 
 
 def test_dps_is_the_gradient_of_the_distance() -> None:

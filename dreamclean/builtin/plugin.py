@@ -127,6 +127,7 @@ def register_guidances(register: Register) -> None:
     from dreamclean.builtin.guidance.none import NoGuidance
     from dreamclean.builtin.guidance.pigdm import PiGDM
     from dreamclean.builtin.guidance.projection import Projection
+    from dreamclean.builtin.guidance.spectral_projection import SpectralProjection
 
-    for cls in (Projection, DPS, PiGDM, DiffPIR, NoGuidance):
+    for cls in (Projection, SpectralProjection, DPS, PiGDM, DiffPIR, NoGuidance):
         register(cls)

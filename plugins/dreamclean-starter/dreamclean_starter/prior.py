@@ -21,6 +21,7 @@ BLIND: dict[str, Any] = {
     "steps": 4,
 }
 KNOWN: dict[str, Any] = {
+    "guidance": "dreamclean/spectral-projection",
     "initializer": "dreamclean/forward-noising",
     "corrector": "dreamclean/vps:gamma=0.9,fused=true",
     "sampler": "dreamclean/ddim",
