@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dreamclean import (
     Auto,
+    Blur,
     DDPMSchedule,
     DreamCleanError,
     FlowSchedule,
@@ -115,6 +116,20 @@ def test_treatment_takes_fewer_steps_where_no_more_fit() -> None:
         assert (recipe.strength, recipe.steps) == (t, steps)
 
 
+def test_treatment_by_an_operator_takes_detail() -> None:
+    """Said, it is VPS's gamma, which smooths; not said, the prior's own recipe stands."""
+    schedule = DDPMSchedule.linear()
+    blur = Blur(shape="gaussian", std=(1.0,))
+    blurred = replace(found("blur", 0.2), operator=blur)
+    assert treatment(blurred, schedule) == {"operator": blur}
+    gammas = []
+    for detail in (0.0, 0.5, 1.0):
+        recipe = treatment(blurred, schedule, detail)
+        assert recipe is not None and recipe["operator"] == blur
+        gammas.append(host().make("corrector", recipe["corrector"]).gamma)
+    assert gammas == [1.0, 0.85, 0.7]
+
+
 def made(recipe: dict[str, Any] | None) -> Recipe:
     assert recipe is not None
     return make_recipe(**recipe)
@@ -181,7 +196,7 @@ def test_auto_treats_every_image_by_its_own_diagnosis() -> None:
     errors = [(x - CLEAN).square().mean((1, 2, 3)) for x in (result.image, NOISY)]
     assert (errors[0][1:] < 0.2 * errors[1][1:]).all()
     assert (result.recipe.strength, result.recipe.seed, result.nfe) == (None, 4, 6 + STEPS)
-    assert result.recipe.planner == {"name": "auto", "detail": 1.0, "samples": 1}
+    assert result.recipe.planner == {"name": "auto", "detail": None, "samples": 1}
 
 
 def test_auto_result_is_the_same_alone_and_in_a_batch() -> None:
@@ -295,7 +310,7 @@ class Latent(Counting):
     [
         (Counting, {"planner": "auto:detail=0.5", "strength": 100}, "auto chooses the strength itself"),
         (Counting, {"planner": "auto:detail=2"}, "detail: Input should be less than or equal to 1"),
-        (Counting, {"planner": "auto", "operator": "identity"}, "beside an operator leave it out, and use understate"),
+        (Counting, {"planner": "auto", "operator": "identity"}, "leave it out beside an operator, and use --detail"),
         (Latent, {"planner": "auto"}, "auto is for blind restoration in pixel space"),
         (Counting, {"strength": "automatic"}, "nsr:R with the noise-to-signal ratio R"),
     ],

@@ -185,6 +185,25 @@ def test_restore_takes_detail(cli: Cli, prior: str) -> None:
         assert (recipe["steps"], recipe["corrector"], recipe["sampler"]["eta"]) == (steps, {"name": "none"}, 0)
 
 
+def test_restore_takes_detail_beside_an_operator(cli: Cli, prior: str) -> None:
+    options = [
+        "in/noisy.png",
+        "-o",
+        "out.png",
+        "--prior",
+        prior,
+        "--operator",
+        "blur:std=1,noise=0.02",
+        "--detail",
+        "1",
+    ]
+    assert cli("restore", *options)[0] == 0
+    recipe = json.loads(embedded_recipe(Path("out.png")))
+    assert (recipe["corrector"]["gamma"], recipe["corrector"]["fused"]) == (0.7, True)
+    status, _, err = cli("restore", *options, "--corrector", "none", "--overwrite")
+    assert status == 2 and "give either --detail or --corrector" in err
+
+
 def test_plan_is_the_same_for_a_path_a_picture_and_a_tensor(unet: str, photo: Image.Image, tmp_path: Path) -> None:
     restorer = Restorer(unet, device="cpu", dtype="float32")
     photo.save(tmp_path / "in.png")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dreamclean.cli.planners import ENLARGE, HELP, SHORTCUTS, planner_with
+from dreamclean.cli.planners import ENLARGE, HELP, SHORTCUTS, with_shortcuts
 from dreamclean.recipe.settings import entries
 
 if TYPE_CHECKING:
@@ -104,5 +104,4 @@ def restorer_of(settings: dict[str, Any]) -> "Restorer":
         if settings["operator"] is not None:
             raise DreamCleanError("--enlarge is an operator of its own; give either --enlarge or --operator")
         settings = {**settings, "operator": f"downsample:factor={enlarge},method=bicubic"}
-    shortcuts = {name: settings.pop(name) for name in SHORTCUTS}
-    return Restorer(**{**settings, "planner": planner_with(settings["planner"], **shortcuts)})
+    return Restorer(**with_shortcuts(settings))

@@ -15,7 +15,7 @@ HELP = {"planner": "How each picture's recipe is chosen, e.g. auto:detail=0, or 
 SHORTCUTS: dict[str, Any] = {
     "detail": Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="For the planner: 0 most faithful (highest PSNR), 1 crispest, the default."),
+        typer.Option(min=0, max=1, help="0 most faithful (highest PSNR), 1 crispest, the default for noise."),
     ],
     "samples": Annotated[int | None, typer.Option(min=1, help="For the planner: how many results to average.")],
 }
@@ -31,13 +31,26 @@ ENLARGE: dict[str, Any] = {
 """The option for an operator that people ask for by another name."""
 
 
-def planner_with(planner: str | None, **settings: Any) -> dict[str, Any] | str | None:
-    """``planner`` with those of ``settings`` that are given; of none, the one that looks at pictures."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    if not given:
-        return planner
-    name, own = parse_spec(planner or "auto")
-    return {"name": name, **own, **given}
+def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a ``Restorer``, with the shortcuts in the place that they are for.
+
+    ``detail`` is the corrector's beside an operator, otherwise, like ``samples``, a planner's: of the one that looks at
+    pictures, unless another is named. DreamCleanError for ``detail`` beside an operator and a corrector.
+    """
+    rest = {name: value for name, value in settings.items() if name not in SHORTCUTS}
+    given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}
+    if rest.get("operator") is not None and "detail" in given:
+        from dreamclean.builtin.planners.diagnosis.treatment import crispness
+
+        if rest.get("corrector") is not None:
+            raise DreamCleanError(
+                "--detail chooses the corrector beside an operator; give either --detail or --corrector"
+            )
+        rest["corrector"] = crispness(given.pop("detail"))
+    if given:
+        name, own = parse_spec(rest.get("planner") or "auto")
+        rest["planner"] = {"name": name, **own, **given}
+    return rest
 
 
 def reported(plan: "Plan") -> "Report":

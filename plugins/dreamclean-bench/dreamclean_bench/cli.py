@@ -235,3 +235,36 @@ def latents(
     crops = [crop(path, size) for path in pictures_of(images)[:limit]]
     for path in draw(crops, find_task(task), prior, output, gamma=gamma):
         print(path)
+
+
+@bench.command()
+def score(
+    results: Annotated[Path, typer.Argument(help="Folder of restored pictures.")],
+    references: Annotated[
+        Path | None, typer.Option(help="Folder of clean pictures, with the names of the restored ones.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="psnr, ssim, lpips, dists, arniqa, fid; by default the first three, or arniqa.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV file of each picture's scores.")] = None,
+) -> None:
+    """Score a folder of restored pictures, whatever restored them."""
+    from dreamclean_bench.runner import pictures_of
+    from dreamclean_bench.score import FID, METRICS, frechet, scores, table, write
+
+    names = (metrics or ("psnr,ssim,lpips" if references else "arniqa")).split(",")
+    if unknown := [name for name in names if name not in {*METRICS, FID}]:
+        raise DreamCleanError(f"there is no metric '{unknown[0]}'; there are {', '.join([*METRICS, FID])}")
+    if references is None and (needy := [name for name in names if name == FID or not METRICS[name].alone]):
+        raise DreamCleanError(f"{needy[0]} compares with clean pictures; give --references FOLDER, or --metrics arniqa")
+    found = pictures_of(results, "give the folder of restored pictures")
+    clean = pictures_of(references, "give a folder of clean pictures with --references") if references else []
+    distance = frechet(found, clean) if FID in names else None  # first: it may refuse
+    single = [name for name in names if name != FID]
+    if single:
+        rows = scores(found, {path.stem: path for path in clean}, single)
+        print(table(rows))
+        if output:
+            write(output, found, rows)
+    if distance is not None:
+        print(f"{FID:7} {distance:.4f}   whole folders: lower, and they look more alike (Heusel et al. 2017)")

@@ -60,11 +60,11 @@ class Outcome:
     pictures: dict[str, bytes]
 
 
-def pictures_of(folder: Path) -> list[Path]:
-    """The pictures of ``folder``, sorted by name; DreamCleanError if there are none."""
+def pictures_of(folder: Path, hint: str = "give a folder of clean pictures with --images") -> list[Path]:
+    """The pictures of ``folder``, sorted by name; DreamCleanError if there are none, with ``hint``."""
     found = sorted(path for path in folder.iterdir() if is_picture(path)) if folder.is_dir() else []
     if not found:
-        raise DreamCleanError(f"there is no picture in {folder}; give a folder of clean pictures with --images")
+        raise DreamCleanError(f"there is no picture in {folder}; {hint}")
     return found
 
 

@@ -23,7 +23,7 @@ BLIND: dict[str, Any] = {
 KNOWN: dict[str, Any] = {
     "guidance": "dreamclean/spectral-projection",
     "initializer": "dreamclean/forward-noising",
-    "corrector": "dreamclean/vps:gamma=0.9,fused=true",
+    "corrector": "dreamclean/vps:gamma=0.95,fused=true",
     "sampler": "dreamclean/ddim",
     "spacing": "dreamclean/karras:rho=2",
     "strength": 200,

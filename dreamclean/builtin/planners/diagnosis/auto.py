@@ -23,12 +23,17 @@ class Auto(Planner):
     """Find out what damage a picture has by the prior's own answers, and treat it at the level that matches it."""
 
     name = "auto"
-    detail: float = Field(default=1.0, ge=0, le=1, description="0 most faithful (highest PSNR), 1 crispest")
+    detail: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="0 most faithful (highest PSNR), 1 crispest; by default 1 for noise, else as the prior recommends",
+    )
     samples: int = Field(default=1, ge=1, description="The mean of so many results")
 
     def refuses(self, known_operator: bool, prior: Prior) -> str:
         if known_operator:
-            return "is for blind restoration; beside an operator leave it out, and use understate for a crisper result"
+            return "is for blind restoration; leave it out beside an operator, and use --detail, or vps with a gamma of 0.7 to 1"
         return "" if prior.space == "pixel" else "is for blind restoration in pixel space; give a strength"
 
     def strongest(self, prior: Prior) -> float | None:

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from typing import Any
 
 from dreamclean import Model, Restorer
-from dreamclean.cli.planners import SHORTCUTS, planner_with
+from dreamclean.cli.planners import with_shortcuts
 from dreamclean_app.catalog import current_host
 from dreamclean_app.work.watch import Watched
 
@@ -23,12 +23,12 @@ class Restorers:
 
     def make(self, settings: dict[str, Any], watched: Watched) -> Restorer:
         """The restorer of these settings, whose evaluations are ``watched``."""
-        given = {**with_planner(settings), **self._fixed, "plugins": current_host()}
+        given = {**_said(settings), **self._fixed, "plugins": current_host()}
         return Restorer(**given, model=watched.model(self.model(settings)))
 
     def model(self, settings: dict[str, Any]) -> Model:
         """The model of these settings' prior, loaded if it is not in memory."""
-        given = {**with_planner(settings), **self._fixed, "plugins": current_host()}
+        given = {**_said(settings), **self._fixed, "plugins": current_host()}
         key = json.dumps({name: given.get(name) for name in _OF_MODEL}, default=str, sort_keys=True)
         if key not in self._models:
             while len(self._models) >= _KEPT:
@@ -38,9 +38,6 @@ class Restorers:
         return self._models[key]
 
 
-def with_planner(settings: dict[str, Any]) -> dict[str, Any]:
-    """``settings`` with ``detail`` and ``samples`` in the planner, as the command line's options of these names."""
-    shortcuts = {name: settings.get(name) for name in SHORTCUTS}
-    rest = {name: value for name, value in settings.items() if name not in SHORTCUTS and value is not None}
-    planner = planner_with(rest.pop("planner", None), **shortcuts)
-    return rest if planner is None else {**rest, "planner": planner}
+def _said(settings: dict[str, Any]) -> dict[str, Any]:
+    """Those of ``settings`` that are said, as the command line's options of these names."""
+    return with_shortcuts({name: value for name, value in settings.items() if value is not None})
