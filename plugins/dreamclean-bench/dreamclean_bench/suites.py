@@ -41,6 +41,24 @@ _BLIND = (
     "clean",
 )
 _NOT_QUICK = ("denoise-10", "denoise-50", "denoise-100", "jpeg-10", "blur-mild", "clean")
+_GIVEN = (
+    *("sr4-noisy", "deblur-uniform", "deblur-gauss", "deblur-aniso", "colorize", "inpaint"),
+    *("denoise", "jpeg-cascade", "poisson", "phase-retrieval"),
+)
+_WITHOUT_STEPS = ("input", "pseudo-inverse", "bicubic", "lanczos", "bm3d", "one-step", "dreamclean", "dreamclean-known")
+_STEPPED = ("dreamclean-known", "ddrm", "ddrm-jpeg", "ddnm-plus", "diffpir", "pigdm", "dps")
+_PUBLISHED = (
+    *("ddrm:steps=20", "ddrm-jpeg", "ddnm-plus:steps=100", "diffpir:steps=100", "pigdm:steps=100", "red:iterations=50"),
+    *("dps:steps=1000", "gdp:steps=1000", "snips"),
+)
+"""The numbers of evaluations of the papers; everything else is the methods' own default, which is theirs."""
+
+
+def _with_steps(steps: int) -> tuple[str, ...]:
+    """The methods that go down a ladder of levels, and RED, with so many evaluations each."""
+    return (*(f"{name}:steps={steps}" for name in _STEPPED), f"red:iterations={steps}")
+
+
 _ALL = (
     Suite("table1", "Noisy 4x super-resolution, faces (the paper: CelebA)", ("sr4-noisy",), _SR),
     Suite("table2", "Noisy 4x super-resolution, any objects (the paper: ImageNet)", ("sr4-noisy",), _SR),
@@ -92,6 +110,20 @@ _ALL = (
         "The degradation is not given: many kinds of damage, beside the same method told the operator and the noise",
         tuple(DAMAGES),
         ("input", "dreamclean", "dreamclean-known", "dreamclean:preset=paper"),
+    ),
+    Suite(
+        "known",
+        "The degradation is given: at 20 evaluations each",
+        _GIVEN,
+        (*_WITHOUT_STEPS, *_with_steps(20)),
+    ),
+    Suite("known-100", "The degradation is given: at 100 evaluations each", _GIVEN, _with_steps(100)),
+    Suite(
+        "known-published",
+        "The degradation is given: every method as published",
+        _GIVEN,
+        ("dreamclean-known", "dreamclean-known:preset=paper", *_PUBLISHED),
+        limit=2,
     ),
     Suite(
         "quick",

@@ -389,3 +389,11 @@ def test_dreamclean_alone_takes_auto_for_a_strength():
     assert host().make("method", "dreamclean:strength=auto").strength == "auto"
     with pytest.raises(DreamCleanError, match="a strength is a timestep such as 300, or nsr:R"):
         host().make("method", "ddrm:strength=auto")
+
+
+def test_dreamclean_known_takes_detail() -> None:
+    """It is VPS's gamma beside an operator."""
+    y = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    method: Any = make("dreamclean-known:detail=1")
+    restorer = method.restorer(Problem(y, y, NOISY, PRIOR, [0]), Identity(noise=0.1))
+    assert restorer.corrector.gamma == 0.7

@@ -99,7 +99,7 @@ class Colours(torch.nn.Module):
     num_features = 3
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.double().mean((2, 3)) / 255
+        return x.double().mean((2, 3))
 
 
 def test_frechet_distance_is_that_of_two_gaussians(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean import VPS, Corrector, GradientAscent, Langevin, NoCorrector, Operator, Restorer
+from dreamclean.cli.planners import with_shortcuts
 from dreamclean.contracts.component import validated
 from dreamclean.recipe.recipe import field_of
 from dreamclean_bench.method import Method, Problem
@@ -38,7 +39,7 @@ class _DreamClean(Method):
         default=None,
         ge=0,
         le=1,
-        description="With auto: 0 the most faithful (highest PSNR), 1 the crispest; none: 1",
+        description="0 the most faithful (highest PSNR), 1 the crispest; none: 1 for noise, else the preset's",
     )
     samples: int | None = Field(
         default=None, ge=1, description="With auto: the number of results to average; none: one"
@@ -53,23 +54,20 @@ class _DreamClean(Method):
             "operator": operator,
             "initializer": self.initializer,
             "sampler": self.sampler,
-            "planner": self._planner(),
+            "planner": "auto" if self.strength == "auto" else None,
+            "detail": self.detail,
+            "samples": self.samples,
             "strength": None if self.strength == "auto" else self.strength,
             "steps": self.steps,
             "preset": "paper" if self.preset == "paper" else None,
             "device": str(problem.shown.device),
         }
+        given = with_shortcuts(given)
         recommended = Restorer(**given)
         silent = self.corrector == "recommended" and self.gamma is self.repeats is self.fused is None
         if silent and recommended.corrector is None:  # each image's own, by its diagnosis
             return recommended
-        return Restorer(**given, corrector=self._corrector(recommended.corrector or VPS(fused=True)))
-
-    def _planner(self) -> dict[str, Any] | None:
-        """The diagnosis, where it or one of its settings is asked for."""
-        said = {"detail": self.detail, "samples": self.samples}
-        said = {key: value for key, value in said.items() if value is not None}
-        return {"name": "auto", **said} if said or self.strength == "auto" else None
+        return Restorer(**{**given, "corrector": self._corrector(recommended.corrector or VPS(fused=True))})
 
     def _corrector(self, recommended: Corrector) -> Corrector:
         """The chosen corrector; gamma and M that are not set come from the recommended one."""
