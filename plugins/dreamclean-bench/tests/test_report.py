@@ -19,6 +19,7 @@ from dreamclean_bench.report.grid import FONT, GAP, LINE, MARGIN, WIDTH, Tile, g
 from dreamclean_bench.report.layout import Entry, Sheet, layout
 from dreamclean_bench.report.means import stat
 from dreamclean_bench.report.names import short_names
+from dreamclean_bench.report.over_sizes import _points, several_sizes
 from dreamclean_bench.report.paper import MISSING, TABLES, row_of
 from dreamclean_bench.report.plots import _ticks, points_of
 from dreamclean_bench.report.tables import Line, Table, tabulate
@@ -228,6 +229,22 @@ def test_tables_are_apart_for_priors_sizes_and_seeds(report: Callable[..., dict[
     assert [table.lines[0].stat("psnr").mean for table in tables] == [20, 24, 26, 28]
     text = report(*rows)["report.md"]
     assert text.count("## sr4-noisy") == 1 and text.count("### ") == 4
+
+
+def test_report_plots_a_task_over_the_sizes_it_was_run_at(
+    store: Store, report: Callable[..., dict[str, str]], tmp_path: Path
+):
+    rows = [row(method, size=size, psnr=psnr) for method, psnr in (("ddrm", 20.0), ("dps", 21.0)) for size in (64, 32)]
+    tables = tabulate([*rows, row(task="denoise")])
+    (same,) = several_sizes(tables)
+    assert [table.size for table in same] == [32, 64]
+    assert _points(same, "dps", "psnr") == [(32, 21.0), (64, 21.0)]
+    files = report(*rows)
+    assert "images/sr4-noisy-2-sizes.png" in files["report.md"]  # named after the smallest
+
+
+def test_report_of_one_size_has_no_plot_over_sizes(report: Callable[..., dict[str, str]]):
+    assert "-sizes" not in report(row(), row("dps"))["report.md"]
 
 
 def test_tables_put_pairs_into_one_though_each_has_a_digest_for_operator():

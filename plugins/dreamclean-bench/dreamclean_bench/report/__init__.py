@@ -13,12 +13,13 @@ TITLE = "DreamClean bench"
 def write_report(store: Store, folder: Path, command: str = "", title: str = "") -> list[Path]:
     """Write report.md, cells.csv, summary.csv, report.html and images/ into ``folder``; the paths written.
 
-    Where methods ran blind and with the operator, share.csv and a plot of the share that is reached blind too.
+    Where methods ran blind and with the operator, share.csv and a plot of the share that is reached blind too; where a
+    task was run at several sizes, a plot over them.
 
     ``command``: what made the results, shown as it is. Raises DreamCleanError for a store without results and
     for a folder that cannot be written.
     """
-    from dreamclean_bench.report import csv_files, share
+    from dreamclean_bench.report import csv_files, over_sizes, share
     from dreamclean_bench.report.layout import layout
     from dreamclean_bench.report.markdown import markdown
     from dreamclean_bench.report.page import data_uri, page
@@ -35,12 +36,19 @@ def write_report(store: Store, folder: Path, command: str = "", title: str = "")
     bars = share.plot(reached)
     overview = [(share.CAPTION, "images/share.png")] if bars else []
     inlined = [(share.CAPTION, data_uri(bars["svg"], "svg+xml"), "plot")] if bars else []
+    grown = {}
+    for same in over_sizes.several_sizes(tables):
+        name = f"{_stem(tables, tables.index(same[0]))}-sizes"
+        grown[name], caption = over_sizes.plot(same), over_sizes.CAPTION.format(same[0].task)
+        overview.append((caption, f"images/{name}.png"))
+        inlined.append((caption, data_uri(grown[name]["svg"], "svg+xml"), "plot"))
     files = {
         "report.md": markdown(*head, sheets, linked, overview).encode(),
         "cells.csv": csv_files.cells(rows).encode(),
         "summary.csv": csv_files.summary(tables).encode(),
         "report.html": page(*head, sheets, inline, inlined).encode(),
         **{f"images/{p.file}": p.data for found in drawn.values() for p in found},
+        **{f"images/{name}.png": made["png"] for name, made in grown.items()},
         **({"share.csv": share.as_csv(reached).encode()} if reached else {}),
         **({"images/share.png": bars["png"]} if bars else {}),
     }
