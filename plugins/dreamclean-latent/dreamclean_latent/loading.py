@@ -41,19 +41,38 @@ def pretrained(cls: str, path: str, dtype: torch.dtype, **options: Any) -> Any:
     return torch.nn.Module.to(module, dtype)  # without accelerate diffusers leaves some models as they were saved
 
 
-def from_single_file(cls: str, path: str, dtype: torch.dtype, **options: Any) -> Any:
-    """A model of class ``cls`` in diffusers from a single file; a ValueError if weights are missing."""
+class Absent(Exception):
+    """A single file has nothing of a model."""
+
+
+def reads_single_files(cls: str) -> bool:
+    """Whether diffusers reads a model of class ``cls`` from a single file."""
     import diffusers
+    from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
+
+    names = {base.__name__ for base in getattr(diffusers, cls).__mro__}
+    return hasattr(getattr(diffusers, cls), "from_single_file") and not names.isdisjoint(SINGLE_FILE_LOADABLE_CLASSES)
+
+
+def from_single_file(cls: str, path: str, dtype: torch.dtype, **options: Any) -> Any:
+    """A model of class ``cls`` in diffusers from a single file; ``Absent``, or a ValueError if some weights are missing."""
+    import diffusers
+    from diffusers.loaders.single_file_utils import SingleFileComponentError
 
     owner = getattr(diffusers, cls)
 
     def load_state_dict(self: Any, state: Mapping[str, Any], **how: Any) -> Any:
         report = owner.load_state_dict(self, state, **how)
+        if len(report.missing_keys) == len(self.state_dict()):
+            raise Absent
         _refuse(report.missing_keys, cls)
         return report
 
     checked: Any = type(cls, (owner,), {"load_state_dict": load_state_dict})
-    return checked.from_single_file(path, dtype=dtype, low_cpu_mem_usage=fast_loading(), **options)
+    try:
+        return checked.from_single_file(path, dtype=dtype, low_cpu_mem_usage=fast_loading(), **options)
+    except SingleFileComponentError as error:
+        raise Absent from error
 
 
 def _refuse(missing: list[str], cls: str) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from dreamclean.builtin.priors.hub import hub_options
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean_latent.loading import fast_loading, from_single_file, one_line, pretrained
+from dreamclean_latent.loading import Absent, fast_loading, from_single_file, one_line, pretrained, reads_single_files
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
 _FILES = ("model_index.json",)
@@ -75,22 +75,22 @@ class Source:
     def module(self, cls: str, folder: str, dtype: torch.dtype) -> Any:
         """The model of class ``cls`` in diffusers, with every weight of it loaded.
 
-        What a single file lacks is looked for beside the configs.
+        What a single file lacks is looked for beside the configs, and so is an autoencoder that diffusers reads from none.
         """
         if not self.single:
             options = {"revision": self.revision, "variant": self.variant, **self.options}
             return pretrained(cls, self.path, dtype, subfolder=folder, **options)
-        from diffusers.loaders.single_file_utils import SingleFileComponentError
-
-        try:
-            return from_single_file(cls, self.path, dtype, subfolder=folder, config=self.configs, **self.options)
-        except SingleFileComponentError:
-            return pretrained(cls, self.configs, dtype, subfolder=folder, **self.options)
+        if reads_single_files(cls):
+            with suppress(Absent):
+                return from_single_file(cls, self.path, dtype, subfolder=folder, config=self.configs, **self.options)
+        elif folder != "vae":
+            raise DreamCleanError(f"diffusers reads no {cls} from a single file; give a diffusers folder or a hub id")
+        return pretrained(cls, self.configs, dtype, subfolder=folder, **self.options)
 
     def text_pipeline(self, cls: str, index: Mapping[str, Any], dtype: torch.dtype) -> Any:
         """The pipeline of class ``cls`` in diffusers with its tokenizers and text encoders alone.
 
-        They come from beside the configs if a single file lacks any.
+        They come from beside the configs if a single file lacks any, or diffusers does not read such a pipeline from one.
         """
         import diffusers
 
@@ -101,8 +101,9 @@ class Source:
         if self.single:
             from diffusers.loaders.single_file_utils import SingleFileComponentError
 
-            with suppress(SingleFileComponentError):
-                return owner.from_single_file(self.path, config=self.configs, **options)
+            if hasattr(owner, "from_single_file"):
+                with suppress(SingleFileComponentError):
+                    return owner.from_single_file(self.path, config=self.configs, **options)
         else:
             options |= dict(revision=self.revision, variant=self.variant)
         return owner.from_pretrained(self.configs, low_cpu_mem_usage=fast_loading(), **options)

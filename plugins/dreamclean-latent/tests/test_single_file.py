@@ -125,7 +125,24 @@ def single(folder: Path, target: Path, part: str, prefix: str = "") -> Path:
     return target / "single.safetensors"
 
 
-@pytest.mark.parametrize(("name", "part"), [("flux", "transformer"), ("sd3", "transformer"), ("sdxl", "unet")])
+def test_single_file_that_diffusers_reads_no_network_from_is_refused(tiny, tmp_path):
+    folder = tiny("pixart")
+    with pytest.raises(DreamCleanError, match="reads no PixArtTransformer2DModel from a single file; give a diffusers"):
+        _ = networks(Latent(path=str(single(folder, tmp_path, "transformer")), config=str(folder))).loaded
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("flux", "transformer"),
+        ("sd3", "transformer"),
+        ("sdxl", "unet"),
+        ("qwen", "transformer"),
+        ("z-image", "transformer"),
+        ("klein", "transformer"),
+        ("sana", "transformer"),
+    ],
+)
 def test_single_file_with_the_network_alone(tiny, tmp_path, name, part):
     """The network is the file's; what the file lacks comes from the folder of configs."""
     folder = tiny(name)
