@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.priors.mixture import Mixture
     from dreamclean.builtin.samplers.ddim import DDIM, ddim_step
     from dreamclean.builtin.samplers.dpm_solver import DPMSolver
+    from dreamclean.builtin.samplers.soft_ddrm import SoftDDRM
     from dreamclean.builtin.spacings.karras import Karras
     from dreamclean.builtin.spacings.log_snr import LogSNR
     from dreamclean.builtin.spacings.uniform import Uniform
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
         ascending,
         descending,
     )
+    from dreamclean.contracts.measurement import Measurement
     from dreamclean.contracts.model import Geometry, Model
     from dreamclean.contracts.operator import Chain, LinearOperator, Operator
     from dreamclean.contracts.path import Path
@@ -98,6 +100,7 @@ _WHERE = {
     "contracts.estimate": "Denoise Estimate",
     "contracts.guidance": "Guidance",
     "contracts.latent": "Latent Past",
+    "contracts.measurement": "Measurement",
     "contracts.step": "Step",
     "builtin.guidance.projection": "Projection",
     "builtin.guidance.spectral_projection": "SpectralProjection",
@@ -157,6 +160,7 @@ _WHERE = {
     "contracts.sampler": "Sampler",
     "builtin.samplers.ddim": "DDIM ddim_step",
     "builtin.samplers.dpm_solver": "DPMSolver",
+    "builtin.samplers.soft_ddrm": "SoftDDRM",
 }
 _MODULES = {name: f"dreamclean.{module}" for module, names in _WHERE.items() for name in names.split()}
 
@@ -216,6 +220,7 @@ __all__ = [
     "LogSNR",
     "MatchedLevel",
     "MatchedSpectrum",
+    "Measurement",
     "Mixture",
     "Model",
     "NoCorrector",
@@ -239,6 +244,7 @@ __all__ = [
     "ScoreCorrector",
     "SeparableOperator",
     "Settings",
+    "SoftDDRM",
     "Spacing",
     "SpectralProjection",
     "Stationary",

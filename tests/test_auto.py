@@ -117,17 +117,17 @@ def test_treatment_takes_fewer_steps_where_no_more_fit() -> None:
 
 
 def test_treatment_by_an_operator_takes_detail() -> None:
-    """Said, it is VPS's gamma, which smooths; not said, the prior's own recipe stands."""
+    """Said, it is the sampler's eta, which smooths; not said, the prior's own recipe stands."""
     schedule = DDPMSchedule.linear()
     blur = Blur(shape="gaussian", std=(1.0,))
     blurred = replace(found("blur", 0.2), operator=blur)
     assert treatment(blurred, schedule) == {"operator": blur}
-    gammas = []
+    etas = []
     for detail in (0.0, 0.5, 1.0):
         recipe = treatment(blurred, schedule, detail)
         assert recipe is not None and recipe["operator"] == blur
-        gammas.append(host().make("corrector", recipe["corrector"]).gamma)
-    assert gammas == [1.0, 0.85, 0.7]
+        etas.append(host().make("sampler", recipe["sampler"]).eta)
+    assert etas == [1.0, 0.975, 0.95]
 
 
 def made(recipe: dict[str, Any] | None) -> Recipe:

@@ -42,6 +42,7 @@ from dreamclean import (
     NoGuidance,
     PiGDM,
     Projection,
+    SoftDDRM,
     SpectralProjection,
     Uniform,
 )
@@ -164,6 +165,10 @@ class TestChainWithJPEGInside(OperatorSuite):
 
 class TestNonLinearChain(OperatorSuite):
     component = FourierMagnitude() @ Blur(size=3)
+
+
+class TestSoftDDRM(SamplerSuite):
+    component = SoftDDRM()
 
 
 class TestDDIM(SamplerSuite):

@@ -199,9 +199,9 @@ def test_restore_takes_detail_beside_an_operator(cli: Cli, prior: str) -> None:
     ]
     assert cli("restore", *options)[0] == 0
     recipe = json.loads(embedded_recipe(Path("out.png")))
-    assert (recipe["corrector"]["gamma"], recipe["corrector"]["fused"]) == (0.7, True)
-    status, _, err = cli("restore", *options, "--corrector", "none", "--overwrite")
-    assert status == 2 and "give either --detail or --corrector" in err
+    assert (recipe["sampler"]["name"], recipe["sampler"]["eta"]) == ("soft-ddrm", 0.95)
+    status, _, err = cli("restore", *options, "--sampler", "ddim", "--overwrite")
+    assert status == 2 and "give either --detail or --sampler" in err
 
 
 def test_plan_is_the_same_for_a_path_a_picture_and_a_tensor(unet: str, photo: Image.Image, tmp_path: Path) -> None:

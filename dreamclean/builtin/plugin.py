@@ -85,8 +85,9 @@ def register_correctors(register: Register) -> None:
 def register_samplers(register: Register) -> None:
     from dreamclean.builtin.samplers.ddim import DDIM
     from dreamclean.builtin.samplers.dpm_solver import DPMSolver
+    from dreamclean.builtin.samplers.soft_ddrm import SoftDDRM
 
-    for cls in (DDIM, DPMSolver):
+    for cls in (DDIM, DPMSolver, SoftDDRM):
         register(cls)
 
 

@@ -34,19 +34,20 @@ ENLARGE: dict[str, Any] = {
 def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a ``Restorer``, with the shortcuts in the place that they are for.
 
-    ``detail`` is the corrector's beside an operator, otherwise, like ``samples``, a planner's: of the one that looks at
-    pictures, unless another is named. DreamCleanError for ``detail`` beside an operator and a corrector.
+    ``detail`` is the sampler's beside an operator, otherwise, like ``samples``, a planner's: of the one that looks at
+    pictures, unless another is named. DreamCleanError for ``detail`` beside an operator and a sampler, corrector or guidance.
     """
     rest = {name: value for name, value in settings.items() if name not in SHORTCUTS}
     given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}
     if rest.get("operator") is not None and "detail" in given:
         from dreamclean.builtin.planners.diagnosis.treatment import crispness
 
-        if rest.get("corrector") is not None:
+        fields = crispness(given.pop("detail"))
+        if said := [name for name in fields if rest.get(name) is not None]:
             raise DreamCleanError(
-                "--detail chooses the corrector beside an operator; give either --detail or --corrector"
+                f"--detail chooses the {said[0]} beside an operator; give either --detail or --{said[0]}"
             )
-        rest["corrector"] = crispness(given.pop("detail"))
+        rest |= fields
     if given:
         name, own = parse_spec(rest.get("planner") or "auto")
         rest["planner"] = {"name": name, **own, **given}

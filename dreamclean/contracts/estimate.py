@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dreamclean.contracts.levels import Level
+
+if TYPE_CHECKING:
+    from dreamclean.contracts.measurement import Measurement
 
 
 class Estimate(NamedTuple):
@@ -40,6 +43,8 @@ class Denoise:
     """The prior's own estimate, without the measurement. One evaluation."""
     invert: Predict
     """The prior's own estimate on the way up, where a text-guided model is not guided. One evaluation."""
+    measurement: "Measurement | None" = None
+    """What was measured, where no guidance brings ``guided`` into agreement with it; None where nothing else is to."""
 
     def __call__(self, x: Tensor, level: Level) -> Estimate:
         return self.guided(x, level)

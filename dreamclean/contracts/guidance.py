@@ -16,6 +16,8 @@ class Guidance(Component):
     """A way to bring the prior's estimate into agreement with what was measured."""
 
     kind: ClassVar[str] = "guidance"
+    agrees: ClassVar[bool] = True
+    """Whether its estimates agree with the measurement. If not, that is left to the start or the sampler."""
 
     def refuses(self, operator: Operator) -> str:
         """Why it cannot serve ``operator``, in a few words; empty if it can."""

@@ -10,6 +10,7 @@ from dreamclean.contracts.estimate import Denoise, Estimate
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.latent import Latent
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.measurement import Measurement
 from dreamclean.contracts.model import Ask, Model
 from dreamclean.contracts.operator import Operator
 from dreamclean.method.asking import fitted, understated
@@ -49,7 +50,11 @@ class Evaluator:
     @property
     def denoise(self) -> Denoise:
         """The callables for initializers, correctors and samplers."""
-        return Denoise(self._guided, self.prior, self.invert)
+        measurement = None
+        alone = self._guidance is None or not self._guidance.agrees
+        if alone and self._operator is not None and self._y is not None:
+            measurement = Measurement(self._operator, self._y, self._model.codec)
+        return Denoise(self._guided, self.prior, self.invert, measurement)
 
     def prior(self, x: Tensor, level: Level) -> Estimate:
         """The model's own estimate at ``x`` (B, C, H, W), without the measurement."""

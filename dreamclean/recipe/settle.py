@@ -68,8 +68,11 @@ def with_operator(said: Layers, operator: "Operator", prior: "Prior", schedule: 
 
 
 def with_rest(said: Layers, prior: "Prior", schedule: Schedule, known_operator: bool) -> Layers:
-    """``said`` over what the prior recommends, over the paper."""
-    said = said.over(source_of(prior), recommended(prior, known_operator))
+    """``said`` over what the prior recommends, over the paper. Its guidance goes with its sampler: if another is said, neither counts."""
+    wanted = recommended(prior, known_operator)
+    if wanted.sampler is not None and said.recipe.sampler not in (None, wanted.sampler):
+        wanted = wanted.model_copy(update={"guidance": None})
+    said = said.over(source_of(prior), wanted)
     return said.over("paper", paper(known_operator, schedule))
 
 

@@ -1,5 +1,7 @@
 """No guidance: the prior's own estimates."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from dreamclean.contracts.codec import Codec
@@ -10,9 +12,10 @@ from dreamclean.contracts.operator import Operator
 
 
 class NoGuidance(Guidance):
-    """Leave the estimates as they are: for a start that holds all that the measurement says (``matched-spectrum``)."""
+    """Leave the estimates as they are: for a start that holds all that the measurement says (``matched-spectrum``), or a sampler that sees to it (``soft-ddrm``)."""
 
     name = "none"
+    agrees: ClassVar[bool] = False
 
     def __call__(
         self, predict: Predict, x: Tensor, level: Level, operator: Operator, y: Tensor, codec: Codec

@@ -21,10 +21,10 @@ BLIND: dict[str, Any] = {
     "steps": 4,
 }
 KNOWN: dict[str, Any] = {
-    "guidance": "dreamclean/spectral-projection",
+    "guidance": "dreamclean/none",  # the sampler brings agreement
     "initializer": "dreamclean/forward-noising",
-    "corrector": "dreamclean/vps:gamma=0.95,fused=true",
-    "sampler": "dreamclean/ddim",
+    "corrector": "dreamclean/none",
+    "sampler": "dreamclean/soft-ddrm:eta=0.98",
     "spacing": "dreamclean/karras:rho=2",
     "strength": 200,
     "steps": 12,

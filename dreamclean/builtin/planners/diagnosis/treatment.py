@@ -12,13 +12,14 @@ FAITHFUL = {"blocking": 2.5, "mixed": 1.3}
 """The level of the highest PSNR, in multiples of the diagnosed one, which is where PSNR - 8 LPIPS is best."""
 DRAWN = 0.25
 """VPS's gamma at the crisp end: towards 1 it smooths, it does not draw texture."""
-SMOOTHED = 0.3
-"""What ``detail`` takes from VPS's gamma beside a projection. Less gamma leaves more noise, which passes for texture, and then for noise."""
+KEPT = 0.05
+"""What ``detail`` takes from soft-ddrm's eta, from 1 down: the more of a latent's noise is kept, the crisper."""
 
 
-def crispness(detail: float) -> str:
-    """The corrector of a known degradation: VPS's gamma from 1 at ``detail`` 0, the highest PSNR, to 0.7 at 1."""
-    return f"dreamclean/vps:gamma={1 - SMOOTHED * detail:g},fused=true"
+def crispness(detail: float) -> dict[str, str]:
+    """Fields of a recipe for a known degradation: from the highest PSNR at ``detail`` 0 to the crispest at 1."""
+    sampler = f"dreamclean/soft-ddrm:eta={1 - KEPT * detail:g}"
+    return {"guidance": "dreamclean/none", "corrector": "dreamclean/none", "sampler": sampler}
 
 
 def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = None) -> dict[str, Any] | None:
@@ -33,8 +34,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     is detail. Parts that start at levels of their own need all the steps to get there.
     """
     if diagnosis.operator is not None:
-        crisp = {} if detail is None else {"corrector": crispness(detail)}
-        return {"operator": diagnosis.operator, **crisp}
+        return {"operator": diagnosis.operator, **({} if detail is None else crispness(detail))}
     if diagnosis.ratio is None:
         return None
     detail = 1.0 if detail is None else detail
