@@ -12,7 +12,10 @@ from dreamclean.contracts.operator import Operator
 
 
 class NoGuidance(Guidance):
-    """Leave the estimates as they are: for a start that holds all that the measurement says (``matched-spectrum``), or a sampler that sees to it (``soft-ddrm``)."""
+    """Leave the estimates as they are.
+
+    For a start that holds all that the measurement says (``matched-spectrum``), or a sampler that sees to it (``soft-ddrm``).
+    """
 
     name = "none"
     agrees: ClassVar[bool] = False

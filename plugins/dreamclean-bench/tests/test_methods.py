@@ -392,8 +392,8 @@ def test_dreamclean_alone_takes_auto_for_a_strength():
 
 
 def test_dreamclean_known_takes_detail() -> None:
-    """It is VPS's gamma beside an operator."""
+    """It is the sampler's eta beside an operator."""
     y = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     method: Any = make("dreamclean-known:detail=1")
     restorer = method.restorer(Problem(y, y, NOISY, PRIOR, [0]), Identity(noise=0.1))
-    assert restorer.corrector.gamma == 0.7
+    assert restorer.sampler.eta == 0.95

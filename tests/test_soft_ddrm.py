@@ -1,0 +1,165 @@
+"""Sampler soft-ddrm: the noise of the next latent is as much as its level says, whatever the measurement brings of it."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from dreamclean import (
+    Blur,
+    DDPMSchedule,
+    Denoise,
+    DreamCleanError,
+    Estimate,
+    Evaluator,
+    Identity,
+    Inpaint,
+    Latent,
+    Measurement,
+    Mixture,
+    NoGuidance,
+    Operator,
+    PixelCodec,
+    Projection,
+    Restorer,
+    SoftDDRM,
+)
+from dreamclean.builtin.samplers.soft_ddrm import NODES, _mixture
+from dreamclean.testing import loaded
+
+SCHEDULE = DDPMSchedule.linear()
+LEVEL, LOWER = SCHEDULE.at(20), SCHEDULE.at(10)
+R = LOWER.ratio / 2
+CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
+
+
+def drawn(seed: int, side: int = 96) -> Tensor:
+    return torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def noise(x: Tensor) -> Tensor:
+    return drawn(7, x.shape[-1])
+
+
+def step(operator: Operator | None, y: Tensor | None, clean: Tensor, sampler: SoftDDRM, lower: Any = LOWER) -> Tensor:
+    """The next latent, as x / a on the [0, 1] scale, of an estimate that is right about ``clean`` and its noise."""
+    eps = drawn(3, clean.shape[-1])
+    predict: Any = lambda x, level: Estimate(eps, 2 * clean - 1)  # noqa: E731
+    measurement = None if operator is None or y is None else Measurement(operator, y, PixelCodec())
+    denoise = Denoise(predict, predict, predict, measurement)
+    latent = Latent(LEVEL.latent(2 * clean - 1, eps), LEVEL)
+    return sampler(latent, lower, denoise, noise).x / lower.alpha / 2 + 0.5
+
+
+@pytest.mark.parametrize("u", [0.03, 0.3, 0.7, 1.0, 1.5, 3.0, 30.0])
+@pytest.mark.parametrize("eta", [1.0, 0.98, 0.8])
+def test_all_noise_together_is_that_of_the_level(u: float, eta: float) -> None:
+    operator = Identity(noise=u * R)
+    clean = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64)
+    y = clean + operator.noise * drawn(1)
+    left = step(operator, y, clean, SoftDDRM(eta=eta)) - clean
+    assert float(left.std()) == pytest.approx(R, rel=0.03)
+
+
+@pytest.mark.parametrize("u", [0.1, 0.5, 1.0, 2.0])
+def test_measurement_has_the_weight_that_its_noise_allows(u: float) -> None:
+    operator = Identity(noise=u * R)
+    clean = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64)
+    moved = step(operator, clean + 0.1, clean, SoftDDRM()) - step(operator, clean, clean, SoftDDRM())
+    h = 1 / (1 + u**2)
+    assert torch.allclose(moved, torch.full_like(moved, 0.1 * h * (2 - h)), atol=1e-3)
+
+
+def test_lost_pixels_keep_the_estimate_and_get_the_levels_noise() -> None:
+    operator = Inpaint.of(torch.arange(96).remainder(2).bool().expand(1, 1, 96, 96), noise=0.01)
+    clean = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64)
+    y = operator.degrade(clean) + 0.01 * drawn(1)
+    left = (step(operator, y, clean, SoftDDRM(eta=0.6)) - clean)[..., ::2]
+    expected = R * (0.6 * drawn(7) + 0.8 * drawn(3))[..., ::2]
+    assert torch.allclose(left, expected, atol=0.02 * R)
+
+
+def test_last_step_is_the_projection() -> None:
+    operator = Blur(shape="gaussian", std=(1.0,), noise=0.02)
+    clean = drawn(5).sigmoid()
+    y = operator.degrade(drawn(6).sigmoid())
+    made = step(operator, y, clean, SoftDDRM(), SCHEDULE.clean)
+    assert torch.allclose(made, operator.project(clean, y, LEVEL.ratio / 2), atol=1e-9)
+
+
+def test_without_a_measurement_a_share_of_the_noise_is_fresh() -> None:
+    clean = drawn(5).sigmoid()
+    left = step(None, None, clean, SoftDDRM(eta=0.6)) - clean
+    assert torch.allclose(left, R * (0.6 * drawn(7) + 0.8 * drawn(3)), atol=1e-9)
+
+
+def test_mixtures_are_the_functions_that_they_stand_for() -> None:
+    mix = _mixture(0.9)
+    for u in (0.01, 0.2, 0.9, 1.1, 2.7, 9.0, 200.0):
+        h, far = 1 / (1 + u**2), NODES[-1] ** 2 / (NODES[-1] ** 2 + u**2)
+        bank = [node**2 / (node**2 + u**2) for node in NODES]
+        weight = h * (2 - h)
+        variance = 1 - (weight * u) ** 2 - (1 - 0.9**2) * (1 - far) ** 2
+        assert sum(w * b for w, b in zip(mix.measured, bank, strict=True)) == pytest.approx(weight, abs=0.01)
+        share = mix.drawn[0] + sum(w * b for w, b in zip(mix.drawn[1:], bank, strict=True))
+        assert share == pytest.approx(math.sqrt(variance), abs=0.01)
+
+
+def test_latents_are_refused() -> None:
+    class Small(PixelCodec):
+        def decode(self, x: Tensor) -> Tensor:
+            return super().decode(x)[..., ::2, ::2]
+
+    clean = torch.full((1, 3, 8, 8), 0.4)
+    predict: Any = lambda x, level: Estimate(x, clean)  # noqa: E731
+    denoise = Denoise(predict, predict, predict, Measurement(Identity(noise=0.1), clean, Small()))
+    with pytest.raises(DreamCleanError, match="soft-ddrm works on pixels"):
+        SoftDDRM()(Latent(clean, LEVEL), LOWER, denoise, torch.randn_like)
+
+
+@pytest.mark.parametrize(("guidance", "left"), [(NoGuidance(), True), (None, True), (Projection(), False)])
+def test_measurement_is_left_to_the_sampler_only_where_no_guidance_sees_to_it(guidance: Any, left: bool) -> None:
+    y = torch.rand(1, 3, 8, 8)
+    evaluator = Evaluator(loaded(Mixture.around(y, std=0.1)), guidance, Identity(noise=0.1), y)
+    assert (evaluator.denoise.measurement is not None) == left
+    assert Evaluator(loaded(Mixture.around(y, std=0.1))).denoise.measurement is None
+
+
+class Recommending(Mixture):
+    """A mixture that recommends the sampler."""
+
+    name = "recommending"
+
+    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+        return {"guidance": "none", "sampler": "soft-ddrm", "corrector": "none", "steps": 5, "strength": 300}
+
+
+@pytest.mark.parametrize(
+    ("said", "guidance", "sampler"),
+    [
+        ({}, "none", "soft-ddrm"),
+        ({"sampler": "ddim"}, "projection", "ddim"),
+        ({"sampler": "soft-ddrm"}, "none", "soft-ddrm"),
+        ({"guidance": "pigdm"}, "pigdm", "soft-ddrm"),
+    ],
+)
+def test_recommended_guidance_goes_with_its_sampler(said: dict[str, Any], guidance: str, sampler: str) -> None:
+    """Another sampler without a guidance would forget the measurement."""
+    prior = Recommending.around(torch.rand(1, 3, 16, 16), std=0.1)
+    restorer = Restorer(prior, operator=Blur(shape="gaussian", std=(1.0,), noise=0.02), **said, **CPU)
+    assert restorer.guidance is not None and restorer.sampler is not None
+    assert (restorer.guidance.name, restorer.sampler.name) == (guidance, sampler)
+
+
+def test_restoration_is_better_than_by_projections() -> None:
+    """A Gaussian prior around a picture that is not quite the right one, and a blurred, noisy measurement."""
+    clean = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)), 32)
+    prior = Mixture.around(clean + 0.05 * drawn(2, 32).float(), std=0.1)
+    operator = Blur(shape="gaussian", std=(1.0,), noise=0.05)
+    y = operator.measure(clean, torch.Generator().manual_seed(1))
+    how = {"strength": 300, "steps": 12, "initializer": "forward-noising", "corrector": "none", **CPU}
+    soft = Restorer(prior, operator=operator, guidance="none", sampler="soft-ddrm", **how)(y).image
+    hard = Restorer(prior, operator=operator, guidance="projection", sampler="ddim", **how)(y).image
+    assert (soft - clean).square().mean() < 0.9 * (hard - clean).square().mean()
