@@ -34,7 +34,7 @@ class SoftDDRM(Sampler):
     """
 
     name = "soft-ddrm"
-    eta: float = Field(default=0.98, ge=0, le=1, description="Share of noise drawn anew where nothing is measured")
+    eta: float = Field(default=0.97, ge=0, le=1, description="Share of noise drawn anew where nothing is measured")
 
     def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
         if denoise.measurement is None:
