@@ -1,11 +1,10 @@
 """Projection with an error that depends on the frequency."""
 
-from functools import lru_cache
-
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from dreamclean.builtin.noise.stationary import radial_nodes
 from dreamclean.contracts.codec import Codec
 from dreamclean.contracts.covariance import Independent
 from dreamclean.contracts.estimate import Estimate, Predict
@@ -54,7 +53,7 @@ class SpectralProjection(Guidance):
     def _halvings(self, image: Tensor, r: float) -> Tensor:
         """How many times r is to be halved for the error, 0 to HALVINGS, at the frequencies (B, 1, 2H, W + 1)."""
         height, width = image.shape[2:]
-        radius = _radius(height, width).to(image.device)
+        radius = radial_nodes(2 * height, 2 * width, NODES).flatten().to(image.device)
         power = torch.zeros(len(image), NODES, dtype=torch.float64, device=image.device)
         for n in range(image.shape[1]):
             transform = torch.fft.rfft2(_mirrored(image[:, n : n + 1]), norm="ortho")
@@ -86,11 +85,3 @@ def _filtered(image: Tensor, weight: Tensor) -> Tensor:
         back = torch.fft.irfft2(transform * weight.to(transform.real), s=(2 * height, 2 * width))
         made[:, n : n + 1] = back[..., :height, :width]
     return made
-
-
-@lru_cache(maxsize=4)
-def _radius(height: int, width: int) -> Tensor:
-    """The node of each frequency of a mirrored picture, (2H (W + 1)); the last one is a chessboard's."""
-    f = torch.hypot(torch.fft.fftfreq(2 * height)[:, None], torch.fft.rfftfreq(2 * width)[None]).flatten()
-    nearest: Tensor = (f / 0.5**0.5 * (NODES - 1)).round().long()
-    return nearest

@@ -61,7 +61,7 @@ class Stationary(Covariance):
         matrices = ((self._axes * values[:, None]) @ self._axes.mT).to(exact)
         if (values == values[:1]).all() and (self._axes == self._axes[:1]).all():  # white: channels alone are mixed
             return torch.einsum("ij,bjhw->bihw", matrices[0], exact).to(v)
-        nearest = _nearest(v.shape[2], v.shape[3], len(values)).to(v.device)
+        nearest = radial_nodes(v.shape[2], v.shape[3], len(values)).to(v.device)
         transform = torch.fft.rfft2(exact)
         made = torch.zeros_like(transform)
         for i in range(3):
@@ -72,8 +72,8 @@ class Stationary(Covariance):
 
 
 @lru_cache(maxsize=4)
-def _nearest(height: int, width: int, nodes: int) -> Tensor:
-    """Which of the table's frequencies is nearest to each of the transform's (height, width // 2 + 1)."""
+def radial_nodes(height: int, width: int, nodes: int) -> Tensor:
+    """Which of ``nodes`` radial frequencies, 0 to CORNER, is nearest to each of a transform's (height, width // 2 + 1)."""
     f = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
     return (f / CORNER * (nodes - 1)).round().long()
 

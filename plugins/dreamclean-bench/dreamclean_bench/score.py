@@ -66,7 +66,17 @@ def scores(results: list[Path], references: dict[str, Path], names: list[str]) -
     DreamCleanError for a result that has no reference or another size, and for a metric that is not installed.
     """
     made = {name: _usable(name, METRICS[name].make) for name in names}
-    return [{name: _score(name, made[name], path, references) for name in names} for path in results]
+    compared = any(not METRICS[name].alone for name in names)
+    found = []
+    for path in results:
+        pictures = (_pixels(path), _reference(path, references)) if compared else (_pixels(path),)
+        if len({picture.shape for picture in pictures}) > 1:
+            sizes = " and ".join(f"{p.shape[3]} x {p.shape[2]}" for p in pictures)
+            raise DreamCleanError(
+                f"{path.name} and its reference have different sizes, {sizes}; give the same for both"
+            )
+        found.append({name: _score(name, made[name], pictures) for name in names})
+    return found
 
 
 def _usable(name: str, make: Callable[[], Any]) -> Any:
@@ -76,23 +86,20 @@ def _usable(name: str, make: Callable[[], Any]) -> Any:
         raise DreamCleanError(f"{name} cannot be computed here: {EXTRA} ({error})") from error
 
 
-def _score(name: str, metric: Callable[..., Any], path: Path, references: dict[str, Path]) -> float:
-    pictures = [_pixels(path)] if METRICS[name].alone else [_pixels(path), _pixels(_reference(path, references))]
-    if len({picture.shape for picture in pictures}) > 1:
-        sizes = " and ".join(f"{p.shape[3]} x {p.shape[2]}" for p in pictures)
-        raise DreamCleanError(f"{path.name} and its reference have different sizes, {sizes}; give the same for both")
+def _score(name: str, metric: Callable[..., Any], pictures: tuple[Tensor, ...]) -> float:
+    """The figure of a result, the first of ``pictures``, and its reference."""
     try:
-        return float(metric(*pictures))
+        return float(metric(*pictures[:1] if METRICS[name].alone else pictures))
     except ModuleNotFoundError as error:
         raise DreamCleanError(f"{name} cannot be computed here: {EXTRA} ({error})") from error
     except OSError as error:  # the weights are fetched at the first call
         raise DreamCleanError(f"the weights of {name} could not be fetched: {error}") from error
 
 
-def _reference(path: Path, references: dict[str, Path]) -> Path:
+def _reference(path: Path, references: dict[str, Path]) -> Tensor:
     if path.stem not in references:
         raise DreamCleanError(f"{path.name} has no reference of that name; give --references FOLDER with one for each")
-    return references[path.stem]
+    return _pixels(references[path.stem])
 
 
 def _pixels(path: Path) -> Tensor:

@@ -4,11 +4,10 @@ import math
 from typing import Any
 
 from dreamclean_bench.report.names import is_ours, short_names
-from dreamclean_bench.report.plots import COLOURS, MARKERS, STYLE, save
+from dreamclean_bench.report.plots import COLOURS, MARKERS, PANELS, STYLE, save
 from dreamclean_bench.report.tables import Table
 
 CAPTION = "{}: PSNR and LPIPS over the side of the centre crop. A larger crop shows more of a picture, not more of its detail."
-_PANELS = (("psnr", "PSNR in dB (more is better)"), ("lpips", "LPIPS (less is better)"))
 
 
 def several_sizes(tables: list[Table]) -> list[list[Table]]:
@@ -32,7 +31,7 @@ def plot(tables: list[Table]) -> dict[str, bytes]:
         FigureCanvasAgg(figure)
         panels: Any = figure.subplots(1, 2)
         figure.suptitle(tables[0].heading, fontsize=10)
-        for axes, (measure, name) in zip(panels, _PANELS, strict=True):
+        for axes, (measure, name) in zip(panels, PANELS, strict=True):
             for index, method in enumerate(methods):
                 points = _points(tables, method, measure)
                 if points:

@@ -24,7 +24,7 @@ EFFORTS = {"nfe": "evaluations of the prior's network per image (NFE)", "seconds
 """What is on the horizontal axis, by the column of the tables."""
 LEAST = 0.01
 """Less of an effort than this is drawn as none."""
-_PANELS = (("psnr", "PSNR in dB (more is better)"), ("lpips", "LPIPS (less is better)"))
+PANELS = (("psnr", "PSNR in dB (more is better)"), ("lpips", "LPIPS (less is better)"))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def points_of(table: Table, effort: str = "nfe") -> list[Point]:
             continue
         label = labels[line.method] + ("" if table.full(line) else f" ({len(line.images)} images)")
         ours = is_ours(line.method)
-        quality = {measure: line.stat(measure) for measure, _ in _PANELS}
+        quality = {measure: line.stat(measure) for measure, _ in PANELS}
         colour = "#000000" if ours else COLOURS[index % len(COLOURS)]
         points.append(
             Point(
@@ -78,10 +78,10 @@ def plot(table: Table, effort: str = "nfe") -> dict[str, bytes]:
         canvas: Any = FigureCanvasAgg(figure)
         panels = figure.subplots(1, 2)
         figure.suptitle(table.heading, fontsize=10)
-        for axes, (measure, name) in zip(panels, _PANELS, strict=True):
+        for axes, (measure, name) in zip(panels, PANELS, strict=True):
             _panel(axes, points, measure, name, EFFORTS[effort])
         canvas.draw()
-        for axes, (measure, _) in zip(panels, _PANELS, strict=True):
+        for axes, (measure, _) in zip(panels, PANELS, strict=True):
             shown = [(_x(p, points), y, _broken(p.label)) for p in points if (y := _y(p, measure)) is not None]
             place(axes, shown, 7.5)
         figure.set_layout_engine("none")
