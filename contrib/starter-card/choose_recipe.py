@@ -41,14 +41,18 @@ def main() -> None:
     parser.add_argument("--steps", type=numbers, default=[4, 8])
     parser.add_argument("--gammas", type=numbers, default=[0, 0.1, 0.3])
     parser.add_argument("--spacings", nargs="+", default=["uniform"], help="of the levels, as name:key=value")
+    parser.add_argument("--samplers", nargs="+", help="as name:key=value; the prior's own, if not said")
     parser.add_argument("--settings", default="fused=true", help="further settings of VPS, e.g. projected=false")
     args = parser.parse_args()
     names = args.tasks or (find_suite("restoration").tasks if args.known else BLIND_TASKS)
     initializer = args.initializer or ("forward-noising" if args.known else "matched-level")
     prior = host().make("prior", args.prior) if args.prior else host().default_prior()
     images = [crop(path, args.size) for path in pictures_of(args.photos)[args.every - 1 :: args.every][: args.limit]]
-    print("strength steps gamma spacing | " + " | ".join(f"{name} dPSNR dLPIPS" for name in names), flush=True)
-    for strength, steps, gamma, spacing in product(args.strengths, args.steps, args.gammas, args.spacings):
+    print("strength steps gamma spacing sampler | " + " | ".join(f"{name} dPSNR dLPIPS" for name in names), flush=True)
+    samplers = args.samplers or [None]
+    for strength, steps, gamma, spacing, sampler in product(
+        args.strengths, args.steps, args.gammas, args.spacings, samplers
+    ):
         row = []
         for task in map(find_task, names):
             assert task.operator is not None
@@ -60,6 +64,7 @@ def main() -> None:
                 strength=strength,
                 steps=int(steps),
                 spacing=spacing,
+                sampler=sampler,
             )
             gains = []
             for number, image in enumerate(images):
@@ -68,7 +73,7 @@ def main() -> None:
                 before, after = metrics(view, image), metrics(restorer(y if args.known else view).image, image)
                 gains.append((after["psnr"] - before["psnr"], after["lpips"] - before["lpips"]))
             row.append(f"{mean(g[0] for g in gains):+.2f} {mean(g[1] for g in gains):+.3f}")
-        print(f"{strength:8g} {steps:5g} {gamma:5g} {spacing} | " + " | ".join(row), flush=True)
+        print(f"{strength:8g} {steps:5g} {gamma:5g} {spacing} {sampler or ''} | " + " | ".join(row), flush=True)
 
 
 if __name__ == "__main__":
