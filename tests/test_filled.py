@@ -3,10 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from dreamclean import Inpaint
-from dreamclean.builtin.operators import filled as module
-from dreamclean.builtin.operators.filled import NEAR, filled
+from dreamclean import JPEG, Downsample, Inpaint, LinearOperator, Operator
+from dreamclean.contracts import filled as module
+from dreamclean.contracts.filled import NEAR, filled
 
 
 @pytest.mark.parametrize("box", [(10, 20, 10, 30), (0, 40, 0, 25), (5, 39, 5, 39)])
@@ -57,3 +58,60 @@ def test_inpaint_starts_from_what_is_around_and_not_from_grey() -> None:
     torch.testing.assert_close(operator.start(operator.degrade(x)), x, atol=1e-3, rtol=0)
     nothing = Inpaint.of(torch.zeros_like(known))
     torch.testing.assert_close(nothing.start(nothing.degrade(x)), torch.full_like(x, 0.5))
+
+
+class Interlace(LinearOperator):
+    """Every other line is missing."""
+
+    name = "interlace"
+
+    def degrade(self, x: Tensor) -> Tensor:
+        return x[..., ::2, :]
+
+
+class Mosaic(LinearOperator):
+    """One colour of each pixel, those of a colour filter array."""
+
+    name = "mosaic"
+
+    def degrade(self, x: Tensor) -> Tensor:
+        seen = torch.zeros_like(x[:1])
+        seen[:, 0, ::2, ::2] = seen[:, 1, 1::2, ::2] = seen[:, 1, ::2, 1::2] = seen[:, 2, 1::2, 1::2] = 1
+        return (x * seen).sum(1, keepdim=True)
+
+    def image_shape(self, y: Tensor) -> torch.Size:
+        return torch.Size((y.shape[0], 3, *y.shape[2:]))
+
+
+class RedAlone(LinearOperator):
+    """Two of the three channels are lost everywhere."""
+
+    name = "red-alone"
+
+    def degrade(self, x: Tensor) -> Tensor:
+        return x[:, :1]
+
+    def image_shape(self, y: Tensor) -> torch.Size:
+        return torch.Size((y.shape[0], 3, *y.shape[2:]))
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        Interlace(noise=0.02),
+        Mosaic(noise=0.02),
+        Inpaint(share=0.3) @ Downsample(factor=2),
+        Inpaint(share=0.2) @ JPEG(quality=90),
+    ],
+)
+def test_start_fills_in_what_an_operator_does_not_measure(operator: Operator) -> None:
+    """Of a ramp in each channel, twice as well as with grey in the place of what is lost."""
+    ramp = torch.linspace(0.7, 0.95, 32).expand(1, 3, 32, 32) * torch.tensor([1.0, 0.9, 0.8])[:, None, None]
+    y = operator.degrade(ramp)
+    grey = operator.project(torch.full_like(ramp, 0.5), y, 0.5)
+    assert (operator.start(y) - ramp).square().mean() < (grey - ramp).square().mean() / 4
+
+
+def test_start_leaves_a_channel_that_is_lost_altogether_grey() -> None:
+    start = RedAlone().start(torch.rand(1, 1, 16, 16))
+    assert torch.equal(start[:, 1:], torch.full_like(start[:, 1:], 0.5))

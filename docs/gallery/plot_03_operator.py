@@ -25,10 +25,10 @@ operator = Interlace(noise=0.02)
 field = operator.measure(photo, dice())
 
 # %%
-# The field has half of the height. Its pseudo-inverse leaves the missing lines black. A restoration starts with grey in
-# their place, so it needs more noise to hide that than the starter prior recommends, 200.
+# The field has half of the height. Its pseudo-inverse leaves the missing lines black. A restoration starts with what is
+# around in their place: it finds out by itself which pixels the operator does not measure.
 
-result = Restorer(operator=operator, strength=300)(field)
+result = Restorer(operator=operator)(field)
 panels(
     {
         "every other line": field,

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dreamclean.contracts.component import CHAIN, Component, written
 from dreamclean.contracts.covariance import Covariance, Independent
+from dreamclean.contracts.filled import filled
 from dreamclean.contracts.least_squares import agreement, least_squares
 from dreamclean.contracts.levels import Schedule
 from dreamclean.contracts.measurement_noise import MeasurementNoise
@@ -69,9 +70,13 @@ class Operator(MeasurementNoise):
     def start(self, y: Tensor) -> Tensor:
         """A first image (B, 3, H, W) for ``y``: the projection of mid-grey at a standard deviation of 0.5.
 
-        Without noise, and for operators that keep constants, it is the pseudo-inverse's A^+ y.
+        Without noise, and for operators that keep constants, it is the pseudo-inverse's A^+ y. Where ``y`` does not tell
+        white from grey, pixels are lost, and filled in from those around them: of grey a trace would remain.
         """
-        return self.project(torch.full(self.image_shape(y), 0.5, dtype=y.dtype, device=y.device), y, 0.5)
+        grey = torch.full(self.image_shape(y), 0.5, dtype=y.dtype, device=y.device)
+        start, white = self.project(grey, y, 0.5), self.project(grey, self.degrade(2 * grey), 0.5)
+        lost = white < 0.75
+        return self.project(filled(start, lost), y, 0.5) if lost.any() else start
 
     def recipe_for(self, schedule: Schedule, pixel_scale: float) -> Mapping[str, Any]:
         """Fields of a recipe for this degradation, over what a pixel-space prior recommends for known operators.

@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators import bitmap
-from dreamclean.builtin.operators.filled import filled
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import LinearOperator
 from dreamclean.pictures.picture import Picture
@@ -59,10 +58,6 @@ class Inpaint(LinearOperator):
     def from_picture(self, pixels: Tensor) -> Tensor:
         """The picture under the mask: in a file lost pixels may show anything."""
         return self.degrade(pixels)
-
-    def start(self, y: Tensor) -> Tensor:
-        """Lost pixels are filled in from those around them: of grey in their place a trace would remain."""
-        return filled(super().start(y), self.known(*y.shape[2:]).to(y.device) == 0)
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         known = self.known(*v.shape[2:]).to(v)

@@ -9,7 +9,6 @@ from torch import Tensor
 from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.enlarged import Enlarged, Resized
 from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
-from dreamclean.builtin.operators.filled import filled
 from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
@@ -18,6 +17,7 @@ from dreamclean.builtin.planners.diagnosis.outliers.find import find_outliers
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement
+from dreamclean.contracts.filled import filled
 from dreamclean.contracts.operator import Operator
 
 MILD = 20.0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dreamclean.builtin.operators.filled import filled
 from dreamclean.builtin.operators.inpaint import Inpaint
 from dreamclean.builtin.planners.diagnosis.outliers.dead_lines import find_dead_lines
 from dreamclean.builtin.planners.diagnosis.outliers.impulses import BLACK_OR_WHITE, find_impulses
@@ -16,6 +15,7 @@ from dreamclean.builtin.planners.diagnosis.outliers.overlay import find_overlay
 from dreamclean.builtin.planners.diagnosis.outliers.scratches import find_scratches
 from dreamclean.builtin.planners.diagnosis.outliers.specks import find_specks
 from dreamclean.builtin.planners.diagnosis.outliers.stamp import find_stamp
+from dreamclean.contracts.filled import filled
 
 FINDERS = (find_dead_lines, find_scratches, find_impulses, find_specks, find_stamp, find_overlay)
 """In this order, each on the picture without what was found before."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dreamclean.builtin.operators.filled import filled
 from dreamclean.builtin.planners.diagnosis.outliers.local import distance, median
+from dreamclean.contracts.filled import filled
 from dreamclean.contracts.model import Model
 
 Ask = Callable[[Tensor, float], Tensor]

@@ -11,11 +11,11 @@ NEAR = 8
 def filled(x: Tensor, lost: Tensor) -> Tensor:
     """``x`` (B, C, H, W) with its lost pixels the mean of the known ones around them, from near ones inwards.
 
-    ``lost`` (1 or B, 1, H, W): True where a pixel is lost. If all are, ``x`` as it is.
+    ``lost`` (1 or B, 1 or C, H, W): True where a pixel is lost. Where all of a channel is, ``x`` as it is.
     """
-    known = (~lost).to(x)
+    known = (~lost | lost.all((-2, -1), keepdim=True)).to(x)
     for _ in range(NEAR):
-        if known.all() or not known.any():
+        if known.all():
             return x
         mean, seen = _mean(x, known, size=3, stride=1, padding=1)
         x, known = torch.where(known > 0, x, mean), seen
