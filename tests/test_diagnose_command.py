@@ -199,9 +199,23 @@ def test_restore_takes_detail_beside_an_operator(cli: Cli, prior: str) -> None:
     ]
     assert cli("restore", *options)[0] == 0
     recipe = json.loads(embedded_recipe(Path("out.png")))
-    assert (recipe["sampler"]["name"], recipe["sampler"]["eta"]) == ("soft-ddrm", 0.95)
+    assert (recipe["sampler"]["name"], recipe["sampler"]["eta"]) == ("soft-ddrm", 0.8)
     status, _, err = cli("restore", *options, "--sampler", "ddim", "--overwrite")
     assert status == 2 and "give either --detail or --sampler" in err
+
+
+@pytest.mark.parametrize(
+    ("operator", "detail", "steps"),
+    [("identity:noise=0.1", "0", 1), ("grain:std=0.1", "0.5", 3), ("identity:poisson=1", "0", 8)],
+)
+def test_detail_beside_noise_alone_is_steps_from_its_own_level(
+    cli: Cli, prior: str, operator: str, detail: str, steps: int
+) -> None:
+    options = ["in/noisy.png", "-o", "out.png", "--prior", prior, "--operator", operator, "--detail", detail]
+    assert cli("restore", *options)[0] == 0
+    recipe = json.loads(embedded_recipe(Path("out.png")))
+    assert recipe["steps"] == steps
+    assert recipe["initializer"]["name"] in ("matched-spectrum", "local-level")
 
 
 def test_plan_is_the_same_for_a_path_a_picture_and_a_tensor(unet: str, photo: Image.Image, tmp_path: Path) -> None:

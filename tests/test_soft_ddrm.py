@@ -104,7 +104,7 @@ def test_mixtures_are_the_functions_that_they_stand_for() -> None:
         variance = 1 - (weight * u) ** 2 - (1 - 0.9**2) * (1 - far) ** 2
         assert sum(w * b for w, b in zip(mix.measured, bank, strict=True)) == pytest.approx(weight, abs=0.01)
         share = mix.drawn[0] + sum(w * b for w, b in zip(mix.drawn[1:], bank, strict=True))
-        assert share == pytest.approx(math.sqrt(variance), abs=0.01)
+        assert share == pytest.approx(math.sqrt(variance), abs=0.02)
 
 
 def test_latents_are_refused() -> None:
@@ -133,7 +133,13 @@ class Recommending(Mixture):
     name = "recommending"
 
     def recipe_for(self, known_operator: bool) -> dict[str, Any]:
-        return {"guidance": "none", "sampler": "soft-ddrm", "corrector": "none", "steps": 5, "strength": 300}
+        return {
+            "guidance": "none",
+            "sampler": "dreamclean/soft-ddrm:eta=1",
+            "corrector": "none",
+            "steps": 5,
+            "strength": 300,
+        }
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,7 @@ class Recommending(Mixture):
     [
         ({}, "none", "soft-ddrm"),
         ({"sampler": "ddim"}, "projection", "ddim"),
-        ({"sampler": "soft-ddrm"}, "none", "soft-ddrm"),
+        ({"sampler": "soft-ddrm:eta=0.5"}, "none", "soft-ddrm"),
         ({"guidance": "pigdm"}, "pigdm", "soft-ddrm"),
     ],
 )

@@ -41,8 +41,12 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}
     if rest.get("operator") is not None and "detail" in given:
         from dreamclean.builtin.planners.diagnosis.treatment import crispness
+        from dreamclean.host.host import host
+        from dreamclean.method.marks import with_mask
 
-        fields = crispness(given.pop("detail"))
+        plugins = rest.get("plugins") or host()
+        operator = with_mask(plugins.make("operator", rest["operator"]), rest.get("mask"), plugins)
+        fields = crispness(operator, given.pop("detail"))
         if said := [name for name in fields if rest.get(name) is not None]:
             raise DreamCleanError(
                 f"--detail chooses the {said[0]} beside an operator; give either --detail or --{said[0]}"

@@ -1,6 +1,6 @@
 """What fills in a recipe where the user is silent: presets, the choice of a planner, the prior, the paper."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dreamclean.contracts.levels import DDPMSchedule, Schedule
 from dreamclean.recipe.layers import Layers, source_of
@@ -70,10 +70,15 @@ def with_operator(said: Layers, operator: "Operator", prior: "Prior", schedule: 
 def with_rest(said: Layers, prior: "Prior", schedule: Schedule, known_operator: bool) -> Layers:
     """``said`` over what the prior recommends, over the paper. Its guidance goes with its sampler: if another is said, neither counts."""
     wanted = recommended(prior, known_operator)
-    if wanted.sampler is not None and said.recipe.sampler not in (None, wanted.sampler):
+    if wanted.sampler and said.recipe.sampler and _short(said.recipe.sampler) != _short(wanted.sampler):
         wanted = wanted.model_copy(update={"guidance": None})
     said = said.over(source_of(prior), wanted)
     return said.over("paper", paper(known_operator, schedule))
+
+
+def _short(config: dict[str, Any]) -> str:
+    """The name of a component, without its package's."""
+    return str(config["name"]).rpartition("/")[2]
 
 
 def recommended(prior: "Prior", known_operator: bool) -> Recipe:

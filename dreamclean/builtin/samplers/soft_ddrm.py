@@ -15,7 +15,7 @@ from dreamclean.contracts.levels import Level
 from dreamclean.contracts.measurement import Measurement
 from dreamclean.contracts.sampler import Sampler
 
-NODES = (0.7, 1.0, 1.5, 3.0)
+NODES = (0.7, 1.1, 1.7, 8.0)
 """Projections are made at these multiples of r; functions of the operator's singular values are mixtures of theirs."""
 
 
@@ -25,16 +25,17 @@ class SoftDDRM(Sampler):
     Let u be the measurement's noise over a singular value of the operator, and r = s / a that of the lower level. Where u is far
     below r, the measurement is put in the place of x0, and as much less noise is drawn as it brings; where u is far above, x0 and the
     latent's noise go on. DDRM has a threshold at u = r; here y has the weight g = h (2 - h), h = r^2 / (r^2 + u^2), the noise
-    kept is c (1 - h_3), c = sqrt(1 - eta^2), h_3 = (3 r)^2 / ((3 r)^2 + u^2), and so much is drawn anew that the variance is r^2.
+    kept is c (1 - h_8), c = sqrt(1 - eta^2), h_8 = (8 r)^2 / ((8 r)^2 + u^2), and so much is drawn anew that the variance is r^2:
+    where y has a say, the latent's noise has y's in it, and would count it twice.
     Singular values are not needed: A^T (t^2 A A^T + S)^-1, which a projection computes, is h_t / t^2 A^+, and four of these
-    make g and the rest (to 0.007). The last step is the projection.
+    make g and the rest (the variance to 2 %). The last step is the projection.
 
     It brings agreement by itself: it goes with guidance ``none``. With another guidance, or without an operator, it is DDIM with
     the share eta of fresh noise.
     """
 
     name = "soft-ddrm"
-    eta: float = Field(default=0.97, ge=0, le=1, description="Share of noise drawn anew where nothing is measured")
+    eta: float = Field(default=0.9, ge=0, le=1, description="Share of noise drawn anew where nothing is measured")
 
     def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
         if denoise.measurement is None:

@@ -24,9 +24,9 @@ KNOWN: dict[str, Any] = {
     "guidance": "dreamclean/none",  # the sampler brings agreement
     "initializer": "dreamclean/forward-noising",
     "corrector": "dreamclean/none",
-    "sampler": "dreamclean/soft-ddrm:eta=0.97",
+    "sampler": "dreamclean/soft-ddrm:eta=0.9",
     "spacing": "dreamclean/karras:rho=2",
-    "strength": 200,
+    "strength": 175,
     "steps": 12,
 }
 

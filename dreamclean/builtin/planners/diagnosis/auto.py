@@ -33,7 +33,7 @@ class Auto(Planner):
 
     def refuses(self, known_operator: bool, prior: Prior) -> str:
         if known_operator:
-            return "is for blind restoration; leave it out beside an operator, and use --detail, or sampler soft-ddrm with an eta of 0.95 to 1"
+            return "is for blind restoration; leave it out beside an operator, and use --detail, or sampler soft-ddrm with an eta of 0.8 to 1"
         return "" if prior.space == "pixel" else "is for blind restoration in pixel space; give a strength"
 
     def strongest(self, prior: Prior) -> float | None:

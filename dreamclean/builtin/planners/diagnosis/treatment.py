@@ -3,7 +3,8 @@
 from typing import Any
 
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
-from dreamclean.contracts.levels import Schedule
+from dreamclean.contracts.levels import DDPMSchedule, Schedule
+from dreamclean.contracts.operator import Operator
 
 STEPS = 8
 NOISE = ("white noise", "correlated noise")
@@ -12,12 +13,17 @@ FAITHFUL = {"blocking": 2.5, "mixed": 1.3}
 """The level of the highest PSNR, in multiples of the diagnosed one, which is where PSNR - 8 LPIPS is best."""
 DRAWN = 0.25
 """VPS's gamma at the crisp end: towards 1 it smooths, it does not draw texture."""
-KEPT = 0.05
+KEPT = 0.2
 """What ``detail`` takes from soft-ddrm's eta, from 1 down: the more of a latent's noise is kept, the crisper."""
 
 
-def crispness(detail: float) -> dict[str, str]:
-    """Fields of a recipe for a known degradation: from the highest PSNR at ``detail`` 0 to the crispest at 1."""
+def crispness(operator: Operator, detail: float) -> dict[str, Any]:
+    """Fields of a recipe for a known degradation: from the highest PSNR at ``detail`` 0 to the crispest at 1.
+
+    Of noise alone they are the number of steps, all of them where parts start at levels of their own.
+    """
+    if alone := operator.recipe_for(DDPMSchedule.linear(), 0.5):
+        return {} if operator.poisson else {"steps": round(alone.get("steps", STEPS) ** detail)}
     sampler = f"dreamclean/soft-ddrm:eta={1 - KEPT * detail:g}"
     return {"guidance": "dreamclean/none", "corrector": "dreamclean/none", "sampler": sampler}
 
@@ -34,7 +40,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     is detail. Parts that start at levels of their own need all the steps to get there.
     """
     if diagnosis.operator is not None:
-        return {"operator": diagnosis.operator, **({} if detail is None else crispness(detail))}
+        return {"operator": diagnosis.operator, **({} if detail is None else crispness(diagnosis.operator, detail))}
     if diagnosis.ratio is None:
         return None
     detail = 1.0 if detail is None else detail
