@@ -7,6 +7,7 @@ x0 + A^+ (y - A x0) of DDNM (Wang et al. 2023). A non-linear A is linearised at 
 A chain of operators is an operator and ``@`` makes one of two, so both stand in this file.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -66,6 +67,14 @@ class Operator(MeasurementNoise):
         """
         value, forward, adjoint = self.linearize(x0)
         return x0 + std**2 * agreement(forward, adjoint, y - value, std**2, self.noise_covariance(y))
+
+    def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
+        """The measurement that says to a projection what ``y`` says, given an estimate ``x0`` of standard deviation ``std``.
+
+        A projection takes noise for normal. An operator that rounds has another kind: any value in an interval is as
+        good as its middle. By default ``y``.
+        """
+        return y
 
     def start(self, y: Tensor) -> Tensor:
         """A first image (B, 3, H, W) for ``y``: the projection of mid-grey at a standard deviation of 0.5.
@@ -231,6 +240,13 @@ class Chain(Operator):
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         stages = linearized(self.links, x0)
         return x0 + std**2 * self._step(stages, y - stages.value, std**2, stages.covariance(y))
+
+    def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
+        """The last link's, from what the others make of ``x0``; their noise adds to ``std``."""
+        stages = linearized(self.links, x0)
+        noise = stages.covariance(y)
+        earlier = noise.earlier if isinstance(noise, Propagated) else 0.0
+        return self.links[-1].dequantized(y, stages.each[-2].value, math.hypot(std, math.sqrt(earlier)))
 
     def _step(self, stages: Stages, b: Tensor, gain: float, noise: Covariance) -> Tensor:
         return agreement(stages.forward, stages.adjoint, b, gain, noise)

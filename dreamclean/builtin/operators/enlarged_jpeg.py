@@ -43,7 +43,13 @@ class EnlargedJPEG(Resized, Compression):
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         enlarged = self.enlarged()
-        small = (255 * enlarged.small(y).clamp(0, 1)).round() / 255
+        small = enlarged.small(y)
         noise = self.jpeg().noise_covariance(small)
         spread = lambda v: enlarged.spread(v, *x0.shape[2:])  # noqa: E731
         return x0 + std**2 * agreement(enlarged.shrink, spread, small - enlarged.shrink(x0), std**2, noise)
+
+    def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
+        """The small picture's, enlarged."""
+        enlarged = self.enlarged()
+        small = self.jpeg().dequantized(enlarged.small(y), enlarged.shrink(x0), std)
+        return enlarged.enlarge(small, *x0.shape[2:])

@@ -9,6 +9,7 @@ from torch import Tensor
 from dreamclean.builtin.operators.compression import Compression
 from dreamclean.builtin.operators.jpeg_codec import compressed
 from dreamclean.builtin.operators.rounding import Rounding
+from dreamclean.builtin.operators.truncated import truncated_mean
 from dreamclean.contracts.covariance import Covariance
 
 
@@ -50,3 +51,20 @@ class JPEG(Compression):
         parts = grid.to_coefficients(y - x0)
         weighed = [std**2 / (std**2 + v) * part for v, part in zip(variances, parts, strict=True)]
         return x0 + grid.from_coefficients(weighed, *x0.shape[2:])
+
+    def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
+        """Each coefficient such that the Wiener weight makes its mean in the interval that was rounded to y's.
+
+        Of several passes, and beside noise, the intervals are not known: y.
+        """
+        if len(self.passes()) > 1 or self.noise or self.poisson:
+            return y
+        grid = self.grids()[-1]
+        luma, chroma = (variance.to(y) for variance in self.rounding_variance())
+        off = grid.to_coefficients(y - x0)
+        made = []
+        for difference, variance in zip(off, (luma, chroma, chroma), strict=True):
+            half = (3 * variance).sqrt()
+            mean = truncated_mean(difference - half, difference + half, std)
+            made.append((1 + variance / std**2) * mean)
+        return x0 + grid.from_coefficients(made, *x0.shape[2:])

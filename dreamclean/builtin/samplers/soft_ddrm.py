@@ -58,6 +58,7 @@ def _moved(estimate: Estimate, level: Level, lower: Level, measured: Measurement
         return lower.alpha * codec.encode(operator.project(image, y, level.ratio * codec.pixel_scale))
     r, mix = lower.ratio * codec.pixel_scale, _mixture(eta)
     drawn, kept = r * noise(image), r * mix.kept * estimate.eps
+    y = operator.dequantized(y, image, r)
     value, forward, _ = operator.linearize(image)
     made = image + mix.drawn[0] * drawn + kept
     for node, weight, share in zip(NODES, mix.measured, mix.drawn[1:], strict=True):

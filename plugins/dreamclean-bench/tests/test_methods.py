@@ -396,4 +396,4 @@ def test_dreamclean_known_takes_detail() -> None:
     y = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     method: Any = make("dreamclean-known:detail=1")
     restorer = method.restorer(Problem(y, y, NOISY, PRIOR, [0]), Identity(noise=0.1))
-    assert restorer.sampler.eta == 0.95
+    assert restorer.sampler.eta == 0.8
