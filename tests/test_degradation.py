@@ -205,22 +205,24 @@ def test_revised_takes_the_noise_of_other_operators_for_louder() -> None:
 GRAIN = Grain(std=10 / 255, blur=1.0)
 
 
-def reviewed(share: float, otherwise: Diagnosis | None) -> Diagnosis | None:
+def reviewed(share: float, otherwise: Diagnosis | None, sure: float = 0.8) -> Diagnosis | None:
     """The review of a result that took away so much of the grain that was said."""
     y = GRAIN.measure(scene(), torch.Generator().manual_seed(0))
-    return revised(y, Diagnosis("coloured noise", 0.8, GRAIN, otherwise=otherwise), torch.lerp(y, scene(), share))
+    return revised(y, Diagnosis("coloured noise", sure, GRAIN, otherwise=otherwise), torch.lerp(y, scene(), share))
 
 
-def test_revised_leaves_grain_alone_that_was_sure() -> None:
+def test_revised_has_nothing_to_say_without_another_diagnosis() -> None:
     assert reviewed(0.1, None) is None
 
 
-def test_revised_lets_doubtful_grain_stand_that_the_prior_takes_away() -> None:
-    assert reviewed(0.8, Diagnosis("clean", 0.7)) is None
+@pytest.mark.parametrize(("share", "sure"), [(0.8, 0.8), (0.8, 0.99), (0.53, 0.99)])
+def test_revised_lets_grain_stand_that_the_prior_takes_away(share: float, sure: float) -> None:
+    assert reviewed(share, Diagnosis("clean", 0.7), sure) is None
 
 
-def test_revised_drops_doubtful_grain_that_the_prior_keeps() -> None:
-    assert reviewed(0.4, Diagnosis("clean", 0.7)) == Diagnosis("clean", 0.7)
+@pytest.mark.parametrize(("share", "sure"), [(0.4, 0.8), (0.53, 0.8), (0.45, 0.99)])
+def test_revised_drops_grain_that_the_prior_keeps(share: float, sure: float) -> None:
+    assert reviewed(share, Diagnosis("clean", 0.7), sure) == Diagnosis("clean", 0.7)
 
 
 def test_restorer_follows_a_review_once(monkeypatch: pytest.MonkeyPatch) -> None:

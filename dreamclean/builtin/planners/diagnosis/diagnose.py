@@ -91,5 +91,5 @@ def _coloured(by_prior: Diagnosis, noise: NoiseEstimate) -> Diagnosis:
         noise=None,
         ratio=None,
         loudest=None,
-        otherwise=None if noise.sure >= SURE else by_prior,
+        otherwise=by_prior,
     )

@@ -44,7 +44,7 @@ class Diagnosis:
     loudest: float | None = None
     """The ratio of the loudest parts, where noise is so uneven that each part should start at a level of its own."""
     otherwise: "Diagnosis | None" = None
-    """What holds if the result of the restoration does not confirm a finding that is not sure."""
+    """What holds if the result of the restoration does not confirm the noise that was found."""
 
     @property
     def treated(self) -> bool:

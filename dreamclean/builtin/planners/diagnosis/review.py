@@ -11,6 +11,7 @@ from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.operators.kernels import gaussian_size
 from dreamclean.builtin.planners.diagnosis.degradation import blur_words
+from dreamclean.builtin.planners.diagnosis.answers import SURE
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.contracts.operator import LinearOperator, Operator
 from dreamclean.method.measured import measured
@@ -21,21 +22,22 @@ BLOCK = 16
 LEAST = 1 / 255
 """Where less than that is left, root mean square, nothing is wrong."""
 NARROWER = 0.85
-AGREED = 0.55
-"""Least share of a doubtful noise that its removal takes away. Of clean texture, taken for noise, it is 0.32 to 0.53."""
+AGREED, SURE_AGREED = 0.55, 0.5
+"""Least share of a doubtful noise, and of a sure one, that its removal takes away. Of clean texture, taken for noise, it is 0.32 to 0.53."""
 
 
 def revised(image: Tensor, diagnosis: Diagnosis, result: Tensor) -> Diagnosis | None:
     """A diagnosis in the place of the one that led from ``image`` to ``result``, both (1, 3, H, W); None: it stands.
 
     Asked of linear operators. A blur that is too wide cannot be undone without contradiction: it is taken for narrower.
-    Grain is a start, not a projection: where it was doubtful, it has to be what the prior takes away. Of other linear
+    Grain is a start, not a projection: it has to be what the prior takes away. Of other linear
     operators the noise is taken for as loud as what is left.
     """
     operator = diagnosis.operator
     if isinstance(operator, Grain):
-        doubted = diagnosis.otherwise
-        return doubted if doubted and taken_away(image, operator, result) < AGREED else None
+        sure = diagnosis.sure is not None and diagnosis.sure >= SURE
+        least = SURE_AGREED if sure else AGREED
+        return diagnosis.otherwise if taken_away(image, operator, result) < least else None
     if not isinstance(operator, LinearOperator):
         return None
     left = unexplained(image, operator, result)
