@@ -190,3 +190,19 @@ def test_said_by_file_is_what_the_file_holds(quality: int, harmless: bool) -> No
         )
         assert as_operator(found) == JPEG(tables=tables_of(quality))
     assert said_by_file({"jpeg": None}) is None
+
+
+@pytest.mark.parametrize("quality", [10, 30])
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:0", "4:4:4"])
+def test_pale_colours_tell_their_subsampling_by_compressing_again(quality: int, subsampling: Any) -> None:
+    """Nearly all of their coefficients are 0, which lie on the lattice of any subsampling."""
+    grey = natural(4).mean(1, keepdim=True)
+    pale = grey + 0.4 * (natural(4) - grey)
+    found = found_in(JPEG(quality=quality, subsampling=subsampling).degrade(pale))
+    assert (found.quality, found.settings["subsampling"]) == (quality, subsampling)
+    assert "noise" not in found.settings
+
+
+def test_clipped_colours_are_no_noise() -> None:
+    x = (2.2 * natural(4) - 0.6).clamp(0, 1)
+    assert "noise" not in found_in(JPEG(quality=10).degrade(x)).settings

@@ -10,8 +10,8 @@ from dreamclean.builtin.noise.spectrum import at_a_pixel
 from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.operators.kernels import gaussian_size
-from dreamclean.builtin.planners.diagnosis.degradation import blur_words
 from dreamclean.builtin.planners.diagnosis.answers import SURE
+from dreamclean.builtin.planners.diagnosis.degradation import blur_words
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.contracts.operator import LinearOperator, Operator
 from dreamclean.method.measured import measured

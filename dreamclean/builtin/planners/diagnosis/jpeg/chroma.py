@@ -1,6 +1,6 @@
 """How the colour planes were made smaller, their tables, and so the whole grid."""
 
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,10 +16,8 @@ _COLOURLESS = 0.01
 _HALVED = 1.5
 """Standard deviations around the lattice are so much larger in halved planes, where the decoder's smoothing is undone."""
 _ENOUGH = 20.0
-"""Evidence, in nats, for a subsampling; with less it is the usual one, 4:2:0."""
-
-
-Key = tuple[Subsampling, tuple[int, int]]
+"""Evidence, in nats, for a place of blocks and a table; with less they are those beside the luma's."""
+_USUAL: tuple[Subsampling, ...] = ("4:2:0", "4:4:4", "4:2:2", "4:4:0")
 
 
 class Chroma(NamedTuple):
@@ -30,32 +28,33 @@ class Chroma(NamedTuple):
     """None: there is no colour."""
 
 
-def chroma_of(planes: Tensor, clipped: Tensor, offset: tuple[int, int], luma: Steps) -> Chroma:
-    """From the colour differences (2, H, W), of 255, given the luma's grid at ``offset`` and its steps."""
+def chroma_of(planes: Tensor, clipped: Tensor, offset: tuple[int, int], luma: Steps) -> list[Chroma]:
+    """From the colour differences (2, H, W), of 255, given the luma's grid at ``offset`` and its steps: what may be, the usual first.
+
+    Of each subsampling the likeliest place of its blocks, and table. Flat colour lies on every lattice, so that evidence does not
+    tell one subsampling from another.
+    """
     inside = (-offset[0] % 8, -offset[1] % 8)
     if float(planes.abs().max()) < _COLOURLESS:
-        return Chroma("grey", inside, None)
-    tried = [(name, shift) for name in get_args(Subsampling)[:4] for shift in _shifts(inside, STEPS[name])]
-    found = {key: _evidence(planes, clipped, *key) for key in tried}
+        return [Chroma("grey", inside, None)]
+    return [_likeliest(planes, clipped, name, inside, luma) for name in _USUAL]
+
+
+def _likeliest(planes: Tensor, clipped: Tensor, name: Subsampling, inside: tuple[int, int], luma: Steps) -> Chroma:
+    found = {shift: _evidence(planes, clipped, name, shift) for shift in _shifts(inside, STEPS[name])}
     if luma.quality is not None:  # whoever took libjpeg's luma table took its chroma table
-        read = [(of_quality(part, 1, luma.quality), key) for key, parts in found.items() for part in parts]
+        read = [(of_quality(part, 1, luma.quality), shift) for shift, parts in found.items() for part in parts]
     else:
-        read = [(best_steps(part, 1), key) for key, parts in found.items() for part in parts]
-    steps, key = max(read, key=_for_each_pixel)
+        read = [(best_steps(part, 1), shift) for shift, parts in found.items() for part in parts]
+    steps, shift = max(read, key=lambda pair: pair[0].evidence)
     enough = steps.evidence > (_ENOUGH if luma.quality else 2 * _ENOUGH)
-    return Chroma(*key, steps.table) if enough else Chroma("4:2:0", inside, _table_beside(luma))
+    return Chroma(name, shift, steps.table) if enough else Chroma(name, inside, _table_beside(luma))
 
 
 def _shifts(inside: tuple[int, int], steps: tuple[int, int]) -> list[tuple[int, int]]:
     """Blocks of halved planes are 16 pixels long, and may start at either end of the luma's."""
     rows, columns = ([part + 8 * k for k in range(step)] for part, step in zip(inside, steps, strict=True))
     return [(row, column) for row in rows for column in columns]
-
-
-def _for_each_pixel(read: tuple[Steps, Key]) -> float:
-    """Evidence, as if halved planes had as many coefficients: flat colour lies on the lattice of whole planes too."""
-    rows, columns = STEPS[read[1][0]]
-    return read[0].evidence * rows * columns
 
 
 def _evidence(planes: Tensor, clipped: Tensor, subsampling: Subsampling, shift: tuple[int, int]) -> list[Tensor]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dreamclean.builtin.operators import dct
 from dreamclean.builtin.operators.jpeg_tables import tables_of
+from dreamclean.builtin.planners.diagnosis.jpeg.again import changed
 from dreamclean.builtin.planners.diagnosis.jpeg.chroma import Chroma, chroma_of
 from dreamclean.builtin.planners.diagnosis.jpeg.earlier import WIDTH, Earlier, earlier_pass
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found
@@ -21,6 +22,8 @@ FEWEST = 8
 """Frequencies in which steps have to show: in flat areas, ramps and letters values repeat too, but in fewer."""
 _CLEAN = 0.65
 """Without noise the lattice explains at least that much of what it does at the best noise; with some of std 1, less."""
+_SAME, _QUIET = 0.02, 0.85
+"""Compressing again, root mean square, of 255: what is no difference, and what is left with noise of std 1 at least."""
 _SMALLEST = 32
 _WINDOW, _WINDOWS = 136, 3
 _SCREENED = 256
@@ -44,7 +47,9 @@ def estimate_jpeg(image: Tensor) -> Found | None:
     best = max(seen, key=lambda lattice: lattice.steps.evidence)
     if best.steps.evidence < ENOUGH or best.steps.seen < FEWEST:
         return None
-    settings = _settings(best, chroma_of(ycc[1:], clipped, best.offset, best.steps))
+    settings = _unchanged(
+        image[:1].cpu(), [_settings(best, c) for c in chroma_of(ycc[1:], clipped, best.offset, best.steps)]
+    )
     before = earlier_pass(histograms(parts, width=WIDTH), best.offset, best.steps.table)
     first = before and _first(before, settings["subsampling"])
     found = Found(settings, _sure(best.steps.evidence), "pixels", best.steps.quality, first)
@@ -99,6 +104,14 @@ def _settings(best: Lattice, chroma: Chroma) -> dict[str, Any]:
     settings = {"tables": tables, "subsampling": chroma.subsampling, "shift": [_plain(*chroma.shift)]}
     added = math.sqrt(max(0.0, best.noise**2 - ROUNDING**2))
     return settings | ({"noise": round(added / 255, 5)} if added else {})
+
+
+def _unchanged(image: Tensor, tried: list[dict[str, Any]]) -> dict[str, Any]:
+    """Those of the settings that change ``image`` least, the earlier ones in doubt; and without noise that there is not."""
+    changes = [changed(image, settings) for settings in tried]
+    least = min(changes)
+    best = next(one for one, change in zip(tried, changes, strict=True) if change < least + _SAME)
+    return {name: value for name, value in best.items() if name != "noise" or least > _QUIET}
 
 
 def _first(before: Earlier, subsampling: str) -> dict[str, Any]:
