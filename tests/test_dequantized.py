@@ -63,7 +63,8 @@ def test_a_rough_estimate_takes_the_middle_as_before() -> None:
 
 
 @pytest.mark.parametrize(
-    "operator", [JPEG(quality=(30, 60), shift=(0, 3)), JPEG(quality=(30,), noise=0.02), Blur(noise=0.1)]
+    "operator",
+    [JPEG(quality=(50, 60), shift=(0, 3)), JPEG(quality=(60,), noise=0.05), JPEG(poisson=1.0), Blur(noise=0.1)],
 )
 def test_y_is_kept_where_the_interval_is_not_known(operator: Operator) -> None:
     y = operator.degrade(photo())
@@ -87,3 +88,22 @@ def test_an_enlarged_jpeg_asks_the_small_picture() -> None:
     x0 = photo(64) + 0.03
     wanted = operator.jpeg().dequantized(enlarged.small(y), enlarged.shrink(x0), 0.03)
     torch.testing.assert_close(enlarged.small(operator.dequantized(y, x0, 0.03)), wanted, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("quality", "noise", "decisive"), [((20, 50), 0.0, 0), ((10, 20, 40), 0.0, 0), ((80, 20), 0.0, 1), ((30,), 0.01, 0)]
+)
+def test_what_came_after_the_coarsest_pass_is_undone(quality: tuple[int, ...], noise: float, decisive: int) -> None:
+    """The interval is that of the pass itself, but for few coefficients."""
+    shift = (0, 3, 6)[: len(quality)]
+    operator = JPEG(quality=quality, shift=shift, noise=noise, subsampling="4:4:4")
+    assert operator.decisive() == decisive and operator.found_again()
+    x = photo(48)
+    y = operator.measure(x, torch.Generator().manual_seed(0))
+    until = JPEG(quality=quality[: decisive + 1], shift=shift[: decisive + 1], subsampling="4:4:4")
+    x0 = x + 0.05
+    undone, itself = (
+        op.project(x0, op.dequantized(v, x0, 0.05), 0.05) for op, v in ((operator, y), (until, until.degrade(x)))
+    )
+    as_it_is = operator.project(x0, y, 0.05)
+    assert (undone - itself).square().mean() < (as_it_is - itself).square().mean() / 2

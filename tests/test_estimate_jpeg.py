@@ -14,8 +14,9 @@ from torch import Tensor
 
 from dreamclean import JPEG, Picture
 from dreamclean.builtin.operators.jpeg_tables import tables_of
+from dreamclean.builtin.planners.diagnosis.degradation import _jpeg as jpeg_of
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
-from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
+from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, nearest_quality, said_by_file
 from dreamclean.builtin.planners.diagnosis.jpeg.lattice import evidence, histograms
 from dreamclean.method.measured import info_of
 
@@ -70,7 +71,7 @@ def test_estimate_jpeg_finds_tables_grid_and_subsampling(quality: int, subsampli
     if quality > 5:  # at 5 hardly any colour is left
         assert as_operator(found).grids() == jpeg.grids()
         assert as_operator(found).passes() == jpeg.passes()
-        assert found.first is None
+        assert found.earlier == ()
 
 
 @pytest.mark.parametrize("subsampling", ["4:2:2", "4:4:0", "grey"])
@@ -149,8 +150,7 @@ def test_estimate_jpeg_sees_an_earlier_pass_on_another_grid() -> None:
     cascade = JPEG(quality=(40, 90), shift=[(3, 5), 0])
     found = found_in(cascade.degrade(natural(13, 256)))
     assert found.quality == 90
-    assert found.first is not None
-    assert found.first["shift"] == ["3:5"]
+    assert [earlier["shift"] for earlier in found.earlier] == [["3:5"]]
     assert "before that JPEG, about quality" in found.words()
     both = JPEG(**found.cascade())
     assert both.grids() == cascade.grids()
@@ -179,16 +179,10 @@ def test_said_by_file_is_what_the_file_holds(quality: int, harmless: bool) -> No
     Image.fromarray((natural(1)[0].permute(1, 2, 0) * 255).byte().numpy()).save(file, "JPEG", quality=quality)
     with Image.open(file) as image:
         found = said_by_file(info_of(Picture.from_pil(image)))
-    if harmless:
-        assert found is None
-    else:
-        assert found is not None
-        assert (found.quality, found.sure, found.words()) == (
-            quality,
-            1.0,
-            f"JPEG, quality {quality} (from the file), 4:2:0",
-        )
-        assert as_operator(found) == JPEG(tables=tables_of(quality))
+    assert found is not None and found.harmless == harmless
+    words = f"JPEG, quality {quality} (from the file), 4:2:0"
+    assert (found.quality, found.sure, found.words()) == (quality, 1.0, words)
+    assert as_operator(found) == JPEG(tables=tables_of(quality))
     assert said_by_file({"jpeg": None}) is None
 
 
@@ -206,3 +200,34 @@ def test_pale_colours_tell_their_subsampling_by_compressing_again(quality: int, 
 def test_clipped_colours_are_no_noise() -> None:
     x = (2.2 * natural(4) - 0.6).clamp(0, 1)
     assert "noise" not in found_in(JPEG(quality=10).degrade(x)).settings
+
+
+@pytest.mark.parametrize(("quality", "shift"), [((20, 50), (0, 1)), ((60, 80), (0, "2:5")), ((10, 20, 40), (0, 3, 6))])
+def test_estimate_jpeg_finds_every_pass_that_a_finer_one_followed(quality: tuple[int, ...], shift: Any) -> None:
+    """The last of them is the paper's cascade (Table 3)."""
+    found = found_in(JPEG(quality=quality, shift=shift).degrade(natural(13, 256)))
+    assert found.quality == quality[-1]
+    assert [one["shift"][0] for one in (*found.earlier, found.settings)] == list(shift)
+    for settings, wanted in zip(found.earlier, quality[:-1], strict=True):
+        own, true = (torch.tensor(table).float().log() for table in (settings["tables"][0], tables_of(wanted)[0]))
+        assert (own - true).abs().mean() < 0.1
+
+
+@pytest.mark.parametrize("quality", [15, 50, 85])
+def test_estimate_jpeg_sees_no_earlier_pass_where_there_was_none(quality: int) -> None:
+    for seed in range(3):
+        assert found_in(JPEG(quality=quality, shift=(1,)).degrade(natural(seed, 192))).earlier == ()
+
+
+@pytest.mark.parametrize("quality", [75, 98])
+def test_a_file_that_was_saved_again_shows_what_it_was_before(quality: int) -> None:
+    """A picture of the web: a coarse JPEG, cut, and saved again; that the last save was a mild one says little."""
+    coarse = JPEG(quality=30).degrade(natural(2, 208))[..., 3:195, 5:197]
+    file = io.BytesIO()
+    Image.fromarray((coarse[0].permute(1, 2, 0) * 255).byte().numpy()).save(file, "JPEG", quality=quality)
+    with Image.open(file) as image:
+        picture = Picture.from_pil(image)
+    found = jpeg_of(picture.pixels, info_of(picture))
+    assert found is not None
+    *_, first = found.earlier or (found.settings,)
+    assert (nearest_quality(first["tables"][0]), first["shift"]) == (30, ["3:5"])

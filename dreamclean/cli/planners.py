@@ -46,6 +46,7 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
 
         plugins = rest.get("plugins") or host()
         operator = with_mask(plugins.make("operator", rest["operator"]), rest.get("mask"), plugins)
+        assert operator is not None
         fields = crispness(operator, given.pop("detail"))
         if said := [name for name in fields if rest.get(name) is not None]:
             raise DreamCleanError(

@@ -1,5 +1,6 @@
 """The settings of a JPEG codec: tables, subsampling and grid of each pass."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,11 @@ from dreamclean.contracts.component import IntList
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Operator
 from dreamclean.pictures.picture import Picture
+
+LOW = 4
+"""Frequencies, in each direction, in which passes are compared: above, steps end at 255 and most coefficients are 0."""
+COARSER = 1.4
+"""Steps that are so many times as large as all later ones together are found again by rounding again."""
 
 
 def _shifts(value: Any) -> Any:
@@ -116,11 +122,29 @@ class Compression(Operator):
     def rounding_variance(self) -> list[Tensor]:
         """Variance of the rounding of each coefficient of luma and chroma, two (8, 8), pixel scale [0, 1].
 
-        Rounding to multiples of q is taken as noise of variance q^2 / 12 (Widrow 1956), added up over the passes, in
-        the coefficients of ``grids()[-1].to_coefficients``.
+        Rounding to multiples of q is taken as noise of variance q^2 / 12 (Widrow 1956), added up over the passes up to the
+        ``decisive`` one, in the coefficients of its grid.
         """
-        steps = torch.tensor(self.passes(), dtype=torch.float64).view(-1, 2, 8, 8) / 255
-        return list(steps.square().sum(0) / 12)
+        return list(self._variances()[: self.decisive() + 1].sum(0))
+
+    def decisive(self) -> int:
+        """Which pass says most: the coarsest, if rounding again by it finds what it had made, else the last."""
+        return self._coarsest() if self.found_again() else len(self.passes()) - 1
+
+    def found_again(self) -> bool:
+        """Whether later passes, which are finer, and noise move the coarsest pass's coefficients by less than half a step."""
+        luma, coarsest = self._variances()[:, 0, :LOW, :LOW], self._coarsest()
+        after = luma[coarsest + 1 :].sum(0) + self.noise**2
+        if self.poisson or not after.any():
+            return not self.poisson
+        return float((luma[coarsest] / after).log().mean()) > 2 * math.log(COARSER)
+
+    def _coarsest(self) -> int:
+        return int(self._variances()[:, 0, :LOW, :LOW].log().mean((1, 2)).argmax())
+
+    def _variances(self) -> Tensor:
+        """Of the rounding of luma and chroma in each pass, (passes, 2, 8, 8)."""
+        return (torch.tensor(self.passes(), dtype=torch.float64).view(-1, 2, 8, 8) / 255).square() / 12
 
 
 def _said_by(file: Path) -> dict[str, Any]:

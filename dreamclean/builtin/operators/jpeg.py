@@ -34,16 +34,16 @@ class JPEG(Compression):
         return x, lambda v: v, lambda v: v
 
     def noise_covariance(self, y: Tensor) -> Covariance:
-        """The rounding as noise in the last pass's coefficients, and noise besides. All passes are taken to have its grid."""
-        return Rounding(self.rounding_variance(), self.grids()[-1], self.noise_variance(y))
+        """The rounding as noise in the decisive pass's coefficients, and noise besides. Earlier passes are taken to have its grid."""
+        return Rounding(self.rounding_variance(), self.grids()[self.decisive()], self.noise_variance(y))
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
-        """x0 + W (y - x0), with the Wiener weight std^2 / (std^2 + v) in each DCT coefficient of the last pass's grid.
+        """x0 + W (y - x0), with the Wiener weight std^2 / (std^2 + v) in each DCT coefficient of the decisive pass's grid.
 
         v is ``rounding_variance``, so that low frequencies follow y and what the codec lost follows x0. Smaller
         colour planes follow y in their means of pixels.
         """
-        grid, (luma, chroma) = self.grids()[-1], self.rounding_variance()
+        grid, (luma, chroma) = self.grids()[self.decisive()], self.rounding_variance()
         extra = (
             torch.as_tensor(self.noise_variance(y)).to(y).expand(y.shape).mean((1, 2, 3), keepdim=True)[..., None, None]
         )
@@ -55,16 +55,24 @@ class JPEG(Compression):
     def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
         """Each coefficient such that the Wiener weight makes its mean in the interval that was rounded to y's.
 
-        Of several passes, and beside noise, the intervals are not known: y.
+        What came after the ``decisive`` pass is undone by that pass, if it can be; if not, the interval is not known: y.
         """
-        if len(self.passes()) > 1 or self.noise or self.poisson:
+        if not self.found_again():
             return y
-        grid = self.grids()[-1]
-        luma, chroma = (variance.to(y) for variance in self.rounding_variance())
-        off = grid.to_coefficients(y - x0)
-        made = []
-        for difference, variance in zip(off, (luma, chroma, chroma), strict=True):
-            half = (3 * variance).sqrt()
-            mean = truncated_mean(difference - half, difference + half, std)
-            made.append((1 + variance / std**2) * mean)
+        number, variances = self.decisive(), self._variances()
+        grid, made = self.grids()[number], []
+        for part, plane in zip(grid.to_coefficients(self.undone(y) - x0), (0, 1, 1), strict=True):
+            own, earlier = (v.to(y) for v in (variances[number, plane], variances[:number, plane].sum(0)))
+            half, spread = (3 * own).sqrt(), (std**2 + earlier).sqrt()
+            mean = truncated_mean(part - half, part + half, spread) * (std / spread) ** 2
+            made.append((1 + (own + earlier + self.noise**2) / std**2) * mean)
         return x0 + grid.from_coefficients(made, *x0.shape[2:])
+
+    def undone(self, y: Tensor) -> Tensor:
+        """``y`` as the ``decisive`` pass had left it, but for few coefficients: rounded by it again, if that finds them."""
+        number = self.decisive()
+        if not self.found_again() or (number == len(self.passes()) - 1 and not self.noise):
+            return y
+        tables, grid = self.passes()[number][: 1 if self.subsampling == "grey" else 2], self.grids()[number]
+        shift = (f"{grid.rows}:{grid.columns}",)
+        return JPEG(quality=(), tables=tables, subsampling=self.subsampling, shift=shift).degrade(y)

@@ -9,8 +9,11 @@ NEVER = 1e-10
 """Below this probability of the interval its nearest end stands for the mean."""
 
 
-def truncated_mean(low: Tensor, high: Tensor, std: float) -> Tensor:
-    """E[v | low < v < high] for v ~ N(0, std^2) (Johnson, Kotz & Balakrishnan 1994, section 10.1), shaped as ``low``."""
+def truncated_mean(low: Tensor, high: Tensor, std: Tensor | float) -> Tensor:
+    """E[v | low < v < high] for v ~ N(0, std^2) (Johnson, Kotz & Balakrishnan 1994, section 10.1), shaped as ``low``.
+
+    ``std`` is a number, or a tensor that broadcasts.
+    """
     a, b = low.double() / std, high.double() / std
     mirrored = a > 0  # the lower tail has all digits
     share = torch.special.ndtr(torch.where(mirrored, -a, b)) - torch.special.ndtr(torch.where(mirrored, -b, a))

@@ -10,7 +10,7 @@ from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.enlarged import Enlarged, Resized
 from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
 from dreamclean.builtin.operators.jpeg import JPEG
-from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg
+from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg, with_earlier
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
 from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.find import find_outliers
@@ -51,7 +51,7 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
     Each finder looks only where those before it found nothing, because damage of one kind looks like another kind to
     the later ones: a grid of blocks is soft, an enlarged picture blurred. A mild JPEG hides nothing and is the last link.
     """
-    jpeg = said_by_file(info) or estimate_jpeg(image)
+    jpeg = _jpeg(image, info)
     if jpeg is not None and jpeg.rounding > MILD:
         return _compressed(jpeg)
     earlier = _before_compression(image, ask)
@@ -60,6 +60,14 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
     last = _compressed(jpeg)
     quiet = earlier.operator.model_copy(update={"noise": 0.0})  # what is taken for noise is the rounding
     return Explained(earlier.family, last.operator @ quiet, earlier.sure, f"{earlier.words}; {last.words}")
+
+
+def _jpeg(image: Tensor, info: Mapping[str, Any]) -> Found | None:
+    """The compression that the file states, with earlier ones that the pixels show, or all from those; None: none that matters."""
+    said = said_by_file(info)
+    if said and not (said := with_earlier(said, image)).harmless:
+        return said
+    return estimate_jpeg(image)
 
 
 def _before_compression(image: Tensor, ask: Ask) -> Explained | None:

@@ -1,16 +1,19 @@
 """``estimate_jpeg``: the grid, tables and subsampling of a picture that was a JPEG once."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dreamclean.builtin.operators import dct
+from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.operators.jpeg_tables import tables_of
 from dreamclean.builtin.planners.diagnosis.jpeg.again import changed
 from dreamclean.builtin.planners.diagnosis.jpeg.chroma import Chroma, chroma_of
-from dreamclean.builtin.planners.diagnosis.jpeg.earlier import WIDTH, Earlier, earlier_pass
+from dreamclean.builtin.planners.diagnosis.jpeg.earlier import WIDTH, earlier_pass
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found
 from dreamclean.builtin.planners.diagnosis.jpeg.lattice import BIN, NOISES, ROUNDING, evidence, histograms
 from dreamclean.builtin.planners.diagnosis.jpeg.planes import blocks, different, textured, unclipped
@@ -24,7 +27,7 @@ _CLEAN = 0.65
 """Without noise the lattice explains at least that much of what it does at the best noise; with some of std 1, less."""
 _SAME, _QUIET = 0.02, 0.85
 """Compressing again, root mean square, of 255: what is no difference, and what is left with noise of std 1 at least."""
-_SMALLEST = 32
+_SMALLEST, _MOST_PASSES = 32, 4
 _WINDOW, _WINDOWS = 136, 3
 _SCREENED = 256
 _TRIED = [(row, column) for row in range(8) for column in range(8)]
@@ -50,10 +53,42 @@ def estimate_jpeg(image: Tensor) -> Found | None:
     settings = _unchanged(
         image[:1].cpu(), [_settings(best, c) for c in chroma_of(ycc[1:], clipped, best.offset, best.steps)]
     )
-    before = earlier_pass(histograms(parts, width=WIDTH), best.offset, best.steps.table)
-    first = before and _first(before, settings["subsampling"])
-    found = Found(settings, _sure(best.steps.evidence), "pixels", best.steps.quality, first)
-    return None if found.harmless and not first else found
+    found = Found(settings, _sure(best.steps.evidence), "pixels", best.steps.quality)
+    found = _with_earlier(found, image, parts)
+    return None if found.harmless else found
+
+
+def with_earlier(found: Found, image: Tensor) -> Found:
+    """What a file says of its compression, and what ``image``, its pixels (1, 3, H, W) in [0, 1], shows of earlier ones."""
+    if min(image.shape[-2:]) < _SMALLEST:
+        return found
+    return _with_earlier(found, image, _parts(_luma(image)))
+
+
+def _with_earlier(found: Found, image: Tensor, parts: Tensor) -> Found:
+    """Each pass is undone by the one before it, and so shows the next."""
+    image, counts, last = image[:1].float().cpu(), histograms(parts, width=WIDTH), found.settings
+    passes: list[dict[str, Any]] = []
+    while len(passes) < _MOST_PASSES and (before := earlier_pass(counts, _offset(last), tuple(last["tables"][0]))):
+        tables = tables_of(before.quality)[: len(last["tables"])]
+        rows, columns = (-part % 8 for part in before.offset)
+        last = {**last, "tables": [list(one) for one in tables], "shift": [_plain(rows, columns)]}
+        last.pop("noise", None)
+        passes.insert(0, last)
+        image = JPEG(**{**last, "quality": ()}).degrade(image)
+        counts = histograms(_parts(_luma(image)), width=WIDTH)
+    return replace(found, earlier=tuple(passes))
+
+
+def _luma(image: Tensor) -> Tensor:
+    """Luma of the first image, of 255 around 0."""
+    return 255 * dct.to_ycc(image[:1].float().cpu())[0, 0] - 128
+
+
+def _offset(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Row and column where the first whole block of a pass starts."""
+    shift = JPEG(**{**settings, "quality": ()}).grids()[-1]
+    return -shift.rows % 8, -shift.columns % 8
 
 
 class Lattice(NamedTuple):
@@ -112,12 +147,6 @@ def _unchanged(image: Tensor, tried: list[dict[str, Any]]) -> dict[str, Any]:
     least = min(changes)
     best = next(one for one, change in zip(tried, changes, strict=True) if change < least + _SAME)
     return {name: value for name, value in best.items() if name != "noise" or least > _QUIET}
-
-
-def _first(before: Earlier, subsampling: str) -> dict[str, Any]:
-    rows, columns = (-part % 8 for part in before.offset)
-    tables = [list(table) for table in tables_of(before.quality)[: 1 if subsampling == "grey" else 2]]
-    return {"tables": tables, "subsampling": subsampling, "shift": [_plain(rows, columns)]}
 
 
 def _plain(rows: int, columns: int) -> int | str:

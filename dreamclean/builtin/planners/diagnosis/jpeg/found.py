@@ -20,14 +20,14 @@ class Found:
     """``file`` or ``pixels``."""
     quality: int | None
     """Of libjpeg's luma table, if it is one."""
-    first: dict[str, Any] | None = None
-    """Settings of an earlier pass with larger steps, where it shows."""
+    earlier: tuple[dict[str, Any], ...] = ()
+    """Settings of earlier passes with larger steps, where they show, the first of them first."""
 
     @property
     def rounding(self) -> float:
-        """Root mean square, of 255, of what rounding to the luma's steps can do at most, q^2 / 12 in each coefficient."""
-        luma = self.settings["tables"][0]
-        return math.sqrt(sum(step**2 for step in luma) / 64 / 12)
+        """Root mean square, of 255, of what rounding to a pass's luma steps can do at most, q^2 / 12 in each coefficient."""
+        lumas = [settings["tables"][0] for settings in (*self.earlier, self.settings)]
+        return max(math.sqrt(sum(step**2 for step in luma) / 64 / 12) for luma in lumas)
 
     @property
     def harmless(self) -> bool:
@@ -35,16 +35,17 @@ class Found:
         return self.rounding < HARMLESS
 
     def cascade(self) -> dict[str, Any]:
-        """Settings of all passes that were found, the earlier one first."""
-        if not self.first:
+        """Settings of all passes that were found, in the order of what happened."""
+        if not self.earlier:
             return self.settings
-        joined = {name: [*self.first[name], *self.settings[name]] for name in ("tables", "shift")}
+        passes = [*self.earlier, self.settings]
+        joined = {name: [one for settings in passes for one in settings[name]] for name in ("tables", "shift")}
         return {**self.settings, **joined}
 
     def shortest(self) -> dict[str, Any]:
         """Settings of all passes, with the quality in the place of tables where those are libjpeg's."""
         tables = self.settings["tables"]
-        if self.first or self.quality is None or tuple(map(tuple, tables)) != tables_of(self.quality)[: len(tables)]:
+        if self.earlier or self.quality is None or tuple(map(tuple, tables)) != tables_of(self.quality)[: len(tables)]:
             return self.cascade()
         return {**{k: v for k, v in self.settings.items() if k != "tables"}, "quality": [self.quality]}
 
@@ -54,8 +55,8 @@ class Found:
         said = f"JPEG, {'' if self.quality else 'tables of its own, about '}quality {quality} ({self._where()})"
         shift = self.settings["shift"][0]
         said += f", {self.settings['subsampling']}" + (f", grid shifted by {shift}" if shift != 0 else "")
-        if self.first:
-            said += f"; before that JPEG, about quality {nearest_quality(self.first['tables'][0])}"
+        for settings in reversed(self.earlier):
+            said += f"; before that JPEG, about quality {nearest_quality(settings['tables'][0])}"
         return said
 
     def _where(self) -> str:
@@ -78,11 +79,10 @@ def nearest_quality(luma: list[int]) -> int:
 
 
 def said_by_file(info: Mapping[str, Any]) -> Found | None:
-    """The compression that a picture's file states, from ``info`` as planners get it; None: none, or a harmless one."""
+    """The compression that a picture's file states, from ``info`` as planners get it; None: none."""
     settings = info.get("jpeg")
     if not settings:
         return None
     luma = tuple(settings["tables"][0])
     quality = next((q for q in range(1, 101) if tables_of(q)[0] == luma), None)
-    found = Found(dict(settings), 1.0, "file", quality)
-    return None if found.harmless else found
+    return Found({"shift": [0], **settings}, 1.0, "file", quality)

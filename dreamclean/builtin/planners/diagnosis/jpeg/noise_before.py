@@ -33,21 +33,22 @@ def noise_before(image: Tensor, operator: JPEG) -> float | None:
 
 
 def block_power(image: Tensor, operator: JPEG) -> Tensor:
-    """The features (72,) of the blocks of the last pass of ``operator``.
+    """The features (72,) of the blocks of the decisive pass of ``operator``, as it left them.
 
     Half the log of the ``QUANTILES`` over blocks of the power in each group of coefficients, of luma and of the mean of
     the colour differences, and of the squared steps, of 255.
     """
-    ycc = 255 * dct.to_ycc(image[:1].float().cpu())[0]
-    clipped = ((image[0] <= 0) | (image[0] >= 1)).any(0).cpu()
-    grid = operator.grids()[-1]
+    number, image = operator.decisive(), operator.undone(image[:1].float().cpu())
+    ycc = 255 * dct.to_ycc(image)[0]
+    clipped = ((image[0] <= 0) | (image[0] >= 1)).any(0)
+    grid = operator.grids()[number]
     rows, columns = -grid.rows % 8, -grid.columns % 8
     whole = unclipped(clipped, rows, columns)
     luma, blue, red = (blocks(plane, rows, columns)[whole] for plane in ycc)
     planes = [luma.square(), (blue.square() + red.square()) / 2]
     power = torch.stack([_grouped(plane) for plane in planes], 1)
     quantiles = torch.quantile(power, torch.tensor(QUANTILES), dim=0).flatten()
-    steps = _grouped(torch.tensor(operator.passes()[-1][0]).float().square()[None])[0]
+    steps = _grouped(torch.tensor(operator.passes()[number][0]).float().square()[None])[0]
     return (torch.cat([quantiles, steps]) + _TINY).log() / 2
 
 
