@@ -289,3 +289,19 @@ def test_enlarge_makes_a_small_picture_larger(
     Picture(scene(48)).with_pixels(scene(48)).save("in.png")
     assert cli("restore", "in.png", "-o", "out.png", "--prior", unet, "--enlarge", "2")[0] == 0
     assert Picture.open("out.png").pixels.shape[-2:] == (96, 96)
+
+
+@pytest.mark.parametrize(("share", "grain"), [(0.5, 0.0), (0.8, 0.05)])
+def test_revised_drops_the_noise_of_a_small_picture_that_the_prior_keeps(share: float, grain: float) -> None:
+    """Fine texture that is made small looks like noise."""
+    small = scene(64) + 0.05 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    enlarged = Enlarged(factor=(2.0,), method="nearest", shrunk="average", grain=0.05)
+    image = enlarged.enlarge(small, 128, 128)
+    result = enlarged.enlarge(torch.lerp(small, scene(64), share), 128, 128)
+    words = "noise of standard deviation 13 of 255; then enlarged 2 times, bicubic"
+    second = revised(image, Diagnosis("enlarged", 0.9, enlarged, words), result)
+    if grain:
+        assert second is None or (isinstance(second.operator, Enlarged) and second.operator.grain == grain)
+    else:
+        assert second is not None and isinstance(second.operator, Enlarged)
+        assert (second.operator.grain, second.found) == (0.0, "enlarged 2 times, bicubic")

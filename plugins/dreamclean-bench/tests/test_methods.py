@@ -392,8 +392,9 @@ def test_dreamclean_alone_takes_auto_for_a_strength():
 
 
 def test_dreamclean_known_takes_detail() -> None:
-    """It is the sampler's eta beside an operator."""
+    """It is the sampler's eta beside an operator, and the number of steps beside noise alone."""
     y = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     method: Any = make("dreamclean-known:detail=1")
-    restorer = method.restorer(Problem(y, y, NOISY, PRIOR, [0]), Identity(noise=0.1))
-    assert restorer.sampler.eta == 0.8
+    problem = Problem(y, y, NOISY, PRIOR, [0])
+    assert method.restorer(problem, Inpaint(noise=0.1)).sampler.eta == 0.8
+    assert method.restorer(problem, Identity(noise=0.1)).recipe.steps == 8

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dreamclean.builtin.noise.spectrum import at_a_pixel
 from dreamclean.builtin.operators.blur import Blur
+from dreamclean.builtin.operators.enlarged import Enlarged
 from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.operators.kernels import gaussian_size
 from dreamclean.builtin.planners.diagnosis.answers import SURE
@@ -25,19 +26,26 @@ NARROWER = 0.85
 AGREED, SURE_AGREED = 0.55, 0.5
 """Least share of a doubtful noise, and of a sure one, that its removal takes away. Of clean texture, taken for noise, it is 0.32 to 0.53."""
 
+SMALL_AGREED = 0.6
+"""The same of the noise of a small picture that was enlarged."""
+
 
 def revised(image: Tensor, diagnosis: Diagnosis, result: Tensor) -> Diagnosis | None:
     """A diagnosis in the place of the one that led from ``image`` to ``result``, both (1, 3, H, W); None: it stands.
 
     Asked of linear operators. A blur that is too wide cannot be undone without contradiction: it is taken for narrower.
-    Grain is a start, not a projection: it has to be what the prior takes away. Of other linear
-    operators the noise is taken for as loud as what is left.
+    Grain is a start, not a projection: it has to be what the prior takes away, and so has the noise of a small picture that
+    was enlarged. Of other linear operators the noise is taken for as loud as what is left.
     """
     operator = diagnosis.operator
     if isinstance(operator, Grain):
         sure = diagnosis.sure is not None and diagnosis.sure >= SURE
         least = SURE_AGREED if sure else AGREED
         return diagnosis.otherwise if taken_away(image, operator, result) < least else None
+    if isinstance(operator, Enlarged) and operator.grain and _noise_kept(image, operator, result):
+        return replace(
+            diagnosis, operator=operator.model_copy(update={"grain": 0.0}), found=_after_noise(diagnosis.found)
+        )
     if not isinstance(operator, LinearOperator):
         return None
     left = unexplained(image, operator, result)
@@ -54,9 +62,24 @@ def taken_away(image: Tensor, grain: Grain, result: Tensor) -> float:
 
     The median over the blocks: little is taken away where white or black cut the noise off.
     """
-    blocks = (image - result).unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK)
-    within = blocks.var((4, 5), correction=0).mean(1).sqrt()
-    return float(within.median()) / math.sqrt(at_a_pixel(grain.spectrum_of_noise()))
+    return _within_blocks(image - result) / math.sqrt(at_a_pixel(grain.spectrum_of_noise()))
+
+
+def _noise_kept(image: Tensor, operator: Enlarged, result: Tensor) -> bool:
+    """Whether the noise that the small picture was said to have is still there. Of texture 0.5 was taken away, of noise 0.7 and more."""
+    return _within_blocks(operator.small(image) - operator.shrink(result)) < SMALL_AGREED * operator.grain
+
+
+def _within_blocks(change: Tensor) -> float:
+    """The standard deviation within blocks, the median over them."""
+    side = min(BLOCK, *change.shape[-2:])
+    blocks = change.unfold(2, side, side).unfold(3, side, side)
+    return float(blocks.var((4, 5), correction=0).mean(1).sqrt().median())
+
+
+def _after_noise(found: str) -> str:
+    """The words without the noise that came first."""
+    return found.partition("; then ")[2] or found
 
 
 def unexplained(image: Tensor, operator: Operator, result: Tensor) -> float:
