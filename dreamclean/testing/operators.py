@@ -48,11 +48,14 @@ class OperatorSuite(ComponentSuite):
         y = exact.degrade(x)
         check(y.dtype == dtype, f"degrade makes {y.dtype} of {dtype}; compute in the dtype of x: tensor.to(x)")
         check(len(y) == 2, f"degrade makes {len(y)} measurements of 2 images; return one for each")
-        projected = exact.project(x.flip(3), y, 0.2)
-        for name, made in (("measure", exact.measure(x)), ("start", exact.start(y)), ("project", projected)):
+        projected, refined = exact.project(x.flip(3), y, 0.2), exact.dequantized(y, x.flip(3), 0.2)
+        results = {"measure": exact.measure(x), "start": exact.start(y), "project": projected, "dequantized": refined}
+        for name, made in results.items():
             check(made.dtype == dtype, f"{name} makes {made.dtype} of {dtype}; keep the dtype of its argument")
         shapes = f"project returns {tuple(projected.shape)}; return the shape of x0, {tuple(x.shape)}"
         check(projected.shape == x.shape, shapes)
+        shapes = f"dequantized returns {tuple(refined.shape)}; return the shape of y, {tuple(y.shape)}"
+        check(refined.shape == y.shape, shapes)
 
     def test_odd_size(self, exact: Any) -> None:
         y = exact.degrade(pictures(self.odd_size))
@@ -89,6 +92,8 @@ class OperatorSuite(ComponentSuite):
         check_close(exact.start(y[1:]), exact.start(y)[1:], 1e-4, f"start {BATCH}")
         alone, both = exact.project(other[1:], y[1:], 0.2), exact.project(other, y, 0.2)
         check_close(alone, both[1:], 1e-4, f"project {BATCH}")
+        alone, both = exact.dequantized(y[1:], other[1:], 0.2), exact.dequantized(y, other, 0.2)
+        check_close(alone, both[1:], 1e-4, f"dequantized {BATCH}")
 
     def test_noise_follows_the_generator(self, exact: Any, x: Tensor) -> None:
         noisy = exact.model_copy(update={"noise": 0.1})
