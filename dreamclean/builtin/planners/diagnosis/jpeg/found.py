@@ -1,7 +1,7 @@
 """What was found of a JPEG compression."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,11 @@ class Found:
         return {**self.settings, **joined}
 
     def shortest(self) -> dict[str, Any]:
-        """Settings of all passes, with the quality in the place of tables where those are libjpeg's."""
-        tables = self.settings["tables"]
-        if self.earlier or self.quality is None or tuple(map(tuple, tables)) != tables_of(self.quality)[: len(tables)]:
+        """Settings of all passes, with qualities in the place of tables where those are libjpeg's."""
+        qualities = [_quality_of(settings["tables"]) for settings in (*self.earlier, self.settings)]
+        if None in qualities:
             return self.cascade()
-        return {**{k: v for k, v in self.settings.items() if k != "tables"}, "quality": [self.quality]}
+        return {**{k: v for k, v in self.cascade().items() if k != "tables"}, "quality": qualities}
 
     def words(self) -> str:
         """In a line."""
@@ -67,6 +67,12 @@ class Found:
         return {**vars(self), "sure": round(self.sure, 4)}
 
 
+def _quality_of(tables: Sequence[Sequence[int]]) -> int | None:
+    """The quality whose tables of libjpeg's they are; None: they are others."""
+    wanted = tuple(map(tuple, tables))
+    return next((quality for quality in range(1, 101) if tables_of(quality)[: len(wanted)] == wanted), None)
+
+
 HARMLESS = 1.0
 """A rounding, of 255, that hardly shows: PSNR is 48 dB or more. libjpeg's from quality 97 on."""
 
@@ -83,6 +89,4 @@ def said_by_file(info: Mapping[str, Any]) -> Found | None:
     settings = info.get("jpeg")
     if not settings:
         return None
-    luma = tuple(settings["tables"][0])
-    quality = next((q for q in range(1, 101) if tables_of(q)[0] == luma), None)
-    return Found({"shift": [0], **settings}, 1.0, "file", quality)
+    return Found({"shift": [0], **settings}, 1.0, "file", _quality_of(settings["tables"][:1]))
