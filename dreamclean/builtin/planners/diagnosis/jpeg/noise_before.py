@@ -17,8 +17,10 @@ WEIGHTS = Path(__file__).with_name("noise_before.safetensors")
 GROUPS = (1, 2, 3, 4, 5, 7, 9, 12, 15)
 """Sums of the two frequencies of a coefficient, between which a group lies."""
 QUANTILES = (0.05, 0.15, 0.3, 0.5)
-SURE = 0.8
-"""Least probability of noise."""
+SURE, SURE_FINE = 0.8, 0.65
+"""Least probability of noise: after coarse steps, which leave little of it, and after fine ones."""
+FINE = 60.0
+"""The mean of luma steps that are fine; quality 50 has 57.6."""
 _TINY = 0.05
 
 
@@ -29,7 +31,9 @@ def noise_before(image: Tensor, operator: JPEG) -> float | None:
     that, with these steps, would leave what the quietest blocks show.
     """
     answer = _network()(block_power(image, operator)[None])[0]
-    return float(answer[0].exp()) / 255 if float(answer[-1].sigmoid()) >= SURE else None
+    luma = operator.passes()[operator.decisive()][0]
+    least = SURE_FINE if sum(luma) / len(luma) <= FINE else SURE
+    return float(answer[0].exp()) / 255 if float(answer[-1].sigmoid()) >= least else None
 
 
 def block_power(image: Tensor, operator: JPEG) -> Tensor:
