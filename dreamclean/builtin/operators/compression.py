@@ -135,9 +135,7 @@ class Compression(Operator):
         """Whether later passes, which are finer, and noise move the coarsest pass's coefficients by less than half a step."""
         luma, coarsest = self._variances()[:, 0, :LOW, :LOW], self._coarsest()
         after = luma[coarsest + 1 :].sum(0) + self.noise**2
-        if self.poisson or not after.any():
-            return not self.poisson
-        return float((luma[coarsest] / after).log().mean()) > 2 * math.log(COARSER)
+        return not self.poisson and float((luma[coarsest] / after).log().mean()) > 2 * math.log(COARSER)
 
     def _coarsest(self) -> int:
         return int(self._variances()[:, 0, :LOW, :LOW].log().mean((1, 2)).argmax())

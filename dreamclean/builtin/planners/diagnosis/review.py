@@ -11,8 +11,8 @@ from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.enlarged import Enlarged
 from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.operators.kernels import gaussian_size
-from dreamclean.builtin.planners.diagnosis.answers import SURE
 from dreamclean.builtin.planners.diagnosis.degradation import blur_words
+from dreamclean.builtin.planners.diagnosis.diagnose import SURE
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.contracts.operator import LinearOperator, Operator
 from dreamclean.method.measured import measured
@@ -25,7 +25,6 @@ LEAST = 1 / 255
 NARROWER = 0.85
 AGREED, SURE_AGREED = 0.55, 0.5
 """Least share of a doubtful noise, and of a sure one, that its removal takes away. Of clean texture, taken for noise, it is 0.32 to 0.53."""
-
 SMALL_AGREED = 0.6
 """The same of the noise of a small picture that was enlarged."""
 

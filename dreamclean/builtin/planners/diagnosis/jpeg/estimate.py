@@ -69,9 +69,11 @@ def _with_earlier(found: Found, image: Tensor, parts: Tensor) -> Found:
     """Each pass is undone by the one before it, and so shows the next."""
     image, counts, last = image[:1].float().cpu(), histograms(parts, width=WIDTH), found.settings
     passes: list[dict[str, Any]] = []
-    while len(passes) < _MOST_PASSES and (before := earlier_pass(counts, _offset(last), tuple(last["tables"][0]))):
+    offset = _offset(last)
+    while len(passes) < _MOST_PASSES and (before := earlier_pass(counts, offset, tuple(last["tables"][0]))):
         tables = tables_of(before.quality)[: len(last["tables"])]
-        rows, columns = (-part % 8 for part in before.offset)
+        offset = before.offset
+        rows, columns = (-part % 8 for part in offset)
         last = {**last, "tables": [list(one) for one in tables], "shift": [_plain(rows, columns)]}
         last.pop("noise", None)
         passes.insert(0, last)
