@@ -218,6 +218,21 @@ def report(
 
 
 @bench.command()
+def merge(
+    parts: Annotated[list[Path], typer.Argument(help="Results files, or the cells.csv of reports.")],
+    store: StoreOption = Path("bench.sqlite"),
+) -> None:
+    """Put results of several machines or days into one file. What is there stays, unless it failed."""
+    from dreamclean_bench.report.csv_files import read_cells
+    from dreamclean_bench.store import Store
+
+    read = [Store(path) if path.suffix != ".csv" else read_cells(path) for path in parts]  # all, before any is written
+    with Store(store, create=True) as results:
+        added = sum(results.take(part) for part in read)
+        print(f"{store}: {len(results.rows())} cells, {added} of them new")
+
+
+@bench.command()
 def latents(
     images: Images,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the figures.")] = Path("bench-latents"),

@@ -112,6 +112,21 @@ class Store:
                 f"insert or replace into {table} ({', '.join(values)}) values ({marks})", list(values.values())
             )
 
+    def take(self, part: "Store | list[Row]") -> int:
+        """Add the results of ``part``, and its pictures, that are not here or failed here; how many were added."""
+        rows = part.rows() if isinstance(part, Store) else part
+        new = [row for row in rows if self.status(row.cell) in (None, "failed")]
+        for row in new:
+            self.add(row)
+        if isinstance(part, Store):
+            columns = "image, digest, task, operator, size, seed, kind, picture"
+            with part._errors(), closing(part._connection.cursor()) as cursor:
+                pictures = cursor.execute(f"select {columns} from pictures").fetchall()
+            with self._errors(), self._connection as transaction:
+                marks = ", ".join("?" * 8)
+                transaction.executemany(f"insert or ignore into pictures ({columns}) values ({marks})", pictures)
+        return len(new)
+
     def rows(self) -> list[Row]:
         """Everything that is there, in the order in which it was written."""
         with self._errors(), closing(self._connection.cursor()) as cursor:

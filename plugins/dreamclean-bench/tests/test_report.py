@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 import typer
 from dreamclean_bench.cli import bench
-from dreamclean_bench.report import write_report
+from dreamclean_bench.report import csv_files, paired, write_report
 from dreamclean_bench.report.grid import FONT, GAP, LINE, MARGIN, WIDTH, Tile, grid, sheet
 from dreamclean_bench.report.layout import Entry, Sheet, layout
 from dreamclean_bench.report.means import stat
@@ -25,6 +25,7 @@ from dreamclean_bench.report.plots import _ticks, points_of
 from dreamclean_bench.report.tables import Line, Table, tabulate
 from dreamclean_bench.store import Cell, Row, Store
 from PIL import Image
+from typer.testing import CliRunner
 
 from dreamclean import DreamCleanError
 
@@ -205,11 +206,10 @@ def test_report_shows_failed_and_refused_methods_in_every_form(report: Callable[
     assert (lines["ddrm-jpeg"]["refused"], lines["ddrm"]["done"]) == ("1", "1")
 
 
-def test_tables_are_apart_for_priors_sizes_and_seeds(report: Callable[..., dict[str, str]]):
+def test_tables_are_apart_for_priors_and_sizes(report: Callable[..., dict[str, str]]):
     rows = [
         row("ddrm", psnr=20.0),
         row("ddrm", psnr=24.0, prior="mixture:std=0.1"),
-        row("ddrm", psnr=26.0, seed=1),
         row("ddrm", psnr=28.0, size=64),
         row("bicubic", psnr=22.0, prior=""),
     ]
@@ -217,18 +217,118 @@ def test_tables_are_apart_for_priors_sizes_and_seeds(report: Callable[..., dict[
     assert [table.setting for table in tables] == [
         "prior starter, 32 x 32 pixels, seed 0",
         "prior mixture:std=0.1, 32 x 32 pixels, seed 0",
-        "prior starter, 32 x 32 pixels, seed 1",
         "prior starter, 64 x 64 pixels, seed 0",
     ]
     assert [[line.method for line in table.lines] for table in tables] == [
         ["ddrm", "bicubic"],
         ["ddrm", "bicubic"],
         ["ddrm"],
-        ["ddrm"],
     ]
-    assert [table.lines[0].stat("psnr").mean for table in tables] == [20, 24, 26, 28]
+    assert [table.lines[0].stat("psnr").mean for table in tables] == [20, 24, 28]
     text = report(*rows)["report.md"]
-    assert text.count("## sr4-noisy") == 1 and text.count("### ") == 4
+    assert text.count("## sr4-noisy") == 1 and text.count("### ") == 3
+
+
+def test_several_seeds_are_one_table_and_a_mean_over_an_images_seeds(report: Callable[..., dict[str, str]]):
+    rows = [row("ddrm", "0", psnr=20.0), row("ddrm", "0", psnr=22.0, seed=1), row("ddrm", "1", psnr=31.0, seed=1)]
+    rows += [row("dps", str(n), psnr=25.0, seed=seed) for n in range(2) for seed in range(2)]
+    table = only(rows)
+    assert table.setting == "prior starter, 32 x 32 pixels, seeds 0, 1"
+    ddrm, dps = table.lines
+    assert (ddrm.stat("psnr").mean, ddrm.stat("psnr").n, ddrm.stat("psnr").error) == (26, 2, 5)
+    assert (table.full(ddrm), table.full(dps)) == (False, True)
+    assert entries(layout(table), "ddrm")["measurements"].text == "3 of 4"
+    line = next(csv.DictReader(io.StringIO(report(*rows)["summary.csv"])))
+    assert (line["seeds"], line["images"], line["done"]) == ("0 1", "2", "3")
+
+
+def beside() -> list[Row]:
+    """DreamClean ahead of DDRM in PSNR by 1 dB in the mean, on eight images; DPS has the best LPIPS."""
+    rows = []
+    for n in range(8):
+        rows += [
+            row("dreamclean-known", str(n), psnr=26.0 + n, lpips=0.3, nfe=12),
+            row("ddrm", str(n), psnr=25.2 + n - 0.04 * n, lpips=0.4),
+            row("dps", str(n), psnr=20.0, lpips=0.25),
+            row("dreamclean", str(n), psnr=40.0, lpips=0.01),
+        ]
+    return rows
+
+
+def test_report_compares_with_the_best_of_the_others_image_by_image(report: Callable[..., dict[str, str]]):
+    found = paired.sheet(tabulate(beside()))
+    assert found is not None
+    ((_, line),) = found.lines
+    words = [entry.text for entry in line]
+    assert words == [
+        *("sr4-noisy", "12"),
+        *("29.50", "ddrm 28.56", "+0.94 ± 0.03", "0.0078"),  # 2 / 2^8: all eight differences have one sign
+        *("0.300", "dps 0.250", "+0.050 ± 0.000", "0.0078"),
+    ]
+    assert [entry.best for entry in line[2::4]] == [True, False]
+    assert found.notes == ["On 0 of 1 tasks DreamClean is the best or as good as the best in both."]
+    texts = report(*beside())
+    assert "ddrm 28.56" in texts["report.md"] and "ddrm 28.56" in texts["report.html"]
+    every = list(csv.DictReader(io.StringIO(texts["paired.csv"])))
+    assert [(line["measure"], line["theirs"], line["difference"]) for line in every] == [
+        *(("psnr", "ddrm", "0.94"), ("psnr", "dps", "9.5"), ("lpips", "ddrm", "-0.1"), ("lpips", "dps", "0.05"))
+    ]
+
+
+def test_only_methods_with_all_images_are_compared(report: Callable[..., dict[str, str]]):
+    rows = [each for each in beside() if (each.cell.method, each.cell.image) != ("ddrm", "3")]
+    found = paired.sheet(tabulate(rows))
+    assert found is not None and found.lines[0][1][3].text == "dps 20.00"
+    alone = [each for each in rows if each.cell.method.startswith("dreamclean")]
+    assert paired.sheet(tabulate(alone)) is None and "paired.csv" not in report(*alone)
+
+
+def test_few_images_have_no_significance():
+    found = paired.pairs(only([each for each in beside() if each.cell.image < "5"]))
+    assert {pair.p for pair in found} == {None}
+
+
+def test_results_are_merged_and_what_is_there_stays(store: Store, tmp_path: Path):
+    store.add(row("ddrm", "0", psnr=20.0))
+    store.add(row("ddrm", "1", status="failed", note="boom"))
+    with Store(tmp_path / "other.sqlite", create=True) as other:
+        for each in (row("ddrm", "0", psnr=30.0), row("ddrm", "1", psnr=31.0), row("dps", "0", psnr=math.inf)):
+            other.add(each)
+        other.add_picture(CELL, "reference", png((1, 2, 3)))
+        written = write_report(other, tmp_path / "report")
+    refused = row("dgp", "0", status="refused", note='no, "never"\n')
+    (tmp_path / "more.csv").write_text(csv_files.cells([refused]))
+    command = ["merge", str(other.path), str(tmp_path / "more.csv"), str(written[1]), "--store", str(store.path)]
+    done = CliRunner().invoke(bench, command)
+    assert done.exit_code == 0 and done.output.endswith("4 cells, 3 of them new\n")
+    by_cell = {(each.cell.method, each.cell.image): each for each in store.rows()}
+    assert {cell: each.psnr for cell, each in by_cell.items()} == {
+        ("ddrm", "0"): 20.0,
+        ("ddrm", "1"): 31.0,
+        ("dps", "0"): math.inf,
+        ("dgp", "0"): None,
+    }
+    assert by_cell["dgp", "0"] == refused
+    assert store.picture(CELL, "reference") == png((1, 2, 3))
+
+
+def test_merge_reads_cells_as_they_were_written(tmp_path: Path):
+    rows = [
+        row("ddrm", psnr=1 / 3, seed=3, size=64),
+        row("bicubic", prior="", nfe=0),
+        row("x", status="failed", note="é"),
+    ]
+    path = tmp_path / "cells.csv"
+    path.write_text(csv_files.cells(rows), encoding="utf-8")
+    assert csv_files.read_cells(path) == rows
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "no table", "image,digest\nx", "\x00"])
+def test_merge_refuses_what_is_no_cells_csv(tmp_path: Path, text: str):
+    path = tmp_path / "cells.csv"
+    path.write_text(text)
+    with pytest.raises(DreamCleanError, match=r"is not the cells.csv of a report"):
+        csv_files.read_cells(path)
 
 
 def test_report_plots_a_task_over_the_sizes_it_was_run_at(

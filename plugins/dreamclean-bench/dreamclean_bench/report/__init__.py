@@ -13,13 +13,14 @@ TITLE = "DreamClean bench"
 def write_report(store: Store, folder: Path, command: str = "", title: str = "") -> list[Path]:
     """Write report.md, cells.csv, summary.csv, report.html and images/ into ``folder``; the paths written.
 
-    Where methods ran blind and with the operator, share.csv and a plot of the share that is reached blind too; where a
-    task was run at several sizes, a plot over them.
+    Where DreamClean ran beside other methods, paired.csv with the differences image by image; where methods ran blind and
+    with the operator, share.csv and a plot of the share that is reached blind too; where a task was run at several sizes,
+    a plot over them.
 
     ``command``: what made the results, shown as it is. Raises DreamCleanError for a store without results and
     for a folder that cannot be written.
     """
-    from dreamclean_bench.report import csv_files, over_sizes, share
+    from dreamclean_bench.report import csv_files, over_sizes, paired, share
     from dreamclean_bench.report.layout import layout
     from dreamclean_bench.report.markdown import markdown
     from dreamclean_bench.report.page import data_uri, page
@@ -32,6 +33,7 @@ def write_report(store: Store, folder: Path, command: str = "", title: str = "")
     linked = {index: [(p.caption, f"images/{p.file}") for p in found] for index, found in drawn.items()}
     inline = {index: [(p.caption, p.address, p.kind) for p in found] for index, found in drawn.items()}
     head = (title or TITLE, command, versions(rows))
+    beside = paired.sheet(tables)
     reached = share.shares(tables)
     bars = share.plot(reached)
     overview = [(share.CAPTION, "images/share.png")] if bars else []
@@ -43,12 +45,13 @@ def write_report(store: Store, folder: Path, command: str = "", title: str = "")
         overview.append((caption, f"images/{name}.png"))
         inlined.append((caption, data_uri(grown[name]["svg"], "svg+xml"), "plot"))
     files = {
-        "report.md": markdown(*head, sheets, linked, overview).encode(),
+        "report.md": markdown(*head, sheets, linked, overview, beside).encode(),
         "cells.csv": csv_files.cells(rows).encode(),
         "summary.csv": csv_files.summary(tables).encode(),
-        "report.html": page(*head, sheets, inline, inlined).encode(),
+        "report.html": page(*head, sheets, inline, inlined, beside).encode(),
         **{f"images/{p.file}": p.data for found in drawn.values() for p in found},
         **{f"images/{name}.png": made["png"] for name, made in grown.items()},
+        **({"paired.csv": paired.as_csv(tables).encode()} if beside else {}),
         **({"share.csv": share.as_csv(reached).encode()} if reached else {}),
         **({"images/share.png": bars["png"]} if bars else {}),
     }

@@ -1,16 +1,23 @@
-"""The results as CSV: every cell, and the tables."""
+"""The results as CSV: every cell, and the tables; and cells read back."""
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
+from dreamclean import DreamCleanError
 from dreamclean_bench.report.tables import MEASURES, Table
-from dreamclean_bench.store import KEY, VALUES, Row
+from dreamclean_bench.store import KEY, VALUES, Cell, Row
 
 _COLUMNS = [*KEY, *(name for name in VALUES if name != "picture")]
-_KEY = ["task", "operator", "prior", "size", "seed", "method"]
+_KEY = ["task", "operator", "prior", "size", "seeds", "method"]
+_NUMBERS: dict[str, Callable[[str], Any]] = {
+    **{name: int for name in ("size", "seed", "nfe")},
+    **{name: float for name in ("psnr", "ssim", "lpips", "seconds", "prior_seconds", "memory")},
+}
 _COUNTS = ["done", "failed", "refused"]
 
 
@@ -24,6 +31,24 @@ def cells(rows: Iterable[Row]) -> str:
     return _csv(_COLUMNS, lines)
 
 
+def read_cells(path: Path) -> list[Row]:
+    """The rows of a ``cells.csv``, which have no pictures; DreamCleanError where it is something else."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = csv.DictReader(file, strict=True)
+            if list(lines.fieldnames or []) != _COLUMNS:
+                raise ValueError("its columns are others")
+            return [_row(line) for line in lines]
+    except (OSError, UnicodeDecodeError, csv.Error, TypeError, ValueError) as error:
+        raise DreamCleanError(f"{path} is not the cells.csv of a report ({error})") from error
+
+
+def _row(line: dict[str, str]) -> Row:
+    cell = Cell(**{name: _NUMBERS.get(name, str)(line[name]) for name in KEY})
+    values = {name: _NUMBERS.get(name, str)(line[name]) for name in _COLUMNS[len(KEY) :] if line[name] != ""}
+    return Row(cell, **{**values, "versions": json.loads(line["versions"])})
+
+
 def summary(tables: Iterable[Table]) -> str:
     """A line for each method of each table: numbers of cells, then mean, standard error and how many they are over."""
     parts = ("mean", "error", "n", "infinite", "finite_mean")
@@ -31,8 +56,13 @@ def summary(tables: Iterable[Table]) -> str:
     lines = []
     for table in tables:
         for line in table.lines:
-            values = [getattr(table, name) for name in _KEY[:-1]]
-            values += [line.method, len(table.cells), *map(line.count, _COUNTS), int(table.full(line))]
+            values = [table.task, table.operator, table.prior, table.size, " ".join(map(str, table.seeds))]
+            values += [
+                line.method,
+                len({(cell.image, cell.digest) for cell in table.cells}),
+                *map(line.count, _COUNTS),
+                int(table.full(line)),
+            ]
             values += [getattr(line.stat(measure), part) for measure in MEASURES for part in parts]
             lines.append(values)
     return _csv(head, lines)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dreamclean_bench.report.layout import number
 from dreamclean_bench.report.names import short_names
-from dreamclean_bench.report.tables import Line, Table, image_of
+from dreamclean_bench.report.tables import Line, Table, sample_of
 from dreamclean_bench.store import Cell, Row, Store
 from dreamclean_bench.tasks import TASKS
 
@@ -56,7 +56,7 @@ def grid(store: Store, table: Table, most: int = 3) -> bytes | None:
 def _row(store: Store, cell: Cell, band: Sequence[Line]) -> list[Tile]:
     tiles = [Tile(store.picture(cell, "reference"), cell.image), _measurement(store, cell)]
     for line in band:
-        tiles.append(_tile(next((row for row in line.rows if image_of(row.cell) == image_of(cell)), None)))
+        tiles.append(_tile(next((row for row in line.rows if sample_of(row.cell) == sample_of(cell)), None)))
     return tiles
 
 

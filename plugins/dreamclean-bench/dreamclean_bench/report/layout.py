@@ -64,7 +64,7 @@ def layout(table: Table) -> Sheet:
     """The words of ``table``, with the paper's figures in columns of their own."""
     found = tables_with(table.task)
     paper = {name: rows for name, rows in found.items() if any(row_of(line.method, rows) for line in table.lines)}
-    sheet = Sheet(["method", *COLUMNS, "images", *(f"paper: {name}" for name in paper)])
+    sheet = Sheet(["method", *COLUMNS, table.unit, *(f"paper: {name}" for name in paper)])
     bests = {heading: _best(table, heading) for heading in COLUMNS}
     for line in table.lines:
         entries = [Entry(line.method, notes=_line_notes(sheet, table, line))]
@@ -92,7 +92,7 @@ def _best(table: Table, heading: str) -> Callable[[Line], bool]:
 
     def comparable(line: Line) -> bool:
         asked = (line.stat("nfe").mean or 0) > 0
-        return table.full(line) and line.stat(measure).n == len(line.done) and (quality or asked)
+        return table.full(line) and not line.lacking(measure) and (quality or asked)
 
     means = {line.method: line.stat(measure).mean for line in table.lines if comparable(line)}
     known = [mean for mean in means.values() if mean is not None]
@@ -144,7 +144,7 @@ def _line_notes(sheet: Sheet, table: Table, line: Line) -> tuple[int, ...]:
     if line.done and not table.full(line):
         notes.append(
             sheet.note(
-                f"mean over {len(line.images)} of the {len(table.images)} images that other methods have: "
+                f"mean over {len(line.samples)} of the {len(table.samples)} {table.unit} that other methods have: "
                 "not comparable with theirs, and never marked as the best"
             )
         )
@@ -159,10 +159,8 @@ def _stat_notes(sheet: Sheet, line: Line, heading: str, found: Stat) -> tuple[in
         if found.finite_mean is not None:
             text += f"; the mean over the others is {number(found.finite_mean, decimals)}"
         notes.append(sheet.note(text))
-    if heading in list(COLUMNS)[:3] and found.n < len(line.done):
-        notes.append(
-            sheet.note(f"{name} could not be computed on {len(line.done) - found.n} of {len(line.done)} images")
-        )
+    if heading in list(COLUMNS)[:3] and (lacking := line.lacking(COLUMNS[heading][0])):
+        notes.append(sheet.note(f"{name} could not be computed on {lacking} of {len(line.done)} images"))
     return tuple(notes)
 
 

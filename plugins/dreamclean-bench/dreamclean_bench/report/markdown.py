@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from dreamclean_bench.report.layout import CAVEAT, LEGEND, Entry, Sheet
 from dreamclean_bench.report.names import slug
+from dreamclean_bench.report.paired import LEGEND as PAIRED
 from dreamclean_bench.report.tables import Table
 
 
@@ -27,8 +28,12 @@ def markdown(
     tables: Sequence[tuple[Table, Sheet]],
     pictures: Mapping[int, Sequence[tuple[str, str]]],
     overview: Sequence[tuple[str, str]] = (),
+    beside: Sheet | None = None,
 ) -> str:
-    """The page. ``pictures``: of the table with that index, captions and where the files lie; ``overview``: of all."""
+    """The page. ``pictures``: of the table with that index, captions and where the files lie; ``overview``: of all.
+
+    ``beside``: the table of :mod:`~dreamclean_bench.report.paired`.
+    """
     lines = [f"# {escape(title)}", ""]
     if command:
         lines += ["Made with", "", *fenced(command), ""]
@@ -41,6 +46,8 @@ def markdown(
         "",
         "Every cell is in [cells.csv](cells.csv), the tables in [summary.csv](summary.csv).",
     ]
+    if beside:
+        lines += ["", PAIRED, "", *_table(beside), "", *map(escape, beside.notes)]
     for caption, path in overview:
         lines += ["", f"![{escape(caption)}]({path})", "", escape(caption)]
     tasks = list(dict.fromkeys(table.task for table, _ in tables))

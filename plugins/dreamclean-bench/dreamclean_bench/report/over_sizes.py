@@ -11,10 +11,10 @@ CAPTION = "{}: PSNR and LPIPS over the side of the centre crop. A larger crop sh
 
 
 def several_sizes(tables: list[Table]) -> list[list[Table]]:
-    """The tables of each task, prior and seed that was run at two sizes or more, the smallest first."""
-    together: dict[tuple[str, str, str, int], list[Table]] = {}
+    """The tables of each task and prior that was run at two sizes or more, the smallest first."""
+    together: dict[tuple[str, str, str], list[Table]] = {}
     for table in tables:
-        together.setdefault((table.task, table.operator, table.prior, table.seed), []).append(table)
+        together.setdefault((table.task, table.operator, table.prior), []).append(table)
     return [sorted(found, key=lambda t: t.size) for found in together.values() if len(found) > 1]
 
 

@@ -7,6 +7,7 @@ from html import escape
 
 from dreamclean_bench.report.layout import CAVEAT, LEGEND, Entry, Sheet
 from dreamclean_bench.report.names import slug
+from dreamclean_bench.report.paired import LEGEND as PAIRED
 from dreamclean_bench.report.tables import Table
 
 _STYLE = """
@@ -49,8 +50,12 @@ def page(
     tables: Sequence[tuple[Table, Sheet]],
     pictures: Mapping[int, Sequence[tuple[str, str, str]]],
     overview: Sequence[tuple[str, str, str]] = (),
+    beside: Sheet | None = None,
 ) -> str:
-    """The page. ``pictures``: of the table with that index, captions, data URIs and CSS classes; ``overview``: of all."""
+    """The page. ``pictures``: of the table with that index, captions, data URIs and CSS classes; ``overview``: of all.
+
+    ``beside``: the table of :mod:`~dreamclean_bench.report.paired`.
+    """
     tasks = list(dict.fromkeys(table.task for table, _ in tables))
     links = "".join(f'<li><a href="#{slug(task)}">{escape(task)}</a></li>' for task in tasks)
     body = [f"<h1>{escape(title)}</h1>"]
@@ -61,6 +66,7 @@ def page(
     body += [
         f"<p>{_bold(LEGEND)}</p>",
         f"<p>{escape(CAVEAT)}</p>",
+        *(_beside(beside) if beside else []),
         *map(_figure, overview),
         f'<nav aria-label="Tasks"><ul>{links}</ul></nav>',
     ]
@@ -88,13 +94,21 @@ def _section(table: Table, sheet: Sheet, pictures: Sequence[tuple[str, str, str]
     lines = [f'<p class="faint">{setting}.</p>' if table.alone else f"<h3>{setting}</h3>"]
     if table.operator:
         lines.append(f'<p class="faint">Degradation: <code>{escape(table.operator)}</code></p>')
-    lines.append(
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.task)}">{_table(sheet)}</div>'
-    )
+    lines.append(_scrolling(sheet, table.task))
     if sheet.notes:
         notes = "".join(f"<li>{escape(note)}</li>" for note in sheet.notes)
         lines.append(f'<ol class="notes">{notes}</ol>')
     return [*lines, *map(_figure, pictures)]
+
+
+def _beside(sheet: Sheet) -> list[str]:
+    words = re.sub(r"\[(.+?)\]\(.+?\)", r"\1", PAIRED)  # the page stands alone: it links to no file
+    notes = " ".join(map(escape, sheet.notes))
+    return [f"<p>{_bold(words)}</p>", _scrolling(sheet, "DreamClean beside the best of the others"), f"<p>{notes}</p>"]
+
+
+def _scrolling(sheet: Sheet, label: str) -> str:
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">{_table(sheet)}</div>'
 
 
 def _figure(picture: tuple[str, str, str]) -> str:

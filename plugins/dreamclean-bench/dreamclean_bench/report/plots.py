@@ -47,7 +47,7 @@ def points_of(table: Table, effort: str = "nfe") -> list[Point]:
         spent = line.stat(effort).mean
         if spent is None:
             continue
-        label = labels[line.method] + ("" if table.full(line) else f" ({len(line.images)} images)")
+        label = labels[line.method] + ("" if table.full(line) else f" ({len(line.samples)} {table.unit})")
         ours = is_ours(line.method)
         quality = {measure: line.stat(measure) for measure, _ in PANELS}
         colour = "#000000" if ours else COLOURS[index % len(COLOURS)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from dreamclean_bench.report.names import parts
 from dreamclean_bench.report.plots import COLOURS, STYLE, save
-from dreamclean_bench.report.tables import Line, Table, image_of
+from dreamclean_bench.report.tables import Line, Table, sample_of
 from dreamclean_bench.store import Row
 from dreamclean_bench.wide import DAMAGES
 
@@ -57,7 +57,7 @@ def shares(tables: Iterable[Table]) -> list[Share]:
 
 
 def _share(task: str, lines: dict[str, Line]) -> Share | None:
-    rows = {name: {image_of(row.cell): row for row in lines[name].done} for name in (INPUT, AUTO, KNOWN)}
+    rows = {name: {sample_of(row.cell): row for row in lines[name].done} for name in (INPUT, AUTO, KNOWN)}
     common = set.intersection(*(set(of) for of in rows.values()))
     if not common:
         return None

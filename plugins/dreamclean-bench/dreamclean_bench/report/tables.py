@@ -1,4 +1,4 @@
-"""From rows to tables: a table for each task, prior, size and seed; a line of it sums up a method over images."""
+"""From rows to tables: a table for each task, prior and size; a line of it sums up a method over images and seeds."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -9,8 +9,8 @@ from dreamclean_bench.store import Cell, Row
 from dreamclean_bench.tasks import TASKS
 
 MEASURES = ("psnr", "ssim", "lpips", "nfe", "seconds", "prior_seconds", "memory")
-Image = tuple[str, str]
-"""File name and digest."""
+Sample = tuple[str, str, int]
+"""File name, digest and seed."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Line:
         return [row for row in self.rows if row.status == "done"]
 
     @property
-    def images(self) -> set[Image]:
-        """The images that the means are over."""
-        return {image_of(row.cell) for row in self.done}
+    def samples(self) -> set[Sample]:
+        """The images and seeds that the means are over."""
+        return {sample_of(row.cell) for row in self.done}
 
     def count(self, status: str) -> int:
         """How many cells are ``done``, ``failed`` or ``refused``."""
@@ -37,21 +37,32 @@ class Line:
         """Why cells ``failed`` or were ``refused``, and how many of each."""
         return Counter(row.note or "no reason was recorded" for row in self.rows if row.status == status)
 
+    def lacking(self, measure: str) -> int:
+        """How many cells that are done lack one of ``MEASURES``."""
+        return sum(stat([getattr(row, measure)]).n == 0 for row in self.done)
+
+    def by_image(self, measure: str) -> dict[tuple[str, str], float | None]:
+        """One of ``MEASURES`` of each image, by file name and digest: the mean over its seeds."""
+        found: dict[tuple[str, str], list[float | None]] = {}
+        for row in self.done:
+            found.setdefault((row.cell.image, row.cell.digest), []).append(getattr(row, measure))
+        return {image: stat(figures).mean for image, figures in found.items()}
+
     def stat(self, measure: str) -> Stat:
-        """Mean and standard error of one of ``MEASURES``."""
-        return stat(getattr(row, measure) for row in self.done)
+        """Mean and standard error over images of one of ``MEASURES``."""
+        return stat(self.by_image(measure).values())
 
 
 @dataclass(frozen=True)
 class Table:
-    """All methods on one task, with one prior, size and seed."""
+    """All methods on one task, with one prior and size."""
 
     task: str
     operator: str
     """The degradation, JSON; empty for pairs of pictures."""
     prior: str
     size: int
-    seed: int
+    seeds: tuple[int, ...]
     lines: list[Line]
     alone: bool = True
     """Whether it is the task's only table."""
@@ -67,45 +78,51 @@ class Table:
         return self.task if self.title == self.task else f"{self.task}: {self.title}"
 
     @property
-    def images(self) -> set[Image]:
-        """The images that at least one method has restored."""
-        return set().union(*(line.images for line in self.lines))
+    def samples(self) -> set[Sample]:
+        """The images and seeds that at least one method has restored."""
+        return set().union(*(line.samples for line in self.lines))
 
     @property
     def cells(self) -> list[Cell]:
-        """A cell for each image, in the order in which they came."""
-        return list({image_of(row.cell): row.cell for line in self.lines for row in line.rows}.values())
+        """A cell for each image and seed, in the order in which they came."""
+        return list({sample_of(row.cell): row.cell for line in self.lines for row in line.rows}.values())
+
+    @property
+    def unit(self) -> str:
+        """What its cells are: images, each measured once, or measurements, where there are several seeds."""
+        return "images" if len(self.seeds) == 1 else "measurements"
 
     def full(self, line: Line) -> bool:
-        """Whether the means of ``line`` are over all of the table's images, so that they can be compared."""
-        return bool(line.images) and line.images == self.images
+        """Whether the means of ``line`` are over all of the table's images and seeds, so that they can be compared."""
+        return bool(line.samples) and line.samples == self.samples
 
     @property
     def setting(self) -> str:
-        """Prior, size and seed in words."""
+        """Prior, size and seeds in words."""
         prior = f"prior {self.prior}" if self.prior else "no prior"
-        return f"{prior}, {self.size} x {self.size} pixels, seed {self.seed}"
+        seeds = f"seed{'s' * (len(self.seeds) > 1)} {', '.join(map(str, self.seeds))}"
+        return f"{prior}, {self.size} x {self.size} pixels, {seeds}"
 
 
-def image_of(cell: Cell) -> Image:
-    """What tells an image from others."""
-    return cell.image, cell.digest
+def sample_of(cell: Cell) -> Sample:
+    """What tells a measurement of a task from others: the image and the seed."""
+    return cell.image, cell.digest, cell.seed
 
 
 def tabulate(rows: list[Row]) -> list[Table]:
     """The tables of ``rows``, tasks in the order in which they came.
 
-    A method without a prior is a line of every prior's table. Raises DreamCleanError if there are no rows.
+    A method without a prior is a line of every prior's table; several seeds are one table. Raises DreamCleanError if there are no rows.
     """
     if not rows:
         raise DreamCleanError("there are no results to report; make some with 'dreamclean bench run'")
-    groups: dict[tuple[str, str, int, int], list[Row]] = {}
+    groups: dict[tuple[str, str, int], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.cell.task, _operator(row.cell), row.cell.size, row.cell.seed), []).append(row)
+        groups.setdefault((row.cell.task, _operator(row.cell), row.cell.size), []).append(row)
     order = list(dict.fromkeys(task for task, *_ in groups))
     tables = [
-        Table(task, operator, prior, size, seed, _lines(of_prior))
-        for (task, operator, size, seed), members in sorted(groups.items(), key=lambda item: order.index(item[0][0]))
+        Table(task, operator, prior, size, tuple(sorted({row.cell.seed for row in of_prior})), _lines(of_prior))
+        for (task, operator, size), members in sorted(groups.items(), key=lambda item: order.index(item[0][0]))
         for prior, of_prior in _by_prior(members).items()
     ]
     number = Counter(table.task for table in tables)

@@ -1,0 +1,154 @@
+"""DreamClean beside each other method, image by image: the mean difference, and whether chance explains it."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dreamclean_bench.report.layout import NOTHING, Entry, Sheet, number
+from dreamclean_bench.report.means import stat
+from dreamclean_bench.report.names import is_ours, parts, short_names
+from dreamclean_bench.report.tables import Line, Table
+
+MEASURES = {"psnr": ("PSNR", 2, True), "lpips": ("LPIPS", 3, False)}
+"""Measure: its name, decimals, and whether more is better."""
+CLOSE = {"psnr": lambda ours, theirs: ours >= theirs - 0.1, "lpips": lambda ours, theirs: ours <= theirs * 1.03}
+"""Whether ours is the best, or as good as the best: within 0.1 dB, within 3 %."""
+LEGEND = (
+    "For each task DreamClean and the best of the other methods, one for PSNR and one for LPIPS: the mean of the differences "
+    "image by image ± its standard error, and p of the two-sided Wilcoxon signed-rank test, which asks how easily chance "
+    "alone would give differences like these. **Bold**: DreamClean is the best, or within 0.1 dB, or within 3 % of LPIPS. "
+    "Every pair is in [paired.csv](paired.csv)."
+)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The differences of a measure between two methods, ours minus theirs, over the images that both have restored."""
+
+    measure: str
+    ours: Line
+    theirs: Line
+    n: int
+    mean: float
+    error: float | None
+    """Standard error of ``mean``; None for one image."""
+    p: float | None
+    """Of the two-sided Wilcoxon signed-rank test; None for fewer than six images, which can prove nothing."""
+
+
+def paired(ours: Line, theirs: Line, measure: str) -> Paired | None:
+    """The differences over images (each the mean over its seeds); None where there is none that is finite."""
+    mine, other = ours.by_image(measure), theirs.by_image(measure)
+    found = [_difference(mine[image], other[image]) for image in mine.keys() & other.keys()]
+    differences = [difference for difference in found if difference is not None and math.isfinite(difference)]
+    if not differences or len(differences) < len(found):
+        return None
+    known = stat(differences)
+    assert known.mean is not None
+    return Paired(measure, ours, theirs, known.n, known.mean, known.error, _p(differences))
+
+
+def _difference(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a - b
+
+
+def _p(differences: list[float]) -> float | None:
+    if len(differences) < 6:
+        return None
+    if not any(differences):
+        return 1.0
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(differences).pvalue)
+
+
+def standing_for_us(table: Table) -> Line | None:
+    """The line that is compared: DreamClean told the operator as it comes, else with settings, else the blind one."""
+    ours = [line for line in table.lines if is_ours(line.method) and table.full(line)]
+
+    def rank(line: Line) -> tuple[bool, bool]:
+        name, settings = parts(line.method)
+        return name != "dreamclean-known", bool(settings)
+
+    return min(ours, key=rank, default=None)
+
+
+def pairs(table: Table) -> list[Paired]:
+    """DreamClean beside every other method that has restored all of the table's images, by each of ``MEASURES``."""
+    ours = standing_for_us(table)
+    if ours is None:
+        return []
+    others = [line for line in table.lines if not is_ours(line.method) and table.full(line)]
+    found = [paired(ours, line, measure) for measure in MEASURES for line in others]
+    return [each for each in found if each is not None]
+
+
+def best_rival(found: Iterable[Paired], measure: str) -> Paired | None:
+    """The pair with the other method that has the best mean of ``measure``."""
+    of = [pair for pair in found if pair.measure == measure]
+    more = MEASURES[measure][2]
+    return max(of, key=lambda pair: _mean(pair.theirs, measure) * (1 if more else -1), default=None)
+
+
+def _mean(line: Line, measure: str) -> float:
+    mean = line.stat(measure).mean
+    assert mean is not None
+    return mean
+
+
+def sheet(tables: Iterable[Table]) -> Sheet | None:
+    """A line for each table that has DreamClean and others; None if there is no such table."""
+    heads = [
+        f"{name} {'↑' if more else '↓'}: {what}"
+        for name, _, more in MEASURES.values()
+        for what in ("DreamClean", "best other", "difference", "p")
+    ]
+    made, good, tasks = Sheet(["task", "NFE", *heads]), 0, 0
+    for table in tables:
+        found = pairs(table)
+        best = {measure: best_rival(found, measure) for measure in MEASURES}
+        if not all(best.values()):
+            continue
+        labels = short_names(line.method for line in table.lines)
+        nfe = next(iter(found)).ours.stat("nfe").mean
+        entries, close = [Entry(table.task if table.alone else f"{table.task} ({table.setting})")], []
+        entries.append(Entry(number(nfe, None)))
+        for pair in best.values():
+            assert pair is not None
+            close.append(CLOSE[pair.measure](_mean(pair.ours, pair.measure), _mean(pair.theirs, pair.measure)))
+            entries += _entries(pair, labels, close[-1])
+        made.lines.append((False, entries))
+        tasks, good = tasks + 1, good + all(close)
+    if not tasks:
+        return None
+    made.notes.append(f"On {good} of {tasks} tasks DreamClean is the best or as good as the best in both.")
+    return made
+
+
+def _entries(pair: Paired, labels: dict[str, str], close: bool) -> list[Entry]:
+    decimals = MEASURES[pair.measure][1]
+    theirs = f"{labels[pair.theirs.method]} {number(_mean(pair.theirs, pair.measure), decimals)}"
+    error = "" if pair.error is None else f" ± {number(pair.error, decimals)}"
+    return [
+        Entry(number(_mean(pair.ours, pair.measure), decimals), best=close),
+        Entry(theirs),
+        Entry(f"{pair.mean:+.{decimals}f}{error}"),
+        Entry(NOTHING if pair.p is None else f"{pair.p:.2g}"),
+    ]
+
+
+def as_csv(tables: Iterable[Table]) -> str:
+    """Every pair: task, prior, size, seeds, measure, both methods, images, difference, standard error, p."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(
+        ["task", "prior", "size", "seeds", "measure", "ours", "theirs", "n", "difference", "standard_error", "p"]
+    )
+    for table in tables:
+        setting = [table.task, table.prior, table.size, " ".join(map(str, table.seeds))]
+        for pair in pairs(table):
+            figures = ["" if v is None else f"{v:.5g}" for v in (pair.mean, pair.error, pair.p)]
+            writer.writerow([*setting, pair.measure, pair.ours.method, pair.theirs.method, pair.n, *figures])
+    return file.getvalue()
