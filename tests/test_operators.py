@@ -27,8 +27,10 @@ from dreamclean import (
     Inpaint,
     LinearOperator,
     Operator,
+    Picture,
 )
 from dreamclean.builtin.operators import kernels
+from dreamclean.builtin.operators.phase_retrieval import _resized, _turned_like
 from dreamclean.contracts.least_squares import least_squares
 
 BOUNDARIES = ("reflect", "zero", "circular")
@@ -631,6 +633,49 @@ def test_fourier_projection_weighs_the_noise() -> None:
     x, noisy = rand(1, 3, 8, 8), FourierMagnitude(noise=0.3, oversample=1.0)
     y = noisy.degrade(0.5 * x)
     assert (noisy.degrade(noisy.project(x, y, 0.3)) - (y + noisy.degrade(x)) / 2).abs().max() < 1e-10
+
+
+def turned_nearer(image: Tensor, reference: Tensor) -> Tensor:
+    """``image`` the way round that is nearer: both ways have the same magnitudes."""
+    return min(image, image.flip(-2, -1), key=lambda x: float((x - reference).square().mean()))
+
+
+@pytest.mark.parametrize(
+    ("noise", "error", "size"), [(0.0, 0.01, (48, 48)), (0.05, 0.12, (48, 48)), (0.05, 0.12, (75, 96))]
+)
+def test_fourier_start_is_the_picture(noise: float, error: float, size: tuple[int, int]) -> None:
+    """From magnitudes alone, all channels the same way round; also where they are in grey (one channel)."""
+    photograph = Picture.open(Path(__file__).parents[1] / "contrib/demo/coffee.png").pixels[..., 128:, 128:].double()
+    x, operator = F.interpolate(photograph, size, mode="area"), FourierMagnitude(noise=noise)
+    assert x.std(correction=0) > 0.2  # what grey would miss by
+    y = operator.measure(x, torch.Generator().manual_seed(1))
+    start = operator.start(y)
+    assert float((turned_nearer(start, x) - x).square().mean().sqrt()) < error
+    assert start.min() >= 0 and start.max() <= 1 and torch.equal(start, operator.start(y))
+    grey = x.mean(1, keepdim=True)
+    one = operator.start(operator.degrade(grey))
+    assert float((turned_nearer(one, grey) - grey).square().mean().sqrt()) < error
+
+
+def test_retrieved_channels_are_turned_like_the_middle_one() -> None:
+    x = Picture.open(Path(__file__).parents[1] / "contrib/demo/coffee.png").pixels[..., 128:192, 128:192]
+    mixed = torch.cat([x[:, :1].flip(-2, -1), x[:, 1:]], 1)
+    whole = torch.ones(x.shape[-2:], dtype=torch.bool)
+    assert torch.equal(_turned_like(mixed[0, 1], mixed[0], whole), x[0])
+
+
+@pytest.mark.parametrize("size", [(12, 20), (11, 9), (31, 40)])
+def test_a_spectrum_is_resized_as_its_image_is(size: tuple[int, int]) -> None:
+    """Of a wave with few periods, the same wave with fewer or more pixels, and back."""
+    was = torch.Size((24, 30))
+
+    def wave(height: int, width: int) -> Tensor:
+        down, right = torch.arange(height) / height, torch.arange(width) / width
+        angle = 2 * math.pi * (2 * down[:, None] - 3 * right)
+        return (1 + angle.sin() + 0.5 * angle.cos()).double()
+
+    resized = _resized(torch.fft.rfft2(wave(*was), norm="ortho"), was, torch.Size(size))
+    assert torch.allclose(torch.fft.irfft2(resized, s=size, norm="ortho"), wave(*size), atol=1e-5)
 
 
 # --------------------------------------------------------------------------------------------- noise

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from dreamclean.builtin.operators.phase_retrieval import retrieved
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Operator
 
@@ -41,6 +42,15 @@ class FourierMagnitude(Operator):
     def degrade(self, x: Tensor) -> Tensor:
         magnitude: Tensor = self._transform(x).abs()
         return magnitude
+
+    def start(self, y: Tensor) -> Tensor:
+        """The image that relaxed averaged alternating reflections find (Luke 2005): no prior is asked."""
+        shape = self.image_shape(y)
+        down, right = (self._pad(side) for side in shape[2:])
+        support = F.pad(torch.ones(shape[2:], dtype=torch.bool, device=y.device), (right, right, down, down))
+        magnitude = y.clamp(min=0)[..., : y.shape[-1] // 2 + 1]
+        found = torch.stack([retrieved(of_image, support) for of_image in magnitude])  # alone: the iteration is chaotic
+        return found[..., down : down + shape[2], right : right + shape[3]]
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         """The phases of x0 with the measured magnitudes, weighted by their noise (Gerchberg & Saxton 1972)."""

@@ -59,6 +59,18 @@ def _with_steps(steps: int) -> tuple[str, ...]:
     return (*(f"{name}:steps={steps}" for name in _STEPPED), f"red:iterations={steps}")
 
 
+_TUNED = {
+    "dreamclean-known:steps=20": [f"sampler=soft-ddrm:eta={eta}" for eta in (0.8, 0.85, 0.9, 0.95, 1.0)],
+    "ddrm:steps=20": ["eta=0.85", "eta=0.7", "eta=1", "strength=300,eta=0.85", "strength=300,eta=1"],
+    "ddrm-jpeg:steps=20": ["eta_b=0.2", "eta_b=0.4", "eta_b=0.7", "eta_b=1", "eta=0.85"],
+    "diffpir:steps=20": ["lam=8", "lam=4", "lam=16", "lam=8,zeta=0.7", "strength=300,lam=8"],
+    "pigdm:steps=20": ["eta=1", "eta=0.5", "eta=0", "strength=300,eta=1", "eta=1,weight=score"],
+    "dps:steps=20": ["zeta=0.3", "zeta=1", "zeta=3", "strength=300,zeta=1", "strength=300,zeta=3"],
+    "red:iterations=20": ["sigma_f=3.25", "sigma_f=10", "sigma_f=25", "sigma_f=10,lam=0.1", "sigma_f=25,lam=0.1"],
+}
+"""Five settings of each method, the published ones among them. DDNM+ without time travel is DDRM with eta_b = 1."""
+
+
 _ALL = (
     Suite("table1", "Noisy 4x super-resolution, faces (the paper: CelebA)", ("sr4-noisy",), _SR),
     Suite("table2", "Noisy 4x super-resolution, any objects (the paper: ImageNet)", ("sr4-noisy",), _SR),
@@ -118,6 +130,12 @@ _ALL = (
         (*_WITHOUT_STEPS, *_with_steps(20)),
     ),
     Suite("known-100", "The degradation is given: at 100 evaluations each", _GIVEN, _with_steps(100)),
+    Suite(
+        "known-grid",
+        "The degradation is given: five settings of each method, to choose from on other pictures than the test's",
+        _GIVEN,
+        tuple(f"{method},{setting}" for method, settings in _TUNED.items() for setting in settings),
+    ),
     Suite(
         "known-published",
         "The degradation is given: every method as published",
