@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dreamclean import (
+    JPEG,
     Blur,
     DDPMSchedule,
     Denoise,
@@ -93,6 +94,25 @@ def test_without_a_measurement_a_share_of_the_noise_is_fresh() -> None:
     clean = drawn(5).sigmoid()
     left = step(None, None, clean, SoftDDRM(eta=0.6)) - clean
     assert torch.allclose(left, R * (0.6 * drawn(7) + 0.8 * drawn(3)), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("operator", "eta"),
+    [
+        (JPEG(quality=(30,)), 0.6),
+        (Blur(shape="gaussian", std=(1.0,), noise=0.02), 0.9),
+        (JPEG(quality=(30,)) @ Blur(shape="gaussian", std=(1.0,)), 0.9),
+        (None, 0.9),
+    ],
+    ids=str,
+)
+def test_without_an_eta_it_is_halfway_to_the_operators_least(operator: Operator | None, eta: float) -> None:
+    """Of a chain it is the least of the link that can bear least."""
+    clean = drawn(5, 32).sigmoid()
+    y = operator.degrade(clean) if operator else None
+    made = step(operator, y, clean, SoftDDRM())
+    assert torch.equal(made, step(operator, y, clean, SoftDDRM(eta=eta)))
+    assert not torch.equal(made, step(operator, y, clean, SoftDDRM(eta=0.7)))
 
 
 def test_mixtures_are_the_functions_that_they_stand_for() -> None:

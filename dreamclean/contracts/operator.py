@@ -35,6 +35,9 @@ class Operator(MeasurementNoise):
     """
 
     kind: ClassVar[str] = "operator"
+    least_eta: ClassVar[float] = 0.8
+    """The least share of noise drawn anew (a sampler's eta, 0 to 1) that ``detail`` 1 goes down to: below, noise that is kept
+    shows. Less, where all of the picture is measured, if coarsely."""
 
     def __matmul__(self, first: "Operator") -> "Chain":
         """``self @ first``: the degradation ``first`` and then this one, each with its noise."""
@@ -182,6 +185,10 @@ class Chain(Operator):
                 raise ValueError(f"{link.name} makes no picture, so {after.name} cannot follow it; put it last")
         vars(self).update({name: getattr(self.links[-1], name) for name in Operator.model_fields})
         return self
+
+    @property
+    def least_eta(self) -> float:  # type: ignore[override]
+        return max(link.least_eta for link in self.links)
 
     @property
     def viewable(self) -> bool:  # type: ignore[override]

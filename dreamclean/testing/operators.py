@@ -41,6 +41,7 @@ class OperatorSuite(ComponentSuite):
     def test_its_recipe_is_one(self, subject: Any) -> None:
         recipe = make_recipe(**subject.recipe_for(DDPMSchedule.linear(), 0.5))
         check(recipe.prior is None and recipe.operator is None, "recipe_for is not to choose a prior or an operator")
+        check(0 <= subject.least_eta <= 1, f"least_eta is {subject.least_eta}; give a share, 0 to 1")
 
     @DTYPES
     def test_dtype_and_batch_are_kept(self, exact: Any, dtype: torch.dtype) -> None:

@@ -1,6 +1,7 @@
 """JPEG compression by the real codec, once or several times over shifted grids."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ class JPEG(Compression):
     """
 
     name = "jpeg"
+    least_eta: ClassVar[float] = 0.2
 
     def degrade(self, x: Tensor) -> Tensor:
         images = (x.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()

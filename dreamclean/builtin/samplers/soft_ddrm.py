@@ -18,6 +18,9 @@ from dreamclean.contracts.sampler import Sampler
 NODES = (0.7, 1.1, 1.7, 8.0)
 """Projections are made at these multiples of r; functions of the operator's singular values are mixtures of theirs."""
 
+ALONE = 0.9
+"""The share of noise drawn anew where there is no operator to tell."""
+
 
 class SoftDDRM(Sampler):
     """Denoising diffusion restoration (Kawar et al. 2022) with smooth thresholds, for any operator.
@@ -35,17 +38,23 @@ class SoftDDRM(Sampler):
     """
 
     name = "soft-ddrm"
-    eta: float = Field(default=0.9, ge=0, le=1, description="Share of noise drawn anew where nothing is measured")
+    eta: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of noise drawn anew where nothing is measured; none: halfway between 1 and the operator's least",
+    )
 
     def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
         if denoise.measurement is None:
-            estimate = latent.estimated(denoise)
-            eps = math.sqrt(1 - self.eta**2) * estimate.eps
+            estimate, eta = latent.estimated(denoise), ALONE if self.eta is None else self.eta
+            eps = math.sqrt(1 - eta**2) * estimate.eps
             if lower.sigma > 0:
-                eps = eps + self.eta * noise(latent.x)
+                eps = eps + eta * noise(latent.x)
             return latent.moved(lower.latent(estimate.x0, eps), lower)
         estimate = denoise.prior(latent.x, latent.level)
-        x = _moved(estimate, latent.level, lower, denoise.measurement, self.eta, noise)
+        eta = (1 + denoise.measurement.operator.least_eta) / 2 if self.eta is None else self.eta
+        x = _moved(estimate, latent.level, lower, denoise.measurement, eta, noise)
         return latent.moved(x, lower)
 
 

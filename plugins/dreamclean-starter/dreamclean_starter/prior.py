@@ -24,7 +24,7 @@ KNOWN: dict[str, Any] = {
     "guidance": "dreamclean/none",  # the sampler brings agreement
     "initializer": "dreamclean/forward-noising",
     "corrector": "dreamclean/none",
-    "sampler": "dreamclean/soft-ddrm:eta=0.9",
+    "sampler": "dreamclean/soft-ddrm",
     "spacing": "dreamclean/karras:rho=2",
     "strength": 175,
     "steps": 12,

@@ -13,18 +13,16 @@ FAITHFUL = {"blocking": 2.5, "mixed": 1.3}
 """The level of the highest PSNR, in multiples of the diagnosed one, which is where PSNR - 8 LPIPS is best."""
 DRAWN = 0.25
 """VPS's gamma at the crisp end: towards 1 it smooths, it does not draw texture."""
-KEPT = 0.2
-"""What ``detail`` takes from soft-ddrm's eta, from 1 down: the more of a latent's noise is kept, the crisper."""
 
 
 def crispness(operator: Operator, detail: float) -> dict[str, Any]:
     """Fields of a recipe for a known degradation: from the highest PSNR at ``detail`` 0 to the crispest at 1.
 
-    Of noise alone they are the number of steps, all of them where parts start at levels of their own.
+    The more of a latent's noise is kept, the crisper: soft-ddrm's eta goes from 1 down to the operator's ``least_eta``. Of noise alone they are the number of steps, all of them where parts start at levels of their own.
     """
     if alone := operator.recipe_for(DDPMSchedule.linear(), 0.5):
         return {} if operator.poisson else {"steps": round(alone.get("steps", STEPS) ** detail)}
-    sampler = f"dreamclean/soft-ddrm:eta={1 - KEPT * detail:g}"
+    sampler = f"dreamclean/soft-ddrm:eta={1 - (1 - operator.least_eta) * detail:g}"
     return {"guidance": "dreamclean/none", "corrector": "dreamclean/none", "sampler": sampler}
 
 
