@@ -11,6 +11,7 @@ from pydantic import PrivateAttr
 from torch import Tensor
 
 from dreamclean import (
+    JPEG,
     Auto,
     Blur,
     DDPMSchedule,
@@ -18,6 +19,7 @@ from dreamclean import (
     FlowSchedule,
     Level,
     Mixture,
+    Operator,
     Picture,
     Plan,
     Recipe,
@@ -116,18 +118,22 @@ def test_treatment_takes_fewer_steps_where_no_more_fit() -> None:
         assert (recipe.strength, recipe.steps) == (t, steps)
 
 
-def test_treatment_by_an_operator_takes_detail() -> None:
+@pytest.mark.parametrize(
+    ("operator", "expected"),
+    [(Blur(shape="gaussian", std=(1.0,)), [1.0, 0.9, 0.8]), (JPEG(quality=(30,)), [1.0, 0.6, 0.2])],
+    ids=["blur", "jpeg"],
+)
+def test_treatment_by_an_operator_takes_detail(operator: Operator, expected: list[float]) -> None:
     """Said, it is the sampler's eta, which smooths; not said, the prior's own recipe stands."""
     schedule = DDPMSchedule.linear()
-    blur = Blur(shape="gaussian", std=(1.0,))
-    blurred = replace(found("blur", 0.2), operator=blur)
-    assert treatment(blurred, schedule) == {"operator": blur}
+    damaged = replace(found("blur", 0.2), operator=operator)
+    assert treatment(damaged, schedule) == {"operator": operator}
     etas = []
     for detail in (0.0, 0.5, 1.0):
-        recipe = treatment(blurred, schedule, detail)
-        assert recipe is not None and recipe["operator"] == blur
+        recipe = treatment(damaged, schedule, detail)
+        assert recipe is not None and recipe["operator"] == operator
         etas.append(host().make("sampler", recipe["sampler"]).eta)
-    assert etas == [1.0, 0.9, 0.8]
+    assert etas == expected
 
 
 def made(recipe: dict[str, Any] | None) -> Recipe:
