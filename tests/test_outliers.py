@@ -13,6 +13,7 @@ from dreamclean.builtin.planners.diagnosis.outliers.find import Outliers, find_o
 from dreamclean.builtin.planners.diagnosis.outliers.local import in_bands, median
 from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking, unexpected
+from dreamclean.builtin.planners.diagnosis.outliers.scratches import find_scratches
 
 COFFEE = Picture.open(Path(__file__).parents[1] / "contrib/demo/coffee.png").pixels
 SMALL = F.interpolate(COFFEE, scale_factor=0.5, mode="bicubic", antialias=True).clamp(0, 1).mul(255).round() / 255
@@ -55,6 +56,16 @@ def test_find_outliers_finds(kind: str, settings: dict[str, float], name: str, r
     assert hit >= recall
     assert right >= 0.8
     assert outliers.sure > 0.5
+
+
+@pytest.mark.parametrize(("right", "finds"), [(0.3, True), (0.36, True), (0.6, False)])
+def test_white_lines_are_scratches_where_both_sides_are_alike(right: float, finds: bool) -> None:
+    """Along an edge they are what sharpening draws."""
+    x = torch.full((1, 3, 96, 96), 0.3) + 0.01 * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    for column in (20, 60):
+        x[..., column : column + 20] += right - 0.3
+        x[..., 8:88, column] = 1.0
+    assert (find_scratches(x) is not None) == finds
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.group == "clean"], ids=lambda kind: kind.name)
