@@ -1,7 +1,6 @@
 """A picture that was a JPEG when it was small, and was enlarged: what went round the web."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -21,7 +20,6 @@ class EnlargedJPEG(Resized, Compression):
     """
 
     name = "enlarged-jpeg"
-    least_eta: ClassVar[float] = 0.5
 
     def enlarged(self) -> Enlarged:
         """The same without the compression."""
