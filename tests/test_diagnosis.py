@@ -125,7 +125,7 @@ def test_diagnosis_by_a_calibration() -> None:
     assert blocking.sure == blocking.probabilities["blocking"] > 0.5
     noisy = diagnosed(images(1), calibrated(family="white noise", noise=0.1))
     assert noisy.noise == pytest.approx(0.1)
-    assert noisy.ratio == pytest.approx(0.19)  # x has twice the scale of the image; 0.95 of the noise's level
+    assert noisy.ratio == pytest.approx(0.195)  # x has twice the scale of the image; 1 - 0.1 / 4 of the noise's level
     for family in ("clean", "low resolution"):
         assert diagnosed(images(1), calibrated(family=family)).ratio is None
 
