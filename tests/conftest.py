@@ -117,11 +117,12 @@ def exact() -> Calibration:
     features, spread = 16 * len(ratios), 5.0  # wide, for the features are cut off at four times that
     rule = [spread * (k == features - 16) for k in range(features)]
     steep = [3 * weight for weight in rule]
+    families = {"white noise": [*steep, 15.0], "clean": [0.0] * (features + 1)}
     return Calibration(
         ratios=ratios,
         mean=[0.0] * features,
         spread=[spread] * features,
-        family=[[*steep, 15.0] if name == "white noise" else [0.0] * (features + 1) for name in FAMILIES],
+        family=[families.get(name, [0.0] * features + [-6.0]) for name in FAMILIES],
         noise=[*rule, *[0.0] * features, math.log(ratios[-1] / 2)],
         level=[[] for _ in FAMILIES],
     )

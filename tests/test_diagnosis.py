@@ -130,6 +130,17 @@ def test_diagnosis_by_a_calibration() -> None:
         assert diagnosed(images(1), calibrated(family=family)).ratio is None
 
 
+@pytest.mark.parametrize(("logit", "sure", "family"), [(2.2, 0.600, "clean"), (2.1, 0.576, "unknown damage")])
+def test_clean_has_to_be_earned(logit: float, sure: float, family: str) -> None:
+    rows = [[*[0.0] * 32, logit if name == "clean" else 0.0] for name in FAMILIES]
+    found = diagnosed(images(1), calibrated(family="clean", rules={"family": rows}))
+    assert found.probabilities["clean"] == pytest.approx(sure, abs=0.001)
+    assert (found.family, found.sure, found.treated) == (family, found.probabilities[family], False)
+    rows.pop()  # of an older calibration, which knows no unknown damage
+    older = diagnosed(images(1), calibrated(family="clean", rules={"family": rows, "level": [[]] * len(rows)}))
+    assert older.family == "clean"
+
+
 def test_diagnosis_start_is_a_level_that_the_prior_has() -> None:
     """The quietest level of linear beta has s / a = 0.01, the loudest 157."""
     assert diagnosed(images(1), calibrated(family="mixed", ratio=0.0076)).ratio is None

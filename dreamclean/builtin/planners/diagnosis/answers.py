@@ -26,6 +26,8 @@ BELOW = 0.25
 """White noise of std s starts at s (1 - BELOW s), [0, 1] scale: the louder it is, the more below its own level LPIPS is best."""
 FAINT, SURE = 4 / 255, 0.95
 """White noise, [0, 1] scale, that hardly shows: it is left alone unless it is so sure, and even. Clean pictures look like it."""
+EARNED = 0.6
+"""Least probability of "clean": what is less probably clean, and nothing else that is known, is called unknown damage."""
 UNEVEN = 1.5
 """Even noise looks by this factor louder in some parts (95 %) than in others (5 %), or by less."""
 _LEFT_ALONE = ("clean", "low resolution", "unknown damage")
@@ -84,6 +86,8 @@ def read_features(answered: Sequence[Tensor]) -> Tensor:
 def _calibrated(calibration: Calibration, found: Tensor, model: Model, shared: dict[str, Any]) -> Diagnosis:
     probabilities = calibration.probabilities(found)
     family = max(probabilities, key=probabilities.__getitem__)
+    if family == "clean" and probabilities[family] < EARNED and "unknown damage" in probabilities:
+        family = "unknown damage"
     noise, ratio = None, None
     if family == "white noise":
         noise = calibration.noise_std(found)
