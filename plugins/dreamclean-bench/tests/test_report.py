@@ -251,6 +251,7 @@ def beside() -> list[Row]:
             row("ddrm", str(n), psnr=25.2 + n - 0.04 * n, lpips=0.4),
             row("dps", str(n), psnr=20.0, lpips=0.25),
             row("dreamclean", str(n), psnr=40.0, lpips=0.01),
+            row("input", str(n), psnr=50.0, lpips=0.0),
         ]
     return rows
 
@@ -279,7 +280,7 @@ def test_only_methods_with_all_images_are_compared(report: Callable[..., dict[st
     rows = [each for each in beside() if (each.cell.method, each.cell.image) != ("ddrm", "3")]
     found = paired.sheet(tabulate(rows))
     assert found is not None and found.lines[0][1][3].text == "dps 20.00"
-    alone = [each for each in rows if each.cell.method.startswith("dreamclean")]
+    alone = [each for each in rows if each.cell.method.startswith(("dreamclean", "input"))]
     assert paired.sheet(tabulate(alone)) is None and "paired.csv" not in report(*alone)
 
 

@@ -80,9 +80,14 @@ def pairs(table: Table) -> list[Paired]:
     ours = standing_for_us(table)
     if ours is None:
         return []
-    others = [line for line in table.lines if not is_ours(line.method) and table.full(line)]
+    others = [line for line in table.lines if _is_rival(line.method) and table.full(line)]
     found = [paired(ours, line, measure) for measure in MEASURES for line in others]
     return [each for each in found if each is not None]
+
+
+def _is_rival(method: str) -> bool:
+    """Whether it is a method of somebody else's, which the degraded picture itself is not."""
+    return not is_ours(method) and parts(method)[0] != "input"
 
 
 def best_rival(found: Iterable[Paired], measure: str) -> Paired | None:
