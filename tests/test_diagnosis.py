@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from pydantic import PrivateAttr, ValidationError
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, Denoiser, Evaluator, Geometry, Level, Mixture, Model, Prior
+from dreamclean import DDPMSchedule, Denoiser, Enlarged, Evaluator, Geometry, Level, Mixture, Model, Prior
 from dreamclean.builtin.planners.diagnosis import answers
 from dreamclean.builtin.planners.diagnosis.answers import CROP, _unless_faint, crops
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
-from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
+from dreamclean.builtin.planners.diagnosis.diagnose import _noise_of_small, diagnose_image
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.rule import read
 from dreamclean.testing import loaded
@@ -275,3 +275,19 @@ def test_diagnosis_leaves_faint_noise_alone_unless_it_is_sure_and_even(
     found = _unless_faint(Diagnosis("white noise", sure, noise=std / 255, ratio=0.02, loudest=loudest))
     assert found.treated is treated
     assert ("better left as it is" in found.words()) is not treated
+
+
+@pytest.mark.parametrize(("side", "asked"), [(64, (32, 32)), (96, (48, 48)), (160, (40, 40)), (384, None)])
+def test_noise_of_a_small_picture_is_asked_for_however_small_it_was(side: int, asked: tuple[int, int] | None) -> None:
+    """Enlarged 4 times: from 16 pixels a side on, with its mirror images where there are fewer than 32; not of large ones."""
+    shapes: list[tuple[int, ...]] = []
+
+    def hear(small: Tensor) -> float:
+        shapes.append(tuple(small.shape[-2:]))
+        assert torch.equal(small[..., : side // 4, : side // 4], operator.small(image).clamp(0, 1))
+        return 0.1
+
+    operator = Enlarged(factor=4, method="nearest")
+    image = operator.degrade(torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)))
+    assert _noise_of_small(image, operator, hear) == (0.1 if asked else None)
+    assert shapes == ([asked] if asked else [])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from dreamclean.builtin.operators.enlarged import Enlarged
@@ -71,7 +72,15 @@ def _by_operator(image: Tensor, found: Explained, hear: Callable[[Tensor], float
 
 def _noise_of_small(image: Tensor, operator: Enlarged, hear: Callable[[Tensor], float | None]) -> float | None:
     small = operator.small(image).clamp(0, 1)
-    return hear(small) if SMALLEST <= min(small.shape[-2:]) < SPECTRUM else None
+    return hear(_mirrored(small)) if min(small.shape[-2:]) < SPECTRUM else None
+
+
+def _mirrored(small: Tensor) -> Tensor:
+    """``small`` with mirror images of itself at its sides, until it is large enough to be judged."""
+    while min(small.shape[-2:]) < SMALLEST:
+        small = torch.cat([small, small.flip(-1)], -1)
+        small = torch.cat([small, small.flip(-2)], -2)
+    return small
 
 
 def _noise(std: float) -> str:
