@@ -31,9 +31,18 @@ class FourierMagnitude(Operator):
                 return size
         raise DreamCleanError(f"no image has magnitudes of side {padded} at oversample={self.oversample:g}")
 
+    def _padded(self, x: Tensor) -> Tensor:
+        down, right = (self._pad(side) for side in x.shape[-2:])
+        return F.pad(x, (right, right, down, down))
+
+    def _inside(self, padded: Tensor, size: torch.Size) -> Tensor:
+        """What is within the zeros, ``size`` (..., H, W)."""
+        height, width = size[-2:]
+        down, right = self._pad(height), self._pad(width)
+        return padded[..., down : down + height, right : right + width]
+
     def _transform(self, x: Tensor) -> Any:
-        down, right = (self._pad(side) for side in x.shape[2:])
-        return torch.fft.fft2(F.pad(x, (right, right, down, down)), norm="ortho")
+        return torch.fft.fft2(self._padded(x), norm="ortho")
 
     def image_shape(self, y: Tensor) -> torch.Size:
         height, width = (self._unpadded(side) for side in y.shape[2:])
@@ -46,11 +55,10 @@ class FourierMagnitude(Operator):
     def start(self, y: Tensor) -> Tensor:
         """The image that relaxed averaged alternating reflections find (Luke 2005): no prior is asked."""
         shape = self.image_shape(y)
-        down, right = (self._pad(side) for side in shape[2:])
-        support = F.pad(torch.ones(shape[2:], dtype=torch.bool, device=y.device), (right, right, down, down))
+        support = self._padded(torch.ones(shape[-2:], dtype=torch.bool, device=y.device))
         magnitude = y.clamp(min=0)[..., : y.shape[-1] // 2 + 1]
         found = torch.stack([retrieved(of_image, support) for of_image in magnitude])  # alone: the iteration is chaotic
-        return found[..., down : down + shape[2], right : right + shape[3]]
+        return self._inside(found, shape)
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         """The phases of x0 with the measured magnitudes, weighted by their noise (Gerchberg & Saxton 1972)."""
@@ -60,5 +68,4 @@ class FourierMagnitude(Operator):
         wanted = magnitude + trust * (y - magnitude)
         phase = torch.where(magnitude > 0, spectrum / magnitude.clamp(min=1e-12), 1.0)
         image: Tensor = torch.fft.ifft2(wanted * phase, norm="ortho").real
-        down, right = (self._pad(side) for side in x0.shape[2:])
-        return image[..., down : down + x0.shape[2], right : right + x0.shape[3]]
+        return self._inside(image, x0.shape)

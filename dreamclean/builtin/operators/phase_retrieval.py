@@ -26,7 +26,7 @@ def retrieved(magnitude: Tensor, support: Tensor) -> Tensor:
     finer = _resized(torch.fft.rfft2(coarse, norm="ortho"), coarse.shape, support.shape)
     start = torch.fft.irfft2(finer, s=support.shape, norm="ortho")
     found = _reflected(magnitude, support, start.expand(len(magnitude), -1, -1), SEARCH, SETTLE)
-    return _turned_like(found[middle], found, support)
+    return _turned_like(found[middle], found)
 
 
 def _searched(magnitude: Tensor, support: Tensor) -> Tensor:
@@ -73,13 +73,8 @@ def _reflected(magnitude: Tensor, support: Tensor, image: Tensor, *schedule: tup
     return total / AVERAGED
 
 
-def _turned_like(like: Tensor, image: Tensor, support: Tensor) -> Tensor:
-    """Each channel of ``image``, turned by 180 degrees where it then covaries more with ``like``."""
+def _turned_like(like: Tensor, image: Tensor) -> Tensor:
+    """Each channel of ``image``, turned by 180 degrees where it then covaries more with ``like``: its mean stays the same."""
     turned = image.flip(-2, -1)
-    return torch.where(_covariance(turned, like, support) > _covariance(image, like, support), turned, image)
-
-
-def _covariance(a: Tensor, b: Tensor, support: Tensor) -> Tensor:
-    """Over the support, of each channel."""
-    a, b = ((x - x.sum((-2, -1), keepdim=True) / support.sum()) * support for x in (a, b))
-    return (a * b).sum((-2, -1), keepdim=True)
+    better = ((turned - image) * like).sum((-2, -1), keepdim=True) > 0
+    return torch.where(better, turned, image)

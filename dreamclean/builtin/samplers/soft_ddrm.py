@@ -13,13 +13,11 @@ from dreamclean.contracts.estimate import Denoise, Estimate
 from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.measurement import Measurement
+from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.sampler import Sampler
 
 NODES = (0.7, 1.1, 1.7, 8.0)
 """Projections are made at these multiples of r; functions of the operator's singular values are mixtures of theirs."""
-
-ALONE = 0.9
-"""The share of noise drawn anew where there is no operator to tell."""
 
 
 class SoftDDRM(Sampler):
@@ -46,15 +44,17 @@ class SoftDDRM(Sampler):
     )
 
     def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
-        if denoise.measurement is None:
-            estimate, eta = latent.estimated(denoise), ALONE if self.eta is None else self.eta
+        measured = denoise.measurement
+        least = (measured.operator if measured else Operator).least_eta
+        eta = (1 + least) / 2 if self.eta is None else self.eta
+        if measured is None:
+            estimate = latent.estimated(denoise)
             eps = math.sqrt(1 - eta**2) * estimate.eps
             if lower.sigma > 0:
                 eps = eps + eta * noise(latent.x)
             return latent.moved(lower.latent(estimate.x0, eps), lower)
         estimate = denoise.prior(latent.x, latent.level)
-        eta = (1 + denoise.measurement.operator.least_eta) / 2 if self.eta is None else self.eta
-        x = _moved(estimate, latent.level, lower, denoise.measurement, eta, noise)
+        x = _moved(estimate, latent.level, lower, measured, eta, noise)
         return latent.moved(x, lower)
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -226,8 +227,9 @@ def merge(
     from dreamclean_bench.report.csv_files import read_cells
     from dreamclean_bench.store import Store
 
-    read = [Store(path) if path.suffix != ".csv" else read_cells(path) for path in parts]  # all, before any is written
-    with Store(store, create=True) as results:
+    with ExitStack() as opened:  # all parts, before anything is written
+        read = [read_cells(p) if p.suffix == ".csv" else opened.enter_context(Store(p)) for p in parts]
+        results = opened.enter_context(Store(store, create=True))
         added = sum(results.take(part) for part in read)
         print(f"{store}: {len(results.rows())} cells, {added} of them new")
 

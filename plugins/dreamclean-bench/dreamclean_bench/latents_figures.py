@@ -1,6 +1,5 @@
 """Figures and numbers of ``latents``: the curves (paper, Fig. 5) and the latents themselves (Fig. 6, A2)."""
 
-import csv
 import io
 from typing import Any
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from dreamclean import Evaluator, Level, Model
 from dreamclean_bench.latents import CLEAN, WITH, WITHOUT, Curves, entropy
+from dreamclean_bench.report.csv_files import csv_text
 from dreamclean_bench.report.grid import Tile, sheet
 from dreamclean_bench.report.plots import COLOURS, STYLE, save
 from dreamclean_bench.runner import encode
@@ -20,20 +20,17 @@ _TICKS = [sign * tick for tick in (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000, 10
 
 def as_csv(curves: Curves) -> str:
     """A line for each level: t, alpha, sigma, H; for each way mean and standard error of -1/N log q, and the distance to H."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
     columns = ("mean", "error", "difference")
-    writer.writerow(
-        ["t", "alpha", "sigma", "entropy", "images", *(f"{way}: {c}" for way in curves.values for c in columns)]
-    )
+    head = ["t", "alpha", "sigma", "entropy", "images", *(f"{way}: {c}" for way in curves.values for c in columns)]
+    lines: list[list[Any]] = []
     stats = {way: curves.stats(way) for way in curves.values}
     for index, level in enumerate(curves.levels):
         line: list[Any] = [level.t, level.alpha, level.sigma, entropy(level), len(next(iter(curves.values.values())))]
         for found in stats.values():
             mean = found[index].mean
             line += [None if mean is None else mean + entropy(level), found[index].error, mean]
-        writer.writerow(line)
-    return file.getvalue()
+        lines.append(line)
+    return csv_text(head, lines)
 
 
 def draw_curves(curves: Curves, title: str = "") -> dict[str, bytes]:

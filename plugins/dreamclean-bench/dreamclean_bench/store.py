@@ -53,10 +53,11 @@ class Row:
 
 KEY = [f.name for f in fields(Cell)]
 VALUES = [f.name for f in fields(Row) if f.name != "cell"]
+PICTURE = [name for name in KEY if name not in ("method", "prior")]
+"""What a reference and a measurement belong to: all methods have the same."""
 _SCHEMA = f"""
 create table if not exists cells ({", ".join(KEY)}, {", ".join(VALUES)}, primary key ({", ".join(KEY)}));
-create table if not exists pictures (image, digest, task, operator, size, seed, kind, picture,
-    primary key (image, digest, task, operator, size, seed, kind));
+create table if not exists pictures ({", ".join(PICTURE)}, kind, picture, primary key ({", ".join(PICTURE)}, kind));
 """
 
 
@@ -102,7 +103,7 @@ class Store:
 
     def add_picture(self, cell: Cell, kind: str, picture: bytes) -> None:
         """Write the ``reference`` or the ``measurement`` that belongs to ``cell``."""
-        key = {name: getattr(cell, name) for name in ("image", "digest", "task", "operator", "size", "seed")}
+        key = {name: getattr(cell, name) for name in PICTURE}
         self._insert("pictures", {**key, "kind": kind, "picture": picture})
 
     def _insert(self, table: str, values: dict[str, object]) -> None:
@@ -119,11 +120,11 @@ class Store:
         for row in new:
             self.add(row)
         if isinstance(part, Store):
-            columns = "image, digest, task, operator, size, seed, kind, picture"
+            columns = ", ".join([*PICTURE, "kind", "picture"])
             with part._errors(), closing(part._connection.cursor()) as cursor:
                 pictures = cursor.execute(f"select {columns} from pictures").fetchall()
             with self._errors(), self._connection as transaction:
-                marks = ", ".join("?" * 8)
+                marks = ", ".join("?" * (len(PICTURE) + 2))
                 transaction.executemany(f"insert or ignore into pictures ({columns}) values ({marks})", pictures)
         return len(new)
 
@@ -140,9 +141,8 @@ class Store:
 
     def picture(self, cell: Cell, kind: str) -> bytes | None:
         """The ``reference`` or ``measurement`` of ``cell``, if it was kept."""
-        keys = ("image", "digest", "task", "operator", "size", "seed")
-        where = " and ".join(f"{name} = ?" for name in (*keys, "kind"))
-        values = [*(getattr(cell, name) for name in keys), kind]
+        where = " and ".join(f"{name} = ?" for name in (*PICTURE, "kind"))
+        values = [*(getattr(cell, name) for name in PICTURE), kind]
         with self._errors(), closing(self._connection.cursor()) as cursor:
             found = cursor.execute(f"select picture from pictures where {where}", values).fetchone()
         return found[0] if found else None

@@ -257,7 +257,7 @@ def beside() -> list[Row]:
 
 
 def test_report_compares_with_the_best_of_the_others_image_by_image(report: Callable[..., dict[str, str]]):
-    found = paired.sheet(tabulate(beside()))
+    found = paired.sheet(paired.compared(tabulate(beside())))
     assert found is not None
     ((_, line),) = found.lines
     words = [entry.text for entry in line]
@@ -278,10 +278,10 @@ def test_report_compares_with_the_best_of_the_others_image_by_image(report: Call
 
 def test_only_methods_with_all_images_are_compared(report: Callable[..., dict[str, str]]):
     rows = [each for each in beside() if (each.cell.method, each.cell.image) != ("ddrm", "3")]
-    found = paired.sheet(tabulate(rows))
+    found = paired.sheet(paired.compared(tabulate(rows)))
     assert found is not None and found.lines[0][1][3].text == "dps 20.00"
     alone = [each for each in rows if each.cell.method.startswith(("dreamclean", "input"))]
-    assert paired.sheet(tabulate(alone)) is None and "paired.csv" not in report(*alone)
+    assert paired.sheet(paired.compared(tabulate(alone))) is None and "paired.csv" not in report(*alone)
 
 
 def test_few_images_have_no_significance():

@@ -33,7 +33,8 @@ def write_report(store: Store, folder: Path, command: str = "", title: str = "")
     linked = {index: [(p.caption, f"images/{p.file}") for p in found] for index, found in drawn.items()}
     inline = {index: [(p.caption, p.address, p.kind) for p in found] for index, found in drawn.items()}
     head = (title or TITLE, command, versions(rows))
-    beside = paired.sheet(tables)
+    compared = paired.compared(tables)
+    beside = paired.sheet(compared)
     reached = share.shares(tables)
     bars = share.plot(reached)
     overview = [(share.CAPTION, "images/share.png")] if bars else []
@@ -51,7 +52,7 @@ def write_report(store: Store, folder: Path, command: str = "", title: str = "")
         "report.html": page(*head, sheets, inline, inlined, beside).encode(),
         **{f"images/{p.file}": p.data for found in drawn.values() for p in found},
         **{f"images/{name}.png": made["png"] for name, made in grown.items()},
-        **({"paired.csv": paired.as_csv(tables).encode()} if beside else {}),
+        **({"paired.csv": paired.as_csv(compared).encode()} if beside else {}),
         **({"share.csv": share.as_csv(reached).encode()} if reached else {}),
         **({"images/share.png": bars["png"]} if bars else {}),
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamclean import DreamCleanError
-from dreamclean_bench.report.tables import MEASURES, Table
+from dreamclean_bench.report.tables import MEASURES, Table, image_of
 from dreamclean_bench.store import KEY, VALUES, Cell, Row
 
 _COLUMNS = [*KEY, *(name for name in VALUES if name != "picture")]
@@ -28,7 +28,7 @@ def cells(rows: Iterable[Row]) -> str:
         values = {**asdict(row.cell), **{name: getattr(row, name) for name in VALUES}}
         values["versions"] = json.dumps(row.versions, sort_keys=True)
         lines.append([values[name] for name in _COLUMNS])
-    return _csv(_COLUMNS, lines)
+    return csv_text(_COLUMNS, lines)
 
 
 def read_cells(path: Path) -> list[Row]:
@@ -56,19 +56,21 @@ def summary(tables: Iterable[Table]) -> str:
     lines = []
     for table in tables:
         for line in table.lines:
-            values = [table.task, table.operator, table.prior, table.size, " ".join(map(str, table.seeds))]
-            values += [
-                line.method,
-                len({(cell.image, cell.digest) for cell in table.cells}),
-                *map(line.count, _COUNTS),
-                int(table.full(line)),
-            ]
+            images = len(set(map(image_of, table.cells)))
+            values = [table.task, table.operator, table.prior, table.size, seeds(table), line.method]
+            values += [images, *map(line.count, _COUNTS), int(table.full(line))]
             values += [getattr(line.stat(measure), part) for measure in MEASURES for part in parts]
             lines.append(values)
-    return _csv(head, lines)
+    return csv_text(head, lines)
 
 
-def _csv(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+def seeds(table: Table) -> str:
+    """The seeds of a table's measurements in one field."""
+    return " ".join(map(str, table.seeds))
+
+
+def csv_text(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """A table as CSV."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(head)

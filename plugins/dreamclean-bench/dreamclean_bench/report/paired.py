@@ -1,11 +1,10 @@
 """DreamClean beside each other method, image by image: the mean difference, and whether chance explains it."""
 
-import csv
-import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dreamclean_bench.report.csv_files import csv_text, seeds
 from dreamclean_bench.report.layout import NOTHING, Entry, Sheet, number
 from dreamclean_bench.report.means import stat
 from dreamclean_bench.report.names import is_ours, parts, short_names
@@ -90,6 +89,11 @@ def _is_rival(method: str) -> bool:
     return not is_ours(method) and parts(method)[0] != "input"
 
 
+def compared(tables: Iterable[Table]) -> list[tuple[Table, list[Paired]]]:
+    """The tables that have DreamClean and others, each with its pairs."""
+    return [(table, found) for table in tables if (found := pairs(table))]
+
+
 def best_rival(found: Iterable[Paired], measure: str) -> Paired | None:
     """The pair with the other method that has the best mean of ``measure``."""
     of = [pair for pair in found if pair.measure == measure]
@@ -103,21 +107,20 @@ def _mean(line: Line, measure: str) -> float:
     return mean
 
 
-def sheet(tables: Iterable[Table]) -> Sheet | None:
-    """A line for each table that has DreamClean and others; None if there is no such table."""
+def sheet(of: Iterable[tuple[Table, list[Paired]]]) -> Sheet | None:
+    """A line for each of the tables that were ``compared``; None if there is none that has both measures."""
     heads = [
         f"{name} {'↑' if more else '↓'}: {what}"
         for name, _, more in MEASURES.values()
         for what in ("DreamClean", "best other", "difference", "p")
     ]
     made, good, tasks = Sheet(["task", "NFE", *heads]), 0, 0
-    for table in tables:
-        found = pairs(table)
+    for table, found in of:
         best = {measure: best_rival(found, measure) for measure in MEASURES}
         if not all(best.values()):
             continue
         labels = short_names(line.method for line in table.lines)
-        nfe = next(iter(found)).ours.stat("nfe").mean
+        nfe = found[0].ours.stat("nfe").mean
         entries, close = [Entry(table.task if table.alone else f"{table.task} ({table.setting})")], []
         entries.append(Entry(number(nfe, None)))
         for pair in best.values():
@@ -144,16 +147,13 @@ def _entries(pair: Paired, labels: dict[str, str], close: bool) -> list[Entry]:
     ]
 
 
-def as_csv(tables: Iterable[Table]) -> str:
+def as_csv(of: Iterable[tuple[Table, list[Paired]]]) -> str:
     """Every pair: task, prior, size, seeds, measure, both methods, images, difference, standard error, p."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ["task", "prior", "size", "seeds", "measure", "ours", "theirs", "n", "difference", "standard_error", "p"]
-    )
-    for table in tables:
-        setting = [table.task, table.prior, table.size, " ".join(map(str, table.seeds))]
-        for pair in pairs(table):
+    head = ["task", "prior", "size", "seeds", "measure", "ours", "theirs", "n", "difference", "standard_error", "p"]
+    lines: list[list[object]] = []
+    for table, found in of:
+        for pair in found:
             figures = ["" if v is None else f"{v:.5g}" for v in (pair.mean, pair.error, pair.p)]
-            writer.writerow([*setting, pair.measure, pair.ours.method, pair.theirs.method, pair.n, *figures])
-    return file.getvalue()
+            methods = [pair.measure, pair.ours.method, pair.theirs.method]
+            lines.append([table.task, table.prior, table.size, seeds(table), *methods, pair.n, *figures])
+    return csv_text(head, lines)

@@ -1,11 +1,10 @@
 """For each task, how much of the gain with a known operator is reached without it."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from dreamclean_bench.report.csv_files import csv_text
 from dreamclean_bench.report.names import parts
 from dreamclean_bench.report.plots import COLOURS, STYLE, save
 from dreamclean_bench.report.tables import Line, Table, sample_of
@@ -70,17 +69,16 @@ def _share(task: str, lines: dict[str, Line]) -> Share | None:
 
 def as_csv(found: Iterable[Share]) -> str:
     """A line for each task and measure."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["task", "images", "measure", "input", "auto", "known", "auto_gain", "known_gain", "share"])
+    head = ["task", "images", "measure", "input", "auto", "known", "auto_gain", "known_gain", "share"]
+    lines: list[list[object]] = []
     for share in found:
         for measure in MEASURES:
             values = [of[measure] for of in (share.input, share.auto, share.known)]
             values += [share.gain(measure, share.auto), share.gain(measure, share.known)]
             part = share.share(measure)
             rounded = [f"{value:.5g}" for value in values]
-            writer.writerow([share.task, share.images, measure, *rounded, "" if part is None else f"{part:.4g}"])
-    return file.getvalue()
+            lines.append([share.task, share.images, measure, *rounded, "" if part is None else f"{part:.4g}"])
+    return csv_text(head, lines)
 
 
 def plot(found: list[Share]) -> dict[str, bytes]:

@@ -9,6 +9,8 @@ from dreamclean_bench.store import Cell, Row
 from dreamclean_bench.tasks import TASKS
 
 MEASURES = ("psnr", "ssim", "lpips", "nfe", "seconds", "prior_seconds", "memory")
+Image = tuple[str, str]
+"""File name and digest."""
 Sample = tuple[str, str, int]
 """File name, digest and seed."""
 
@@ -39,13 +41,13 @@ class Line:
 
     def lacking(self, measure: str) -> int:
         """How many cells that are done lack one of ``MEASURES``."""
-        return sum(stat([getattr(row, measure)]).n == 0 for row in self.done)
+        return len(self.done) - stat(getattr(row, measure) for row in self.done).n
 
-    def by_image(self, measure: str) -> dict[tuple[str, str], float | None]:
-        """One of ``MEASURES`` of each image, by file name and digest: the mean over its seeds."""
-        found: dict[tuple[str, str], list[float | None]] = {}
+    def by_image(self, measure: str) -> dict[Image, float | None]:
+        """One of ``MEASURES`` of each image: the mean over its seeds."""
+        found: dict[Image, list[float | None]] = {}
         for row in self.done:
-            found.setdefault((row.cell.image, row.cell.digest), []).append(getattr(row, measure))
+            found.setdefault(image_of(row.cell), []).append(getattr(row, measure))
         return {image: stat(figures).mean for image, figures in found.items()}
 
     def stat(self, measure: str) -> Stat:
@@ -62,7 +64,6 @@ class Table:
     """The degradation, JSON; empty for pairs of pictures."""
     prior: str
     size: int
-    seeds: tuple[int, ...]
     lines: list[Line]
     alone: bool = True
     """Whether it is the task's only table."""
@@ -76,6 +77,11 @@ class Table:
     def heading(self) -> str:
         """Name and words."""
         return self.task if self.title == self.task else f"{self.task}: {self.title}"
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of its measurements, in order."""
+        return tuple(sorted({row.cell.seed for line in self.lines for row in line.rows}))
 
     @property
     def samples(self) -> set[Sample]:
@@ -106,7 +112,12 @@ class Table:
 
 def sample_of(cell: Cell) -> Sample:
     """What tells a measurement of a task from others: the image and the seed."""
-    return cell.image, cell.digest, cell.seed
+    return (*image_of(cell), cell.seed)
+
+
+def image_of(cell: Cell) -> Image:
+    """What tells an image from others."""
+    return cell.image, cell.digest
 
 
 def tabulate(rows: list[Row]) -> list[Table]:
@@ -121,7 +132,7 @@ def tabulate(rows: list[Row]) -> list[Table]:
         groups.setdefault((row.cell.task, _operator(row.cell), row.cell.size), []).append(row)
     order = list(dict.fromkeys(task for task, *_ in groups))
     tables = [
-        Table(task, operator, prior, size, tuple(sorted({row.cell.seed for row in of_prior})), _lines(of_prior))
+        Table(task, operator, prior, size, _lines(of_prior))
         for (task, operator, size), members in sorted(groups.items(), key=lambda item: order.index(item[0][0]))
         for prior, of_prior in _by_prior(members).items()
     ]

@@ -5,6 +5,7 @@ scratch has the same ground on both sides.
 """
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -46,20 +47,21 @@ def find_scratches(x: Tensor) -> Finding | None:
 
 def _ridge(white: Tensor, contrast: float) -> Tensor:
     """White pixels that are brighter by ``contrast`` than what is three pixels away on two opposite sides."""
-    return (white > WHITE) & ((white - _sides(white).amax(1)).amax(0) > contrast)
+    over = [white - torch.maximum(*sides) for sides in _sides(white)]
+    return (white > WHITE) & (torch.stack(over).amax(0) > contrast)
 
 
-def _sides(white: Tensor) -> Tensor:
-    """What is three pixels away on two opposite sides, in four directions: (4, 2, 1, 1, H, W)."""
-    ways = ((0, 3), (3, 0), (2, 2), (2, -2))
-    return torch.stack([torch.stack([shifted(white, s * down, s * right) for s in (1, -1)]) for down, right in ways])
+def _sides(white: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """What is three pixels away on two opposite sides, in four directions."""
+    for down, right in ((0, 3), (3, 0), (2, 2), (2, -2)):
+        yield shifted(white, down, right), shifted(white, -down, -right)
 
 
 def _unevenness(white: Tensor, core: Tensor) -> float:
     """How far the two sides of the lines differ, in the mean, across each line's steepest direction."""
-    sides = _sides(white)
+    sides = torch.stack([torch.stack([one[core], other[core]]) for one, other in _sides(white)])
     across = sides.amax(1).argmin(0, keepdim=True)
-    return float((sides[:, 0] - sides[:, 1]).abs().gather(0, across)[0][core].mean())
+    return float((sides[:, 0] - sides[:, 1]).abs().gather(0, across).mean())
 
 
 def _along(ridge: Tensor) -> Tensor:
