@@ -125,9 +125,18 @@ def test_diagnosis_by_a_calibration() -> None:
     assert blocking.sure == blocking.probabilities["blocking"] > 0.5
     noisy = diagnosed(images(1), calibrated(family="white noise", noise=0.1))
     assert noisy.noise == pytest.approx(0.1)
-    assert noisy.ratio == pytest.approx(0.195)  # x has twice the scale of the image; 1 - 0.1 / 4 of the noise's level
+    assert noisy.ratio == pytest.approx(0.19)  # x has twice the scale of the image; 0.95 of the noise's level
     for family in ("clean", "low resolution"):
         assert diagnosed(images(1), calibrated(family=family)).ratio is None
+
+
+@pytest.mark.parametrize(("loudest", "share"), [(None, 0.975), (0.4, 0.95)])
+def test_white_noise_starts_further_below_its_level_where_it_is_uneven(
+    loudest: float | None, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_loudest", lambda *_: loudest)
+    found = diagnosed(images(1), calibrated(family="white noise", noise=0.1))
+    assert (found.ratio, found.loudest) == (pytest.approx(2 * share * 0.1), loudest)
 
 
 @pytest.mark.parametrize(("logit", "sure", "family"), [(2.2, 0.600, "clean"), (2.1, 0.576, "unknown damage")])

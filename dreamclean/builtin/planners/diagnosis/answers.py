@@ -22,8 +22,8 @@ RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
 CROP = 256
 """Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
-BELOW = 0.25
-"""White noise of std s starts at s (1 - BELOW s), [0, 1] scale: the louder it is, the more below its own level LPIPS is best."""
+LOCAL, BELOW = 0.95, 0.25
+"""White noise of std s starts at LOCAL s where it is uneven, else at s (1 - BELOW s), [0, 1] scale: LPIPS is best below its own level."""
 FAINT, SURE = 4 / 255, 0.95
 """White noise, [0, 1] scale, that hardly shows: it is left alone unless it is so sure, and even. Clean pictures look like it."""
 EARNED = 0.6
@@ -48,7 +48,11 @@ def by_answers(image: Tensor, prior: Prior, model: Model) -> Diagnosis:
         diagnosis = Diagnosis(family, noise=noise, ratio=_known(ratio, model.schedule), **shared)
     else:
         diagnosis = _calibrated(calibration, found, model, shared)
-    return _unless_faint(replace(diagnosis, loudest=_loudest(diagnosis, answered, model.schedule)))
+    loudest = _loudest(diagnosis, answered, model.schedule)
+    if calibration is not None and loudest is None and (noise := diagnosis.noise) is not None:
+        even = noise * (1 - BELOW * noise) / model.codec.pixel_scale
+        diagnosis = replace(diagnosis, ratio=_known(even, model.schedule))
+    return _unless_faint(replace(diagnosis, loudest=loudest))
 
 
 def white_noise(image: Tensor, prior: Prior, model: Model) -> float | None:
@@ -91,7 +95,7 @@ def _calibrated(calibration: Calibration, found: Tensor, model: Model, shared: d
     noise, ratio = None, None
     if family == "white noise":
         noise = calibration.noise_std(found)
-        ratio = noise * (1 - BELOW * noise) / model.codec.pixel_scale
+        ratio = LOCAL * noise / model.codec.pixel_scale
     elif family not in _LEFT_ALONE:
         ratio = calibration.best_ratio(found, family)
     told: dict[str, Any] = {"probabilities": probabilities, "noise": noise, **shared}
