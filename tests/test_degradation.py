@@ -110,7 +110,7 @@ def test_explained_takes_lost_pixels_out() -> None:
 def test_explained_takes_coarse_grain_for_no_blur(monkeypatch: pytest.MonkeyPatch) -> None:
     """A blur explains the noise too; grain is much louder than what a blur leaves over."""
     blur = Found(Blur(shape="gaussian", size=7, std=(0.9,), noise=5.5 / 255), 0.7)
-    monkeypatch.setattr(degradation, "estimate_blur", lambda image: blur)
+    monkeypatch.setattr(degradation, "estimate_blur", lambda image, ask: blur)
     grainy = KINDS["grain"].make(scene(), 1, std=25.0, blur=1.5).shown
     soft = KINDS["blur"].make(scene(), 1, std=1.5, noise=4.0).shown
     assert explained(grainy, {}, expects(grainy)) is None
@@ -192,6 +192,23 @@ def test_revised_takes_a_blur_for_narrower_where_the_result_contradicts_the_pict
     second = revised(y, found, scene())
     assert second is not None and isinstance(second.operator, Blur)
     assert second.operator.std[0] == pytest.approx(1.7) and "1.7 pixels" in second.words()
+
+
+def test_revised_takes_a_box_for_the_next_smaller_one() -> None:
+    box = Blur(shape="uniform", size=9, noise=2 / 255)
+    y = eight_bit(box.degrade(scene()) + LOUDER * 2.5 / 255 * normal(scene(), 2))
+    second = revised(y, Diagnosis("blurred", 0.9, box), scene())
+    assert second is not None and isinstance(second.operator, Blur)
+    assert second.operator.size == 7 and "box blur, 7 pixels" in second.words()
+
+
+def test_explained_asks_a_prior_about_a_blur_in_loud_noise() -> None:
+    soft = Blur(shape="gaussian", size=13, std=(2.0,)).degrade(scene(192, seed=4))
+    noisy = eight_bit(soft + 12 / 255 * normal(soft, 2))
+    found = explained(noisy, {}, expects(soft))
+    assert found is not None and found.family == "blurred"
+    assert 255 * found.operator.noise == pytest.approx(12, rel=0.05)
+    assert explained(noisy, {}, expects(scene(192, seed=4))) is None
 
 
 def test_revised_takes_the_noise_of_other_operators_for_louder() -> None:

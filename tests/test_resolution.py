@@ -201,6 +201,59 @@ def test_blur_of_motion_is_found(length: float, angle: float) -> None:
     assert abs((found.operator.angle - angle + 90) % 180 - 90) <= 5
 
 
+@pytest.mark.parametrize("noise", [0.5, 4.0])
+@pytest.mark.parametrize("size", [5, 9])
+def test_blur_by_a_box_is_found(size: int, noise: float) -> None:
+    found = estimate_blur(blurred(noise, shape="uniform", size=size))
+    assert found is not None
+    assert isinstance(found.operator, Blur)
+    assert (found.operator.shape, found.operator.size) == ("uniform", size)
+
+
+IN_NOISE = {
+    "gaussian": Blur(shape="gaussian", size=13, std=(2.0,)),
+    "uniform": Blur(shape="uniform", size=7),
+    "defocus": Blur(shape="defocus", radius=3.0),
+    "motion": Blur(shape="motion", length=9.0, angle=30.0),
+}
+
+
+@pytest.mark.parametrize("blur", IN_NOISE.values(), ids=IN_NOISE)
+def test_blur_is_found_in_loud_noise_by_a_prior(blur: Blur) -> None:
+    """By the edges that a prior sees; the family may be another one, as noise hides what tells them apart."""
+    soft = blur.degrade(scene(192, seed=4))
+    asked = []
+
+    def ask(picture: Tensor, std: float) -> Tensor:
+        asked.append(std)
+        return soft
+
+    picture = noisy(soft, 12)
+    assert estimate_blur(picture) is None
+    found = estimate_blur(picture, ask)
+    assert found is not None
+    assert isinstance(found.operator, Blur)
+    assert (found.operator.shape == "motion") == (blur.shape == "motion")
+    assert spread(found.operator) == pytest.approx(spread(blur), rel=0.15)
+    assert asked == [found.operator.noise]
+    assert 255 * found.operator.noise == pytest.approx(12, rel=0.05)
+
+
+def spread(blur: Blur) -> float:
+    """Standard deviation in pixels along the widest axis."""
+    kernel = blur.kernel()
+    off = torch.stack([torch.arange(side, dtype=kernel.dtype) - side // 2 for side in kernel.shape[:1]])[0]
+    down, right = torch.meshgrid(off, off, indexing="ij")
+    moments = torch.stack([(kernel * a * b).sum() for a in (down, right) for b in (down, right)]).view(2, 2)
+    return float(torch.linalg.eigvalsh(moments)[-1].sqrt())
+
+
+def test_blur_in_loud_noise_needs_edges_that_are_wide() -> None:
+    """The spectrum says blur, the prior sees the sharp picture that lines and letters are."""
+    soft = noisy(Blur(shape="gaussian", size=13, std=(2.0,)).degrade(scene(192, seed=4)), 12)
+    assert estimate_blur(soft, lambda picture, std: scene(192, seed=4)) is None
+
+
 def half_soft() -> Tensor:
     """Shallow depth of field: the left half sharp, the right one soft."""
     x = scene(192, seed=4)

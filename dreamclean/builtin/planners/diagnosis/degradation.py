@@ -54,7 +54,7 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
     jpeg = _jpeg(image, info)
     if jpeg is not None and jpeg.rounding > MILD:
         return _compressed(jpeg)
-    earlier = _before_compression(image, ask)
+    earlier = _before_compression(image, ask, compressed=jpeg is not None)
     if jpeg is None or earlier is None:
         return earlier if jpeg is None else _compressed(jpeg)
     last = _compressed(jpeg)
@@ -70,11 +70,11 @@ def _jpeg(image: Tensor, info: Mapping[str, Any]) -> Found | None:
     return estimate_jpeg(image)
 
 
-def _before_compression(image: Tensor, ask: Ask) -> Explained | None:
+def _before_compression(image: Tensor, ask: Ask, *, compressed: bool) -> Explained | None:
     finders: tuple[Callable[[], Explained | None], ...] = (
         lambda: _lost(image, ask),
         lambda: _enlarged(image),
-        lambda: _blurred(image),
+        lambda: _blurred(image, None if compressed else ask),  # loud noise would be before the JPEG
     )
     found = (find() for find in finders)
     return next((one for one in found if one and one.sure >= SURE[one.family]), None)
@@ -120,8 +120,8 @@ def _noise_before_enlargement(small: Tensor) -> float:
     return noise.std if noise and noise.std > (LEAST if min(small.shape[-2:]) < TILED else 0) else 0.0
 
 
-def _blurred(image: Tensor) -> Explained | None:
-    found = estimate_blur(image) if min(image.shape[-2:]) >= TILED else None
+def _blurred(image: Tensor, ask: Ask | None) -> Explained | None:
+    found = estimate_blur(image, ask) if min(image.shape[-2:]) >= TILED else None
     if found is None or _is_grain(image, found.operator.noise):
         return None
     assert isinstance(found.operator, Blur)
@@ -140,6 +140,8 @@ def blur_words(blur: Blur) -> str:
         said = f"motion blur, {blur.length:.2g} pixels at {blur.angle:.0f} degrees"
     elif blur.shape == "defocus":
         said = f"out of focus, radius {blur.radius:.2g} pixels"
+    elif blur.shape == "uniform":
+        said = f"box blur, {blur.size} pixels a side"
     else:
         said = f"Gaussian blur, std {blur.std[0]:.2g} pixels"
     return said + _noise(blur)

@@ -99,5 +99,7 @@ def _narrower(blur: Blur) -> Blur:
         return blur.model_copy(update={"length": NARROWER * blur.length})
     if blur.shape == "defocus":
         return blur.model_copy(update={"radius": NARROWER * blur.radius})
+    if blur.shape == "uniform":
+        return blur.model_copy(update={"size": max(1, blur.size - 2)})
     std = NARROWER * blur.std[0]
     return blur.model_copy(update={"std": (std,), "size": gaussian_size(std)})

@@ -1,0 +1,150 @@
+"""The likeliest blur of a picture's spectrum: motion, a box, a disc or a Gaussian."""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dreamclean.builtin.operators import kernels
+from dreamclean.builtin.operators.blur import Blur
+from dreamclean.builtin.planners.diagnosis.resolution.spectrum import Fit, Spectrum, fit, frequencies, radial, transfer
+
+LOUD = 10 / 255
+"""Noise, [0, 1] scale, above which it hides most of the frequencies, and those of lines and letters look blurred."""
+MOTION, MOTION_IN_NOISE = 0.25, 0.03
+"""Log-likelihood, per frequency, by which a motion must beat the round blurs; in loud noise there is less to see."""
+STDS = torch.arange(0.0, 4.01, 0.1)
+RADII = torch.arange(0.8, 8.01, 0.2)
+LENGTHS = (3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 19.0)
+ANGLES = tuple(range(0, 180, 15))
+SIZES = (3, 5, 7, 9, 11, 13, 15)
+"""Sides of boxes; the last one stands for what is none: stripes look like the largest box there is."""
+_FEW_SLOPES, _FEW_ROUNDS = torch.tensor([1.8, 2.4, 3.0]), 12
+
+
+class Guess(NamedTuple):
+    """A blur that explains a spectrum."""
+
+    blur: Blur
+    std: float
+    """Of the kernel, along its widest axis, in pixels."""
+    margin: float
+    """Log-likelihood over that of no blur at all, per frequency."""
+    noise: float
+    """Standard deviation of the white noise that came after, [0, 1] scale."""
+
+
+def likeliest(plane: Spectrum) -> Guess:
+    """The likeliest blur of a ``spectrum``; a round one unless a motion or a box is clearly likelier."""
+    wave = plane.frequency.norm(dim=1)
+    rounds = _fit(plane, torch.cat([_gaussians(wave), _discs(plane)]))
+    return _motion(plane, rounds) or _box(plane, rounds) or _round(radial(plane))
+
+
+def width(found: Spectrum, guess: Guess) -> float:
+    """How wide a blur of the family of ``guess``, and of its direction, part of the same picture has, over that of ``guess``."""
+    blur = guess.blur
+    if blur.shape == "motion":
+        values, trials = LENGTHS, torch.stack([_moved(length, blur.angle) for length in LENGTHS])
+        return values[_likeliest(_fit(found, trials))] / blur.length
+    if blur.shape == "uniform":
+        return SIZES[_likeliest(_fit(found, _boxes()))] / blur.size
+    rings = radial(found)
+    if blur.shape == "defocus":
+        return float(RADII[_likeliest(_fit(rings, _discs(rings)))]) / blur.radius
+    return float(STDS[_likeliest(_fit(rings, _gaussians(rings.frequency[:, 1])))]) / guess.std
+
+
+def _motion(plane: Spectrum, rounds: Fit) -> Guess | None:
+    """The likeliest motion, if it is likelier than any Gaussian or disc."""
+    moves = [(length, angle) for length in LENGTHS for angle in ANGLES]
+    (length, angle), found, best = _best_move(plane, moves)
+    least = MOTION_IN_NOISE if _noise(found, best) > LOUD else MOTION
+    if float(found.likelihood[best] - rounds.likelihood.max()) < least * len(plane.power):
+        return None
+    _, angle = _best_move(plane, [(near, angle + turn) for near in LENGTHS for turn in (-10, -5, 0, 5, 10)])[0]
+    longer = [length + step for step in (-2, -1, 0, 1, 2, 3, 4) if length + step >= 2]
+    (length, angle), found, best = _best_move(plane, [(near, angle + turn) for near in longer for turn in (-3, 0, 3)])
+    blur = Blur(shape="motion", length=length, angle=angle % 180)
+    return Guess(blur, length / math.sqrt(12), _margin(found, best, rounds, plane), _noise(found, best))
+
+
+def _best_move(plane: Spectrum, moves: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], Fit, int]:
+    found = _fit(plane, torch.stack([_moved(*move) for move in moves]))
+    best = _likeliest(found)
+    return moves[best], found, best
+
+
+def _box(plane: Spectrum, rounds: Fit) -> Guess | None:
+    """The likeliest box, if it is likelier than any Gaussian or disc."""
+    found = _fit(plane, _boxes())
+    best = _likeliest(found)
+    if best == len(SIZES) - 1 or found.likelihood[best] <= rounds.likelihood.max():
+        return None
+    size = SIZES[best]
+    std = math.sqrt((size**2 - 1) / 12)
+    return Guess(Blur(shape="uniform", size=size), std, _margin(found, best, rounds, plane), _noise(found, best))
+
+
+def _round(rings: Spectrum) -> Guess:
+    """The likeliest Gaussian or disc."""
+    found = fit(rings, torch.cat([_gaussians(rings.frequency[:, 1]), _discs(rings)]))
+    best = _likeliest(found)
+    margin = float(found.likelihood[best] - found.likelihood[0]) / float(rings.members.sum())
+    if best >= len(STDS):
+        radius = _between(RADII, found.likelihood[len(STDS) :])
+        return Guess(Blur(shape="defocus", radius=radius), radius / 2, margin, _noise(found, best))
+    std = _between(STDS, found.likelihood[: len(STDS)])
+    blur = Blur(shape="gaussian", size=kernels.gaussian_size(std), std=(max(std, 0.1),))
+    return Guess(blur, std, margin, _noise(found, best))
+
+
+def _fit(found: Spectrum, trials: Tensor) -> Fit:
+    return fit(found, trials, _FEW_SLOPES, _FEW_ROUNDS)
+
+
+def _likeliest(found: Fit) -> int:
+    return int(found.likelihood.argmax())
+
+
+def _margin(found: Fit, best: int, rounds: Fit, plane: Spectrum) -> float:
+    return float(found.likelihood[best] - rounds.likelihood[0]) / len(plane.power)
+
+
+@lru_cache(maxsize=512)
+def _moved(length: float, angle: float) -> Tensor:
+    """|K|^2 of a motion at the frequencies of a ``spectrum``."""
+    return transfer(kernels.motion(length, angle), frequencies())
+
+
+@lru_cache(maxsize=1)
+def _boxes() -> Tensor:
+    return torch.stack([transfer(kernels.uniform(size), frequencies()) for size in SIZES])
+
+
+def _gaussians(wave: Tensor) -> Tensor:
+    return (-(STDS[:, None] * wave).square()).exp()
+
+
+def _discs(found: Spectrum) -> Tensor:
+    return torch.stack([transfer(kernels.disc(float(radius)), found.frequency) for radius in RADII])
+
+
+def _between(values: Tensor, likelihood: Tensor) -> float:
+    """The maximum of a parabola through the likelihoods of the best value and its neighbours."""
+    best = int(likelihood.argmax())
+    if not 0 < best < len(values) - 1:
+        return round(float(values[best]), 2)
+    left, middle, right = likelihood[best - 1 : best + 2].tolist()
+    bend = left - 2 * middle + right
+    offset = 0.5 * (left - right) / bend if bend < 0 else 0.0
+    return round(float(values[best] + offset * (values[1] - values[0])), 2)
+
+
+def _noise(found: Fit, best: int) -> float:
+    """White noise in each channel, from that of their mean; 0 for what rounding explains."""
+    variance = 3 * float(found.noise[best])
+    return math.sqrt(variance) / 255 if variance > 0.5 else 0.0
