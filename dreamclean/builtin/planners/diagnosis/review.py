@@ -10,10 +10,10 @@ from dreamclean.builtin.noise.spectrum import at_a_pixel
 from dreamclean.builtin.operators.blur import Blur
 from dreamclean.builtin.operators.enlarged import Enlarged
 from dreamclean.builtin.operators.grain import Grain
-from dreamclean.builtin.operators.kernels import gaussian_size
 from dreamclean.builtin.planners.diagnosis.degradation import blur_words
 from dreamclean.builtin.planners.diagnosis.diagnose import SURE
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
+from dreamclean.builtin.planners.diagnosis.resolution.narrowed import narrowed
 from dreamclean.contracts.operator import LinearOperator, Operator
 from dreamclean.method.measured import measured
 
@@ -51,7 +51,7 @@ def revised(image: Tensor, diagnosis: Diagnosis, result: Tensor) -> Diagnosis | 
     if left < max(LEAST, LOUDER * said(operator, result)):
         return None
     if isinstance(operator, Blur):
-        blur = _narrower(operator)
+        blur = narrowed(operator, NARROWER)
         return replace(diagnosis, operator=blur, found=blur_words(blur))
     return replace(diagnosis, operator=operator.model_copy(update={"noise": float(f"{left:.4g}")}))
 
@@ -92,14 +92,3 @@ def said(operator: Operator, x: Tensor) -> float:
     """Root mean square, [0, 1] scale, of the noise that an operator says a measurement of ``x`` has, as it is drawn."""
     drawn = operator.measure(x, torch.Generator().manual_seed(0)) - operator.degrade(x)
     return float(drawn.square().mean().sqrt())
-
-
-def _narrower(blur: Blur) -> Blur:
-    if blur.shape == "motion":
-        return blur.model_copy(update={"length": NARROWER * blur.length})
-    if blur.shape == "defocus":
-        return blur.model_copy(update={"radius": NARROWER * blur.radius})
-    if blur.shape == "uniform":
-        return blur.model_copy(update={"size": max(1, blur.size - 2)})
-    std = NARROWER * blur.std[0]
-    return blur.model_copy(update={"std": (std,), "size": gaussian_size(std)})

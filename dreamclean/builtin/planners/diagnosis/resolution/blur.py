@@ -7,8 +7,11 @@ from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.builtin.planners.diagnosis.resolution.edges import sharpest
 from dreamclean.builtin.planners.diagnosis.resolution.families import LOUD, Guess, likeliest, width
 from dreamclean.builtin.planners.diagnosis.resolution.found import Found
+from dreamclean.builtin.planners.diagnosis.resolution.narrowed import narrowed
 from dreamclean.builtin.planners.diagnosis.resolution.spectrum import LOWEST, PATCH, radial, spectrum
 
+NARROWEST = 0.65
+"""The same share in loud noise under which the spectrum has taken a Gaussian for too wide: it is 0.65 to 0.85. Other blurs have zeros, which tell their size."""
 LEAST, LEAST_MOVED = (0.8, 0.65), (1.3, 2.0)
 """Standard deviation in pixels, of the kernel along its widest axis, and in loud noise: photographs that were not blurred stay
 below. Pictures with one main direction look a little as if moved along it."""
@@ -16,7 +19,7 @@ LOUDEST = 40 / 255
 """Noise, [0, 1] scale, above which nothing is found."""
 EVEN = 0.65
 """Share of the blur's width that all but the sharpest quarter of the tiles must have; what is sharp in places is no blur."""
-ROUND, MOVED = (0.15, 0.5), (0.5, 0.2)
+ROUND, MOVED = (0.15, 0.4), (0.5, 0.2)
 """Share of the blur's width that all but the sharpest quarter of the edges must have, and in loud noise. Fine lines count
 as sharp. Where a prior took the noise away they are gone, and edges across a motion are hardly wider than others."""
 TILES = 4
@@ -49,6 +52,8 @@ def estimate_blur(image: Tensor, ask: Ask | None = None) -> Found | None:
     asked = not moved or noisy or min(image.shape[2:]) < ENOUGH
     if asked and (edges is None or edges < (MOVED if moved else ROUND)[noisy] * guess.std):
         return None
+    if noisy and edges and guess.blur.shape == "gaussian" and (share := edges / NARROWEST / guess.std) < 1:
+        guess = guess._replace(blur=narrowed(guess.blur, share), std=share * guess.std)
     evidence = {"std": guess.std, "edges": edges or 0.0, "margin": guess.margin}
     sure = 1 - 0.5 * (LEAST[noisy] / guess.std) ** 4
     return Found(guess.blur.model_copy(update={"noise": guess.noise}), sure, evidence)

@@ -18,10 +18,10 @@ MOTION, MOTION_IN_NOISE = 0.25, 0.03
 """Log-likelihood, per frequency, by which a motion must beat the round blurs; in loud noise there is less to see."""
 STDS = torch.arange(0.0, 4.01, 0.1)
 RADII = torch.arange(0.8, 8.01, 0.2)
-LENGTHS = (3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 19.0)
+LENGTHS = (3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 19.0, 23.0)
 ANGLES = tuple(range(0, 180, 15))
 SIZES = (3, 5, 7, 9, 11, 13, 15)
-"""Sides of boxes; the last one stands for what is none: stripes look like the largest box there is."""
+"""Sides of boxes. The last one, and the longest motion, stand for what is none: stripes look like the largest there is."""
 _FEW_SLOPES, _FEW_ROUNDS = torch.tensor([1.8, 2.4, 3.0]), 12
 
 
@@ -62,6 +62,8 @@ def _motion(plane: Spectrum, rounds: Fit) -> Guess | None:
     """The likeliest motion, if it is likelier than any Gaussian or disc."""
     moves = [(length, angle) for length in LENGTHS for angle in ANGLES]
     (length, angle), found, best = _best_move(plane, moves)
+    if length == LENGTHS[-1]:
+        return None
     least = MOTION_IN_NOISE if _noise(found, best) > LOUD else MOTION
     if float(found.likelihood[best] - rounds.likelihood.max()) < least * len(plane.power):
         return None
