@@ -25,6 +25,7 @@ from dreamclean.pictures.picture import is_picture
 from dreamclean_bench.memory import peak_memory, reset_peak_memory
 from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.metrics import metrics
+from dreamclean_bench.said_once import in_one_line, said_once
 from dreamclean_bench.sizes import large_enough, refuse
 from dreamclean_bench.store import Cell, Row, Store
 from dreamclean_bench.tasks import Measured, Task, find_task, settled, shown
@@ -166,7 +167,7 @@ def _outcomes(work: list[Work], setting: Setting, jobs: int) -> Iterator[Outcome
     if jobs <= 1:
         yield from (compute(item, setting) for item in work)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=in_one_line) as pool:
         futures: dict[Future[Outcome], Work] = {pool.submit(compute, item, setting): item for item in work}
         try:
             yield from (future.result() for future in as_completed(futures))
@@ -196,7 +197,8 @@ def compute(work: Work, setting: Setting) -> Outcome:
             return Outcome(Row(cell, "refused", why), {})
         reset_peak_memory(device)
         began = time.perf_counter()
-        result = method(problem).cpu()
+        with said_once():
+            result = method(problem).cpu()
         seconds, memory = time.perf_counter() - began, peak_memory(device)
         if not result.isfinite().all():
             return Outcome(Row(cell, "failed", "the result is not finite"), {})

@@ -13,6 +13,7 @@ import torch
 import typer
 from dreamclean_bench import runner, suites
 from dreamclean_bench.cli import bench, split_specs
+from dreamclean_bench.method import Problem
 from dreamclean_bench.paper import DATA, EXPERIMENTS
 from dreamclean_bench.runner import Setting, Work, pictures_of, plan, run, spec_text
 from dreamclean_bench.store import Row, Store
@@ -21,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean import DreamCleanError, DreamCleanWarning
+from dreamclean.contracts.warn import warn
 from dreamclean.host.host import Host
 
 
@@ -122,6 +124,27 @@ def test_runner_says_that_a_picture_is_too_small(bench_host: Host, photos: Path,
     work = planned(bench_host, photos, mixture, ["input"])[0]
     outcome = runner.compute(replace(work, cell=replace(work.cell, size=64)), Setting(mixture))
     assert outcome.row.note == "0.png is 64 x 48, smaller than 64; choose a smaller --size"
+
+
+def test_runner_passes_a_warning_on_once(
+    bench_host: Host,
+    photos: Path,
+    mixture: str,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    """One that every cell gives is one line of a run, and not a thousand."""
+    method = type(bench_host.make("method", "once"))
+
+    def warning(self: Any, problem: Problem) -> Tensor:
+        warn("you may be surprised")
+        return problem.shown
+
+    monkeypatch.setattr(method, "restore", warning)
+    run(planned(bench_host, photos, mixture, ["once"]), store, Setting(mixture))
+    assert len(store.rows()) == 3
+    assert [str(one.message) for one in recwarn if one.category is DreamCleanWarning] == ["you may be surprised"]
 
 
 def test_runner_leaves_out_pictures_smaller_than_the_crop_with_one_warning(
@@ -227,6 +250,7 @@ def test_store_loses_at_most_one_cell_of_a_killed_run(photos: Path, mixture: str
     script = f"""
 import os
 from pathlib import Path
+from dreamclean.contracts.warn import warn
 from dreamclean.host.host import Host
 from dreamclean_bench import runner, suites
 from dreamclean_bench.store import Store
