@@ -19,15 +19,15 @@ LOUDEST = 40 / 255
 """Noise, [0, 1] scale, above which nothing is found."""
 EVEN = 0.65
 """Share of the blur's width that all but the sharpest quarter of the tiles must have; what is sharp in places is no blur."""
-ROUND, MOVED = (0.15, 0.4), (0.5, 0.2)
+ROUND, MOVED, MOVED_SMALL = (0.15, 0.4), (0.3, 0.2), (0.5, 0.5)
 """Share of the blur's width that all but the sharpest quarter of the edges must have, and in loud noise. Fine lines count
 as sharp. Where a prior took the noise away they are gone, and edges across a motion are hardly wider than others."""
 TILES = 4
 """Tiles a side that are looked at, at most."""
 TELLING = 15.0
 """Power of a tile's coarse detail, in multiples of the noise, from which on it says something."""
-ENOUGH = 224
-"""Side in pixels from which on motion is so clear that edges need not be asked; in a smaller picture stripes look moved."""
+CLEAR, ENOUGH = 0.25, 224
+"""Lead of a motion, and side in pixels, from which on edges need not be asked; in a smaller picture stripes look moved."""
 
 
 def estimate_blur(image: Tensor, ask: Ask | None = None) -> Found | None:
@@ -49,8 +49,10 @@ def estimate_blur(image: Tensor, ask: Ask | None = None) -> Found | None:
         return None
     seen = _luma(ask(image, guess.noise)) if noisy and ask else luma
     edges = sharpest(seen, guess.blur.angle if moved else None)
-    asked = not moved or noisy or min(image.shape[2:]) < ENOUGH
-    if asked and (edges is None or edges < (MOVED if moved else ROUND)[noisy] * guess.std):
+    small = min(image.shape[2:]) < ENOUGH
+    share = ((MOVED_SMALL if small else MOVED) if moved else ROUND)[noisy]
+    asked = not moved or noisy or small or guess.lead < CLEAR
+    if asked and (edges is None or edges < share * guess.std):
         return None
     if noisy and edges and guess.blur.shape == "gaussian" and (share := edges / NARROWEST / guess.std) < 1:
         guess = guess._replace(blur=narrowed(guess.blur, share), std=share * guess.std)

@@ -14,11 +14,13 @@ from dreamclean.builtin.planners.diagnosis.resolution.spectrum import Fit, Spect
 
 LOUD = 10 / 255
 """Noise, [0, 1] scale, above which it hides most of the frequencies, and those of lines and letters look blurred."""
-MOTION, MOTION_IN_NOISE = 0.25, 0.03
+MOTION, MOTION_IN_NOISE = 0.05, 0.04
 """Log-likelihood, per frequency, by which a motion must beat the round blurs; in loud noise there is less to see."""
 STDS = torch.arange(0.0, 4.01, 0.1)
 RADII = torch.arange(0.8, 8.01, 0.2)
-LENGTHS = (3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 19.0, 23.0)
+LONGER = 4
+"""Pixels by which a motion may be longer than the likeliest of ``LENGTHS``."""
+LENGTHS = (3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 19.0)
 ANGLES = tuple(range(0, 180, 15))
 SIZES = (3, 5, 7, 9, 11, 13, 15)
 """Sides of boxes. The last one, and the longest motion, stand for what is none: stripes look like the largest there is."""
@@ -35,6 +37,8 @@ class Guess(NamedTuple):
     """Log-likelihood over that of no blur at all, per frequency."""
     noise: float
     """Standard deviation of the white noise that came after, [0, 1] scale."""
+    lead: float = 0.0
+    """Log-likelihood over that of the best Gaussian or disc, per frequency."""
 
 
 def likeliest(plane: Spectrum) -> Guess:
@@ -62,16 +66,17 @@ def _motion(plane: Spectrum, rounds: Fit) -> Guess | None:
     """The likeliest motion, if it is likelier than any Gaussian or disc."""
     moves = [(length, angle) for length in LENGTHS for angle in ANGLES]
     (length, angle), found, best = _best_move(plane, moves)
-    if length == LENGTHS[-1]:
-        return None
     least = MOTION_IN_NOISE if _noise(found, best) > LOUD else MOTION
     if float(found.likelihood[best] - rounds.likelihood.max()) < least * len(plane.power):
         return None
     _, angle = _best_move(plane, [(near, angle + turn) for near in LENGTHS for turn in (-10, -5, 0, 5, 10)])[0]
-    longer = [length + step for step in (-2, -1, 0, 1, 2, 3, 4) if length + step >= 2]
+    longer = [length + step for step in (-2, -1, 0, 1, 2, 3, LONGER) if length + step >= 2]
     (length, angle), found, best = _best_move(plane, [(near, angle + turn) for near in longer for turn in (-3, 0, 3)])
     blur = Blur(shape="motion", length=length, angle=angle % 180)
-    return Guess(blur, length / math.sqrt(12), _margin(found, best, rounds, plane), _noise(found, best))
+    if length == LENGTHS[-1] + LONGER:
+        return None
+    lead = float(found.likelihood[best] - rounds.likelihood.max()) / len(plane.power)
+    return Guess(blur, length / math.sqrt(12), _margin(found, best, rounds, plane), _noise(found, best), lead)
 
 
 def _best_move(plane: Spectrum, moves: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], Fit, int]:
