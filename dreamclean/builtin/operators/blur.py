@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators import kernels
-from dreamclean.builtin.operators.convolution import inverse, valid
+from dreamclean.builtin.operators.convolution import full, inverse, symmetric, valid
 from dreamclean.builtin.operators.separable import SeparableOperator
 from dreamclean.contracts.component import FloatList
 from dreamclean.contracts.covariance import Independent
@@ -88,22 +88,39 @@ class Blur(SeparableOperator):
         if separable:
             return super().degrade(x)
         for axis in (2, 3):
-            index, outside = _neighbours(x.shape[axis], kernel.shape[axis - 2] // 2, self.boundary)
-            kept = (~outside).to(x).view(-1, *[1] * (3 - axis))
-            x = x.index_select(axis, index.to(x.device)) * kept
+            index, kept = self._around(x, x.shape[axis], axis)
+            x = x.index_select(axis, index) * kept
         return valid(x, kernel)
 
     def adjoint(self, y: Tensor) -> Tensor:
-        return super().adjoint(y) if _kernel(self)[1] else LinearOperator.adjoint(self, y)
+        kernel, separable = _kernel(self)
+        if separable:
+            return super().adjoint(y)
+        sizes = y.shape
+        y = full(y, kernel.flip(0, 1))
+        for axis in (3, 2):
+            index, kept = self._around(y, sizes[axis], axis)
+            folded = y.new_zeros(*y.shape[:axis], sizes[axis], *y.shape[axis + 1 :])
+            y = folded.index_add(axis, index, y * kept)
+        return y
+
+    def _around(self, x: Tensor, size: int, axis: int) -> tuple[Tensor, Tensor]:
+        """Along an ``axis`` of ``size``: the pixels that the kernel sees, as indices, and whether they are of the picture."""
+        index, outside = _neighbours(size, _kernel(self)[0].shape[axis - 2] // 2, self.boundary)
+        return index.to(x.device), (~outside).to(x).view(-1, *[1] * (3 - axis))
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         if _kernel(self)[1]:
             return super().solve(v, gain, variance)
+        kernel, mirrored = _kernel(self)[0], self.boundary == "reflect"
         exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
         noise = torch.as_tensor(variance).to(exact)
-        if float(noise.min()) <= 0:
+        least = float(noise.min())
+        if least <= 0:
             return LinearOperator.solve(self, exact, gain, variance).to(v)
-        near = inverse(_kernel(self)[0], v.shape, self.boundary == "reflect", gain, float(noise.mean()))
+        near = inverse(kernel, v.shape, mirrored, gain, float(noise.mean()))
+        if least == float(noise.max()) and (self.boundary == "circular" or (mirrored and symmetric(kernel))):
+            return self.adjoint(near(v))
         return weighted_solve(
             self.degrade, self.adjoint, exact, gain, Independent(noise), iterations=ITERATIONS, precondition=near
         ).to(v)

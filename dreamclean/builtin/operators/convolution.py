@@ -20,6 +20,17 @@ def valid(x: Tensor, kernel: Tensor) -> Tensor:
     return whole[..., rows - 1 :, columns - 1 :]
 
 
+def full(x: Tensor, kernel: Tensor) -> Tensor:
+    """``x`` (B, C, H, W) convolved with ``kernel`` (h, w), wherever they meet: (B, C, H + h - 1, W + w - 1)."""
+    rows, columns = kernel.shape
+    return valid(F.pad(x, (columns - 1, columns - 1, rows - 1, rows - 1)), kernel)
+
+
+def symmetric(kernel: Tensor) -> bool:
+    """Whether a kernel is its own mirror image along both axes."""
+    return torch.allclose(kernel, kernel.flip(0)) and torch.allclose(kernel, kernel.flip(1))
+
+
 def inverse(
     kernel: Tensor, size: torch.Size, mirrored: bool, gain: float, variance: float
 ) -> Callable[[Tensor], Tensor]:
@@ -28,12 +39,12 @@ def inverse(
     Exact where the picture goes on around, ``mirrored`` false; and where it is ``mirrored`` at its border and the kernel
     symmetric along both axes (type-II cosine transform: Ng, Chan & Tang 1999). Else nearly right, but for the border.
     """
-    symmetric = mirrored and torch.allclose(kernel, kernel.flip(0)) and torch.allclose(kernel, kernel.flip(1))
-    height, width = (side * (2 if symmetric else 1) for side in size[-2:])
+    doubled = mirrored and symmetric(kernel)
+    height, width = (side * (2 if doubled else 1) for side in size[-2:])
     weight = 1 / (gain * _power(kernel, height, width) + variance)
 
     def apply(v: Tensor) -> Tensor:
-        if symmetric:
+        if doubled:
             wide = torch.cat([v, v.flip(-1)], -1)
             whole = torch.cat([wide, wide.flip(-2)], -2)
         else:
