@@ -152,6 +152,9 @@ def _between(values: Tensor, likelihood: Tensor) -> float:
 
 
 def _noise(found: Fit, best: int) -> float:
-    """White noise in each channel, from that of their mean; 0 for what rounding explains."""
+    """White noise in each channel, from that of their mean; 0 for what rounding explains.
+
+    Noise of a grey picture, which is one for all channels, weighs as much as white noise that is so loud.
+    """
     variance = 3 * float(found.noise[best])
     return math.sqrt(variance) / 255 if variance > 0.5 else 0.0
