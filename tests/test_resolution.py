@@ -17,6 +17,7 @@ from dreamclean.builtin.planners.diagnosis.resolution import enlargement
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.builtin.planners.diagnosis.resolution.edges import sharpest
 from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement, later_noise
+from dreamclean.builtin.planners.diagnosis.resolution.families import likeliest
 from dreamclean.builtin.planners.diagnosis.resolution.spectrum import fit, radial, spectrum, transfer
 from dreamclean.builtin.planners.diagnosis.resolution.traces import blockiness, small_sizes
 
@@ -252,6 +253,25 @@ def test_blur_in_loud_noise_needs_edges_that_are_wide() -> None:
     """The spectrum says blur, the prior sees the sharp picture that lines and letters are."""
     soft = noisy(Blur(shape="gaussian", size=13, std=(2.0,)).degrade(scene(192, seed=4)), 12)
     assert estimate_blur(soft, lambda picture, std: scene(192, seed=4)) is None
+
+
+def test_blur_by_a_gaussian_is_no_wider_than_its_edges_say() -> None:
+    """Loud noise hides how a photograph's spectrum falls; too wide a blur is worse than one that is too narrow."""
+    wide, narrow = (Blur(shape="gaussian", size=13, std=(std,)).degrade(scene(192, seed=4)) for std in (2.0, 1.2))
+    found = estimate_blur(noisy(wide, 12), lambda picture, std: narrow)
+    assert found is not None
+    assert isinstance(found.operator, Blur)
+    assert found.operator.std[0] == pytest.approx(sharpest(255 * narrow[0].mean(0)) / 0.65, abs=0.01)
+    assert found.operator.std[0] < 1.7
+
+
+def test_blur_of_stripes_is_none_of_motion_and_no_box() -> None:
+    """They are as if moved for ever along themselves."""
+    stripes = scene(256, seed=4).mean(2, keepdim=True).expand(1, 3, 256, 256)
+    stripes = 0.5 + (stripes - stripes.mean()) / stripes.std() / 5
+    for noise in (2, 15):
+        plane = spectrum(255 * noisy(stripes, noise)[0].mean(0))
+        assert likeliest(plane).blur.shape not in ("motion", "uniform")
 
 
 def half_soft() -> Tensor:

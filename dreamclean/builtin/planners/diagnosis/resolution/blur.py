@@ -10,8 +10,6 @@ from dreamclean.builtin.planners.diagnosis.resolution.found import Found
 from dreamclean.builtin.planners.diagnosis.resolution.narrowed import narrowed
 from dreamclean.builtin.planners.diagnosis.resolution.spectrum import LOWEST, PATCH, radial, spectrum
 
-NARROWEST = 0.65
-"""The same share in loud noise under which the spectrum has taken a Gaussian for too wide: it is 0.65 to 0.85. Other blurs have zeros, which tell their size."""
 LEAST, LEAST_MOVED = (0.8, 0.65), (1.3, 2.0)
 """Standard deviation in pixels, of the kernel along its widest axis, and in loud noise: photographs that were not blurred stay
 below. Pictures with one main direction look a little as if moved along it."""
@@ -22,6 +20,9 @@ EVEN = 0.65
 ROUND, MOVED, MOVED_SMALL = (0.15, 0.4), (0.3, 0.2), (0.5, 0.5)
 """Share of the blur's width that all but the sharpest quarter of the edges must have, and in loud noise. Fine lines count
 as sharp. Where a prior took the noise away they are gone, and edges across a motion are hardly wider than others."""
+NARROWEST = 0.65
+"""The same share in loud noise under which the spectrum has taken a Gaussian for too wide: at the true width it is 0.65 to 0.85.
+Other blurs have zeros, which tell their size."""
 TILES = 4
 """Tiles a side that are looked at, at most."""
 TELLING = 15.0
