@@ -243,7 +243,7 @@ def test_blur_is_found_in_loud_noise_by_a_prior(blur: Blur) -> None:
 def spread(blur: Blur) -> float:
     """Standard deviation in pixels along the widest axis."""
     kernel = blur.kernel()
-    off = torch.stack([torch.arange(side, dtype=kernel.dtype) - side // 2 for side in kernel.shape[:1]])[0]
+    off = torch.arange(len(kernel), dtype=kernel.dtype) - len(kernel) // 2
     down, right = torch.meshgrid(off, off, indexing="ij")
     moments = torch.stack([(kernel * a * b).sum() for a in (down, right) for b in (down, right)]).view(2, 2)
     return float(torch.linalg.eigvalsh(moments)[-1].sqrt())

@@ -110,17 +110,19 @@ class Blur(SeparableOperator):
         return index.to(x.device), (~outside).to(x).view(-1, *[1] * (3 - axis))
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        if _kernel(self)[1]:
+        kernel, separable = _kernel(self)
+        if separable:
             return super().solve(v, gain, variance)
-        kernel, mirrored = _kernel(self)[0], self.boundary == "reflect"
-        exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
-        noise = torch.as_tensor(variance).to(exact)
+        noise, mirrored = torch.as_tensor(variance), self.boundary == "reflect"
         least = float(noise.min())
+        diagonal = self.boundary == "circular" or (mirrored and symmetric(kernel))
+        if diagonal and 0 < least == float(noise.max()):
+            return self.adjoint(inverse(kernel, v.shape, mirrored, gain, least)(v))
+        exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
         if least <= 0:
             return LinearOperator.solve(self, exact, gain, variance).to(v)
+        noise = noise.to(exact)
         near = inverse(kernel, v.shape, mirrored, gain, float(noise.mean()))
-        if least == float(noise.max()) and (self.boundary == "circular" or (mirrored and symmetric(kernel))):
-            return self.adjoint(near(v))
         return weighted_solve(
             self.degrade, self.adjoint, exact, gain, Independent(noise), iterations=ITERATIONS, precondition=near
         ).to(v)

@@ -250,7 +250,6 @@ def test_store_loses_at_most_one_cell_of_a_killed_run(photos: Path, mixture: str
     script = f"""
 import os
 from pathlib import Path
-from dreamclean.contracts.warn import warn
 from dreamclean.host.host import Host
 from dreamclean_bench import runner, suites
 from dreamclean_bench.store import Store
