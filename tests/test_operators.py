@@ -70,6 +70,7 @@ LINEAR = {
     **{f"uniform-{b}": Blur(size=5, boundary=b) for b in BOUNDARIES},
     **{f"gaussian-{b}": Blur(shape="gaussian", size=5, std=(2.0, 0.8), boundary=b) for b in BOUNDARIES},
     **{f"motion-{b}": Blur(shape="motion", length=4, angle=30, boundary=b) for b in BOUNDARIES},
+    "soft motion": Blur(shape="motion", length=3, angle=60, width=0.7),
 }
 FROM_FILES = {
     **{f"kernel-{b}": lambda f, b=b: Blur(shape="file", file=f / "kernel.png", boundary=b) for b in BOUNDARIES},
@@ -762,6 +763,24 @@ class Clockwise:
 @pytest.mark.parametrize("angle", [0, 30, 45, 90, 135, -20])
 def test_motion_kernel_is_a_line(length: float, angle: float) -> None:
     check_line(kernels.motion(length, angle), length, angle)
+
+
+@pytest.mark.parametrize("angle", [0, 30, 90, 135])
+def test_motion_kernel_is_as_wide_as_asked_for(angle: float) -> None:
+    """Along the line it is what a thin one is, across it is a Gaussian."""
+    thin, soft = kernels.motion(9, angle), kernels.motion(9, angle, 1.5)
+    (along, across), (along_soft, across_soft) = (_variances(kernel, angle) for kernel in (thin, soft))
+    assert along_soft == pytest.approx(along, rel=0.02)
+    assert across_soft - across == pytest.approx(1.5**2, rel=0.02)
+    assert (kernels.rank_one(soft) is not None) == (angle in (0, 90))
+
+
+def _variances(kernel: Tensor, angle: float) -> tuple[float, float]:
+    """Along the direction of ``angle``, and across it."""
+    offset = torch.arange(len(kernel), dtype=torch.float64) - len(kernel) // 2
+    sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
+    along, across = offset * cosine - offset[:, None] * sine, offset * sine + offset[:, None] * cosine
+    return float((kernel * along.square()).sum()), float((kernel * across.square()).sum())
 
 
 def test_motion_kernel_check_can_fail() -> None:

@@ -202,6 +202,25 @@ def test_blur_of_motion_is_found(length: float, angle: float) -> None:
     assert abs((found.operator.angle - angle + 90) % 180 - 90) <= 5
 
 
+@pytest.mark.parametrize(
+    ("blur", "length", "angle"),
+    [
+        (Blur(shape="motion", length=9, angle=60, width=1.0), 9, 60),
+        (Blur(shape="gaussian", size=9, std=(20.0, 1.0)), 9.5, 90),
+        (Blur(shape="gaussian", size=9, std=(1.0, 20.0)), 9.5, 0),
+    ],
+    ids=["soft motion", "papers", "papers, turned"],
+)
+def test_blur_of_two_widths_is_found_as_a_soft_motion(blur: Blur, length: float, angle: float) -> None:
+    found = estimate_blur(noisy(blur.degrade(scene(192, seed=4)), 2))
+    assert found is not None
+    assert isinstance(found.operator, Blur)
+    assert found.operator.shape == "motion"
+    assert found.operator.length == pytest.approx(length, abs=1)
+    assert abs((found.operator.angle - angle + 90) % 180 - 90) <= 5
+    assert found.operator.width == pytest.approx(1, abs=0.3)
+
+
 @pytest.mark.parametrize("noise", [0.5, 4.0])
 @pytest.mark.parametrize("size", [5, 9])
 def test_blur_by_a_box_is_found(size: int, noise: float) -> None:
@@ -216,6 +235,7 @@ IN_NOISE = {
     "uniform": Blur(shape="uniform", size=7),
     "defocus": Blur(shape="defocus", radius=3.0),
     "motion": Blur(shape="motion", length=9.0, angle=30.0),
+    "soft motion": Blur(shape="motion", length=9.0, angle=120.0, width=1.0),
 }
 
 

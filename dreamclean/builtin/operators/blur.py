@@ -46,6 +46,9 @@ class Blur(SeparableOperator):
     radius: float = Field(default=3.0, gt=0, le=100, description="Defocus: radius of the disc in pixels")
     length: float = Field(default=15.0, ge=1, description="Motion: length in pixels")
     angle: float = Field(default=0.0, description="Motion: degrees anticlockwise from the horizontal")
+    width: float = Field(
+        default=0.0, ge=0, le=100, description="Motion: std in pixels of the Gaussian across the line; 0: a thin line"
+    )
     file: Path | None = Field(default=None, description="File: a picture of the kernel, brighter is heavier")
     boundary: Boundary = Field(
         default="reflect", description="Beyond the border: the image mirrored, black, or its other side"
@@ -138,7 +141,7 @@ def _kernel(blur: Blur) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
     elif blur.shape == "defocus":
         kernel = kernels.disc(blur.radius)
     elif blur.shape == "motion":
-        kernel = kernels.motion(blur.length, blur.angle)
+        kernel = kernels.motion(blur.length, blur.angle, blur.width)
     else:
         assert blur.file is not None
         kernel = kernels.from_file(blur.file)

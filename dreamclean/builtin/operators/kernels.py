@@ -41,19 +41,24 @@ def disc(radius: float) -> Tensor:
     return kernel / kernel.sum()
 
 
-def motion(length: float, angle: float) -> Tensor:
-    """A straight line of ``length`` pixels, ``angle`` degrees anticlockwise from the horizontal."""
-    reach = math.ceil(length / 2)
+def motion(length: float, angle: float, width: float = 0.0) -> Tensor:
+    """A straight line of ``length`` pixels, ``angle`` degrees anticlockwise from the horizontal.
+
+    ``width``: standard deviation in pixels of the Gaussian across the line; 0 for a thin one.
+    """
+    half, far = math.ceil(length / 2), math.ceil(3 * width)
+    along = torch.linspace(-0.5, 0.5, 8 * half + 1, dtype=torch.float64)[:, None] * (length - 1)
+    across = torch.arange(-far, far + 1, dtype=torch.float64)
+    weight = torch.exp(-0.5 * (across / (width or 1.0)) ** 2).expand(len(along), -1)
+    sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
+    reach = half + far
+    y, x = reach - along * sine - across * cosine, reach + along * cosine - across * sine
     kernel = torch.zeros(2 * reach + 1, 2 * reach + 1, dtype=torch.float64)
-    radians = math.radians(angle)
-    for step in range(-4 * reach, 4 * reach + 1):
-        along = step / (8 * reach) * (length - 1)
-        y, x = reach - along * math.sin(radians), reach + along * math.cos(radians)
-        top, left = math.floor(y), math.floor(x)
-        for row, column in ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)):
-            weight = max(0.0, 1 - abs(y - row)) * max(0.0, 1 - abs(x - column))
-            if weight:
-                kernel[row, column] += weight
+    for row in (y.floor(), y.floor() + 1):
+        for column in (x.floor(), x.floor() + 1):
+            share = weight * (1 - (y - row).abs()) * (1 - (x - column).abs())
+            inside = share > 0
+            kernel.index_put_((row[inside].long(), column[inside].long()), share[inside], accumulate=True)
     return kernel / kernel.sum()
 
 

@@ -138,6 +138,7 @@ def blur_words(blur: Blur) -> str:
     """A blur in a few words."""
     if blur.shape == "motion":
         said = f"motion blur, {blur.length:.2g} pixels at {blur.angle:.0f} degrees"
+        said += f", std {blur.width:.2g} across" if blur.width else ""
     elif blur.shape == "defocus":
         said = f"out of focus, radius {blur.radius:.2g} pixels"
     elif blur.shape == "uniform":

@@ -1,8 +1,9 @@
 """The likeliest blur of a picture's spectrum: motion, a box, a disc or a Gaussian."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -14,17 +15,29 @@ from dreamclean.builtin.planners.diagnosis.resolution.spectrum import Fit, Spect
 
 LOUD = 10 / 255
 """Noise, [0, 1] scale, above which it hides most of the frequencies, and those of lines and letters look blurred."""
-MOTION, MOTION_IN_NOISE = 0.05, 0.04
-"""Log-likelihood, per frequency, by which a motion must beat the round blurs; in loud noise there is less to see."""
+LEAD, LEAD_IN_NOISE = 0.05, 0.02
+"""Log-likelihood, per frequency, by which a motion must beat the round blurs, and one that is ``LONG`` in loud noise."""
+LONG = 7.0
+"""Pixels. In loud noise shorter motions look like Gaussians, and Gaussians like them."""
 STDS = torch.arange(0.0, 4.01, 0.1)
 RADII = torch.arange(0.8, 8.01, 0.2)
 LONGER = 4
 """Pixels by which a motion may be longer than the likeliest of ``LENGTHS``."""
 LENGTHS = (3.0, 5.0, 7.0, 9.0, 12.0, 15.0, 19.0)
 ANGLES = tuple(range(0, 180, 15))
+WIDTHS = (0.0, 1.0)
+"""Standard deviation in pixels of motions across their line: what moved was thin, or soft as well."""
 SIZES = (3, 5, 7, 9, 11, 13, 15)
 """Sides of boxes. The last one, and the longest motion, stand for what is none: stripes look like the largest there is."""
 _FEW_SLOPES, _FEW_ROUNDS = torch.tensor([1.8, 2.4, 3.0]), 12
+
+
+class Move(NamedTuple):
+    """A motion's settings."""
+
+    length: float
+    angle: float
+    width: float
 
 
 class Guess(NamedTuple):
@@ -45,15 +58,15 @@ def likeliest(plane: Spectrum) -> Guess:
     """The likeliest blur of a ``spectrum``; a round one unless a motion or a box is clearly likelier."""
     wave = plane.frequency.norm(dim=1)
     rounds = _fit(plane, torch.cat([_gaussians(wave), _discs(plane)]))
-    return _motion(plane, rounds) or _box(plane, rounds) or _round(radial(plane))
+    clearer = [guess for guess in (_motion(plane, rounds), _box(plane, rounds)) if guess]
+    return max(clearer, key=lambda guess: guess.margin) if clearer else _round(radial(plane))
 
 
 def width(found: Spectrum, guess: Guess) -> float:
     """How wide a blur of the family of ``guess``, and of its direction, part of the same picture has, over that of ``guess``."""
     blur = guess.blur
     if blur.shape == "motion":
-        values, trials = LENGTHS, torch.stack([_moved(length, blur.angle) for length in LENGTHS])
-        return values[_likeliest(_fit(found, trials))] / blur.length
+        return _best_move(found, product(LENGTHS, [blur.angle], [blur.width]))[0].length / blur.length
     if blur.shape == "uniform":
         return SIZES[_likeliest(_fit(found, _boxes()))] / blur.size
     rings = radial(found)
@@ -64,25 +77,37 @@ def width(found: Spectrum, guess: Guess) -> float:
 
 def _motion(plane: Spectrum, rounds: Fit) -> Guess | None:
     """The likeliest motion, if it is likelier than any Gaussian or disc."""
-    moves = [(length, angle) for length in LENGTHS for angle in ANGLES]
-    (length, angle), found, best = _best_move(plane, moves)
-    least = MOTION_IN_NOISE if _noise(found, best) > LOUD else MOTION
-    if float(found.likelihood[best] - rounds.likelihood.max()) < least * len(plane.power):
+    move, found, best = _best_move(plane, product(LENGTHS, ANGLES, WIDTHS))
+    if _lead(found, best, rounds, plane) < _least(move, _noise(found, best)):
         return None
-    _, angle = _best_move(plane, [(near, angle + turn) for near in LENGTHS for turn in (-10, -5, 0, 5, 10)])[0]
-    longer = [length + step for step in (-2, -1, 0, 1, 2, 3, LONGER) if length + step >= 2]
-    (length, angle), found, best = _best_move(plane, [(near, angle + turn) for near in longer for turn in (-3, 0, 3)])
-    blur = Blur(shape="motion", length=length, angle=angle % 180)
-    if length == LENGTHS[-1] + LONGER:
+    move = _best_move(plane, product(LENGTHS, _around(move.angle, 5, 10), _around(move.width, 0.5)))[0]
+    lengths = [move.length + step for step in (-2, -1, 0, 1, 2, 3, LONGER) if move.length + step >= 2]
+    move, found, best = _best_move(plane, product(lengths, _around(move.angle, 3), _around(move.width, 0.25)))
+    lead, noise = _lead(found, best, rounds, plane), _noise(found, best)
+    if lead < _least(move, noise) or move.length == LENGTHS[-1] + LONGER:
         return None
-    lead = float(found.likelihood[best] - rounds.likelihood.max()) / len(plane.power)
-    return Guess(blur, length / math.sqrt(12), _margin(found, best, rounds, plane), _noise(found, best), lead)
+    blur = Blur(shape="motion", length=move.length, angle=move.angle % 180, width=move.width)
+    return Guess(blur, move.length / math.sqrt(12), _margin(found, best, rounds, plane), noise, lead)
 
 
-def _best_move(plane: Spectrum, moves: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], Fit, int]:
-    found = _fit(plane, torch.stack([_moved(*move) for move in moves]))
+def _least(move: Move, noise: float) -> float:
+    """The lead that a motion needs."""
+    return LEAD_IN_NOISE if noise > LOUD and move.length >= LONG else LEAD
+
+
+def _lead(found: Fit, best: int, rounds: Fit, plane: Spectrum) -> float:
+    return float(found.likelihood[best] - rounds.likelihood.max()) / len(plane.power)
+
+
+def _around(value: float, *steps: float) -> list[float]:
+    return sorted({value, *(value - step for step in steps), *(value + step for step in steps)})
+
+
+def _best_move(plane: Spectrum, settings: Iterable[tuple[float, float, float]]) -> tuple[Move, Fit, int]:
+    tried = [move for move in map(Move._make, settings) if move.width >= 0]
+    found = _fit(plane, torch.stack([_moved(move) for move in tried]))
     best = _likeliest(found)
-    return moves[best], found, best
+    return tried[best], found, best
 
 
 def _box(plane: Spectrum, rounds: Fit) -> Guess | None:
@@ -121,10 +146,10 @@ def _margin(found: Fit, best: int, rounds: Fit, plane: Spectrum) -> float:
     return float(found.likelihood[best] - rounds.likelihood[0]) / len(plane.power)
 
 
-@lru_cache(maxsize=512)
-def _moved(length: float, angle: float) -> Tensor:
+@lru_cache(maxsize=2048)
+def _moved(move: Move) -> Tensor:
     """|K|^2 of a motion at the frequencies of a ``spectrum``."""
-    return transfer(kernels.motion(length, angle), frequencies())
+    return transfer(kernels.motion(*move), frequencies())
 
 
 @lru_cache(maxsize=1)

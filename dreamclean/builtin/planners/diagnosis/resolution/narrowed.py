@@ -7,7 +7,7 @@ from dreamclean.builtin.operators.kernels import gaussian_size
 def narrowed(blur: Blur, share: float) -> Blur:
     """``blur`` with ``share`` (below 1) of its width; of a box the next smaller one, as its side is an odd number."""
     if blur.shape == "motion":
-        return blur.model_copy(update={"length": share * blur.length})
+        return blur.model_copy(update={"length": share * blur.length, "width": share * blur.width})
     if blur.shape == "defocus":
         return blur.model_copy(update={"radius": share * blur.radius})
     if blur.shape == "uniform":

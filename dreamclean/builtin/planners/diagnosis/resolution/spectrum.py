@@ -102,10 +102,12 @@ def transfer(kernel: Tensor, frequency: Tensor) -> Tensor:
     seen = torch.fft.irfft2(power, s=full).roll(middle, (0, 1))  # the autocorrelation, lag 0 in the middle
     down, right = (torch.arange(1 - side, side) for side in kernel.shape)
     seen = seen * _overlap(down)[:, None] * _overlap(right)
-    vertical, horizontal = frequency[:, :1].double() * down, frequency[:, 1:].double() * right
-    even: Tensor = (vertical.cos() @ seen * horizontal.cos()).sum(1)
-    odd: Tensor = (vertical.sin() @ seen * horizontal.sin()).sum(1)
-    return (even - odd).clamp(min=0).to(frequency)
+    rows, row = torch.unique(frequency[:, 0].double(), return_inverse=True)
+    columns, column = torch.unique(frequency[:, 1].double(), return_inverse=True)
+    vertical, horizontal = rows[:, None] * down, columns[:, None] * right
+    even, odd = (wave(vertical) @ seen @ wave(horizontal).T for wave in (torch.cos, torch.sin))
+    at_each: Tensor = (even - odd)[row, column]
+    return at_each.clamp(min=0).to(frequency)
 
 
 def _window() -> Tensor:
