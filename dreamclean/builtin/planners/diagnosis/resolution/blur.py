@@ -5,8 +5,9 @@ from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.builtin.planners.diagnosis.resolution.edges import sharpest
-from dreamclean.builtin.planners.diagnosis.resolution.families import LOUD, Guess, likeliest, width
+from dreamclean.builtin.planners.diagnosis.resolution.families import Guess, likeliest, width
 from dreamclean.builtin.planners.diagnosis.resolution.found import Found
+from dreamclean.builtin.planners.diagnosis.resolution.motion import LOUD
 from dreamclean.builtin.planners.diagnosis.resolution.narrowed import narrowed
 from dreamclean.builtin.planners.diagnosis.resolution.spectrum import LOWEST, PATCH, radial, spectrum
 
@@ -17,9 +18,11 @@ LOUDEST = 40 / 255
 """Noise, [0, 1] scale, above which nothing is found."""
 EVEN = 0.65
 """Share of the blur's width that all but the sharpest quarter of the tiles must have; what is sharp in places is no blur."""
-ROUND, MOVED, MOVED_SMALL = (0.15, 0.4), (0.3, 0.2), (0.5, 0.5)
+ROUND, MOVED, MOVED_CLEARLY, MOVED_SMALL = (0.15, 0.4), (0.3, 0.35), (0.0, 0.2), (0.5, 0.5)
 """Share of the blur's width that all but the sharpest quarter of the edges must have, and in loud noise. Fine lines count
-as sharp. Where a prior took the noise away they are gone, and edges across a motion are hardly wider than others."""
+as sharp. Where a prior took the noise away they are gone. Edges across a motion are sometimes hardly wider than others."""
+CLEAR, ENOUGH = (0.2, 0.05), 224
+"""Lead of a clear motion, and in loud noise, and side in pixels from which on one is; in a smaller picture stripes look moved."""
 NARROWEST = 0.65
 """The same share in loud noise under which the spectrum has taken a Gaussian for too wide: at the true width it is 0.65 to 0.85.
 Other blurs have zeros, which tell their size."""
@@ -27,8 +30,6 @@ TILES = 4
 """Tiles a side that are looked at, at most."""
 TELLING = 15.0
 """Power of a tile's coarse detail, in multiples of the noise, from which on it says something."""
-CLEAR, ENOUGH = 0.25, 224
-"""Lead of a motion, and side in pixels, from which on edges need not be asked; in a smaller picture stripes look moved."""
 
 
 def estimate_blur(image: Tensor, ask: Ask | None = None) -> Found | None:
@@ -50,16 +51,23 @@ def estimate_blur(image: Tensor, ask: Ask | None = None) -> Found | None:
         return None
     seen = _luma(ask(image, guess.noise)) if noisy and ask else luma
     edges = sharpest(seen, guess.blur.angle if moved else None)
-    small = min(image.shape[2:]) < ENOUGH
-    share = ((MOVED_SMALL if small else MOVED) if moved else ROUND)[noisy]
-    asked = not moved or noisy or small or guess.lead < CLEAR
-    if asked and (edges is None or edges < share * guess.std):
+    share = _share(guess, noisy, min(image.shape[2:]) < ENOUGH)
+    if share and (edges is None or edges < share * guess.std):
         return None
     if noisy and edges and guess.blur.shape == "gaussian" and (share := edges / NARROWEST / guess.std) < 1:
         guess = guess._replace(blur=narrowed(guess.blur, share), std=share * guess.std)
-    evidence = {"std": guess.std, "edges": edges or 0.0, "margin": guess.margin}
+    evidence = {"std": guess.std, "edges": edges or 0.0, "lead": guess.lead}
     sure = 1 - 0.5 * (LEAST[noisy] / guess.std) ** 4
     return Found(guess.blur.model_copy(update={"noise": guess.noise}), sure, evidence)
+
+
+def _share(guess: Guess, noisy: bool, small: bool) -> float:
+    """How wide the edges must be, over the blur's width; 0: they need not be asked."""
+    if guess.blur.shape != "motion":
+        return ROUND[noisy]
+    if small:
+        return MOVED_SMALL[noisy]
+    return (MOVED_CLEARLY if guess.lead >= CLEAR[noisy] else MOVED)[noisy]
 
 
 def _luma(image: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ PATCH = 64
 LOWEST = 0.35
 """Radians per pixel: below it a patch shows too little of a wave."""
 SLOPES = torch.arange(1.4, 3.61, 0.2)
+_FEW_SLOPES = torch.tensor([1.8, 2.4, 3.0])
 _LEAST = 0.02  # variance, of 255 squared, that rounding leaves at the least in the mean of three channels
 
 
@@ -33,14 +34,25 @@ class Spectrum(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """The best explanation by each of some blurs, (k,) each."""
+    """The likeliest of some blurs, and how it explains a spectrum."""
 
     likelihood: Tensor
-    """Log-likelihood, up to a constant,"""
-    slope: Tensor
-    """the power law's a,"""
-    noise: Tensor
+    """Log-likelihood of each blur (k,), up to a constant,"""
+    best: int
+    """the index of the likeliest,"""
+    slope: float
+    """the power law's a with it,"""
+    variance: float
     """and the noise's variance N."""
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of white noise in each channel, [0, 1] scale, from that of their mean; 0 for what rounding explains.
+
+        Noise of a grey picture, which is one for all channels, weighs as much as white noise that is so loud.
+        """
+        variance = 3 * self.variance
+        return math.sqrt(variance) / 255 if variance > 0.5 else 0.0
 
 
 def spectrum(luma: Tensor) -> Spectrum:
@@ -87,8 +99,14 @@ def fit(found: Spectrum, transfer: Tensor, slopes: Tensor = SLOPES, rounds: int 
         scale = scale * ((shape * up).sum(-1, keepdim=True) / (shape * down).sum(-1, keepdim=True)).sqrt()
         noise = (noise * (up.sum(-1, keepdim=True) / down.sum(-1, keepdim=True)).sqrt()).clamp(min=_LEAST)
     model = scale * shape + noise
-    likelihood, best = (-(count * (power / model + model.log())).sum(-1)).max(1)
-    return Fit(likelihood, slopes[best], noise[:, :, 0].gather(1, best[:, None])[:, 0])
+    likelihood, law_of = (-(count * (power / model + model.log())).sum(-1)).max(1)
+    best = int(likelihood.argmax())
+    return Fit(likelihood, best, float(slopes[law_of[best]]), float(noise[best, law_of[best], 0]))
+
+
+def quick_fit(found: Spectrum, transfer: Tensor) -> Fit:
+    """``fit`` with few slopes and rounds, for many blurs."""
+    return fit(found, transfer, _FEW_SLOPES, rounds=12)
 
 
 def transfer(kernel: Tensor, frequency: Tensor) -> Tensor:
