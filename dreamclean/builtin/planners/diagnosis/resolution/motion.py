@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from dreamclean.builtin.operators import kernels
-from dreamclean.builtin.planners.diagnosis.resolution.spectrum import Fit, Spectrum, frequencies, quick_fit, transfer
+from dreamclean.builtin.planners.diagnosis.resolution.spectrum import Spectrum, frequencies, quick_fit, transfer
 
 LOUD = 10 / 255
 """Noise, [0, 1] scale, above which it hides most of the frequencies, and those of lines and letters look blurred."""
-LEAD, LEAD_IN_NOISE = 0.035, 0.008
+LEAD, LEAD_IN_NOISE = 0.035, 0.005
 """Log-likelihood, per frequency, by which a motion must beat other blurs, and one that is ``LONG`` in loud noise."""
-LONG = 7.0
+LONG = 8.0
 """Pixels. In loud noise shorter motions look like Gaussians, and Gaussians like them."""
 LENGTHS = (3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0, 19.0)
 LONGER = 4
@@ -48,15 +48,16 @@ class Moved(NamedTuple):
 
 def moved(plane: Spectrum, still: Tensor) -> Moved | None:
     """The likeliest motion of a ``spectrum``; None if it is hardly likelier than the best of ``still``, |K|^2 of other blurs (k, n)."""
-    first = _best(plane, product(LENGTHS, ANGLES, WIDTHS))
-    if not _leads(plane, first, quick_fit(plane, still)):
+    move, likelihood, noise = _best(plane, product(LENGTHS, ANGLES, WIDTHS))
+    if _lead(plane, likelihood, still) < (LEAD_IN_NOISE if noise > LOUD else LEAD):
         return None
-    move = first[0]
     lines = 1 + torch.tensor(LINES)[:, None] * _power(Move(2 * LENGTHS[-1], move.angle, 0.0))
     move, _, _ = _best(plane, product(LENGTHS, _around(move.angle, 5, 10), _around(move.width, 0.5)), lines)
     lengths = [move.length + step for step in (-2, -1, 0, 1, 2, 3, LONGER) if move.length + step >= 2]
-    last = _best(plane, product(lengths, _around(move.angle, 3), _around(move.width, 0.25)), lines)
-    return _leads(plane, last, quick_fit(plane, _beside(still, lines)))
+    move, likelihood, noise = _best(plane, product(lengths, _around(move.angle, 3), _around(move.width, 0.25)), lines)
+    lead = _lead(plane, likelihood, _beside(still, lines))
+    enough = lead >= (LEAD_IN_NOISE if noise > LOUD and move.length >= LONG else LEAD)
+    return Moved(move, noise, lead) if enough and move.length < LENGTHS[-1] + LONGER else None
 
 
 def likeliest_length(plane: Spectrum, angle: float, width: float) -> float:
@@ -64,11 +65,8 @@ def likeliest_length(plane: Spectrum, angle: float, width: float) -> float:
     return _best(plane, product(LENGTHS, [angle], [width]))[0].length
 
 
-def _leads(plane: Spectrum, best: tuple[Move, float, float], still: Fit) -> Moved | None:
-    move, likelihood, noise = best
-    lead = (likelihood - float(still.likelihood.max())) / len(plane.power)
-    enough = LEAD_IN_NOISE if noise > LOUD and move.length >= LONG else LEAD
-    return Moved(move, noise, lead) if lead >= enough and move.length < LENGTHS[-1] + LONGER else None
+def _lead(plane: Spectrum, likelihood: float, still: Tensor) -> float:
+    return (likelihood - float(quick_fit(plane, still).likelihood.max())) / len(plane.power)
 
 
 def _best(
