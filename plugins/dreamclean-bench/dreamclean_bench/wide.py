@@ -68,6 +68,7 @@ DAMAGES: dict[str, Damage] = {
     **{f"blur-{std:g}": Damage("blur", {"std": std, "noise": noise}) for std, noise in ((1.0, 2.0), (1.5, 5.0), (2.5, 2.0))},
     "defocus": Damage("defocus", {"radius": 2.5, "noise": 2.0}),
     "motion": Damage("motion", {"length": 9.0, "noise": 2.0}),
+    "soft-motion": Damage("motion", {"length": 9.0, "width": 1.0, "noise": 2.0}),
     **{f"salt-and-pepper-{n}": Damage("salt-and-pepper", {"share": n / 100}) for n in (2, 6, 10)},
     "random-impulses": Damage("random-impulses", {"share": 0.06}),
     "dead-pixels": Damage("dead-pixels"),
