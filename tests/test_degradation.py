@@ -32,6 +32,7 @@ from dreamclean.builtin.planners.diagnosis.degradation import explained
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.jpeg.noise_before import noise_before
 from dreamclean.builtin.planners.diagnosis.resolution.found import Found
+from dreamclean.builtin.planners.diagnosis.resolution.narrowed import narrowed
 from dreamclean.builtin.planners.diagnosis.review import LOUDER, revised, unexplained
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.levels import DDPMSchedule
@@ -192,6 +193,14 @@ def test_revised_takes_a_blur_for_narrower_where_the_result_contradicts_the_pict
     second = revised(y, found, scene())
     assert second is not None and isinstance(second.operator, Blur)
     assert second.operator.std[0] == pytest.approx(1.7) and "1.7 pixels" in second.words()
+
+
+def test_revised_takes_a_soft_motion_for_a_smaller_one_in_both_directions() -> None:
+    blur = Blur(shape="motion", length=10, angle=90, width=1.0, noise=0.05)
+    assert degradation.blur_words(blur).startswith("motion blur, 10 pixels at 90 degrees, std 1 across, noise")
+    assert (narrowed(blur, 0.8).length, narrowed(blur, 0.8).width) == (8, 0.8)
+    thin = Blur(shape="motion", length=10, angle=90)
+    assert degradation.blur_words(thin) == "motion blur, 10 pixels at 90 degrees"
 
 
 def test_revised_takes_a_box_for_the_next_smaller_one() -> None:

@@ -294,6 +294,21 @@ def test_blur_of_stripes_is_none_of_motion_and_no_box() -> None:
         assert likeliest(plane).blur.shape not in ("motion", "uniform")
 
 
+def test_blur_of_motion_is_found_beside_lines_of_the_scene() -> None:
+    """Lines along the motion are as if moved for ever: alone they are no motion, and they hide none."""
+    moved = likeliest(spectrum(255 * noisy(Blur(shape="motion", length=7, angle=90).degrade(lined(2)), 6)[0].mean(0)))
+    assert moved.blur.shape == "motion"
+    assert moved.blur.length == pytest.approx(7, abs=1)
+    assert likeliest(spectrum(255 * noisy(lined(4), 6)[0].mean(0))).blur.shape != "motion"
+
+
+def lined(strength: float) -> Tensor:
+    """Something, and ``strength`` times as strong the lines of something else."""
+    lines = scene(256, seed=4).mean(2, keepdim=True).expand(1, 3, 256, 256)
+    whole, lines = ((part - part.mean()) / part.std() for part in (scene(256, seed=5), lines))
+    return 0.5 + 0.12 * (whole / strength + lines)
+
+
 def half_soft() -> Tensor:
     """Shallow depth of field: the left half sharp, the right one soft."""
     x = scene(192, seed=4)
