@@ -23,6 +23,8 @@ LONGER = 4
 ANGLES = tuple(range(0, 180, 15))
 WIDTHS = (0.0, 1.0)
 """Standard deviation in pixels across the line: what moved was sharp, or soft as well."""
+THIN = 0.75
+"""Widths below are none: photographs are a little soft in themselves, and too soft a line is worse than a thin one."""
 LINES = (0.0, 2.0, 8.0, 32.0)
 """Power, over that of everything else, of a scene's lines in the direction of the motion, as of houses and grass. Their
 spectrum is narrow across that direction like a motion's, but for that of one much longer than any here."""
@@ -55,14 +57,16 @@ def moved(plane: Spectrum, still: Tensor) -> Moved | None:
     move, _, _ = _best(plane, product(LENGTHS, _around(move.angle, 5, 10), _around(move.width, 0.5)), lines)
     lengths = [move.length + step for step in (-2, -1, 0, 1, 2, 3, LONGER) if move.length + step >= 2]
     move, likelihood, noise = _best(plane, product(lengths, _around(move.angle, 3), _around(move.width, 0.25)), lines)
+    if move.width < THIN:
+        move = move._replace(width=0.0)
     lead = _lead(plane, likelihood, _beside(still, lines))
     enough = lead >= (LEAD_IN_NOISE if noise > LOUD and move.length >= LONG else LEAD)
     return Moved(move, noise, lead) if enough and move.length < LENGTHS[-1] + LONGER else None
 
 
 def likeliest_length(plane: Spectrum, angle: float, width: float) -> float:
-    """The likeliest of ``LENGTHS`` in the direction of ``angle``."""
-    return _best(plane, product(LENGTHS, [angle], [width]))[0].length
+    """The likeliest of ``LENGTHS`` in the direction of ``angle``, of that ``width`` or one of ``WIDTHS``."""
+    return _best(plane, product(LENGTHS, [angle], sorted({width, *WIDTHS})))[0].length
 
 
 def _lead(plane: Spectrum, likelihood: float, still: Tensor) -> float:
