@@ -16,7 +16,7 @@ class Downsample(SeparableOperator):
     """
 
     name = "downsample"
-    least_eta: ClassVar[float] = 0.75
+    least_eta: ClassVar[float] = 0.7
     factor: int = Field(default=4, ge=1, description="Factor by which each side shrinks")
     method: Shrinking = Field(default="average", description="Mean of blocks, or a kernel (bicubic: a = -0.5)")
 
