@@ -50,8 +50,8 @@ class Moved(NamedTuple):
 
 def moved(plane: Spectrum, still: Tensor) -> Moved | None:
     """The likeliest motion of a ``spectrum``; None if it is hardly likelier than the best of ``still``, |K|^2 of other blurs (k, n)."""
-    move, likelihood, _ = _best(plane, product(LENGTHS, ANGLES, WIDTHS))
-    if _lead(plane, likelihood, still) < LEAD_IN_NOISE:
+    move, likelihood, noise = _best(plane, product(LENGTHS, ANGLES, WIDTHS))
+    if _lead(plane, likelihood, still) < (LEAD_IN_NOISE if noise > LOUD else LEAD):
         return None
     lines = 1 + torch.tensor(LINES)[:, None] * _power(Move(2 * LENGTHS[-1], move.angle, 0.0))
     move, _, _ = _best(plane, product(LENGTHS, _around(move.angle, 5, 10), _around(move.width, 0.5)), lines)
