@@ -11,9 +11,9 @@ from dreamclean.builtin.planners.diagnosis.resolution.motion import LOUD
 from dreamclean.builtin.planners.diagnosis.resolution.narrowed import narrowed
 from dreamclean.builtin.planners.diagnosis.resolution.spectrum import LOWEST, PATCH, radial, spectrum
 
-LEAST, LEAST_MOVED = (0.8, 0.65), (1.3, 2.0)
+LEAST = (0.8, 0.65)
 """Standard deviation in pixels, of the kernel along its widest axis, and in loud noise: photographs that were not blurred stay
-below. Pictures with one main direction look a little as if moved along it."""
+below."""
 LOUDEST = 40 / 255
 """Noise, [0, 1] scale, above which nothing is found."""
 EVEN = 0.65
@@ -46,8 +46,7 @@ def estimate_blur(image: Tensor, ask: Ask | None = None) -> Found | None:
     luma = _luma(image)
     guess = likeliest(spectrum(luma))
     moved, noisy = guess.blur.shape == "motion", guess.noise > LOUD
-    least = (LEAST_MOVED if moved else LEAST)[noisy]
-    if guess.std < least or guess.noise > (LOUDEST if ask else LOUD) or not _everywhere(luma, guess):
+    if guess.std < LEAST[noisy] or guess.noise > (LOUDEST if ask else LOUD) or not _everywhere(luma, guess):
         return None
     seen = _luma(ask(image, guess.noise)) if noisy and ask else luma
     edges = sharpest(seen, guess.blur.angle if moved else None)

@@ -15,6 +15,8 @@ LOUD = 10 / 255
 """Noise, [0, 1] scale, above which it hides most of the frequencies, and those of lines and letters look blurred."""
 LEAD, LEAD_IN_NOISE = 0.035, 0.005
 """Log-likelihood, per frequency, by which a motion must beat other blurs, and one that is ``LONG`` in loud noise."""
+SHORTEST = (4.5, 7.0)
+"""Pixels, and in loud noise: pictures with one main direction look a little as if moved along it."""
 LONG = 8.0
 """Pixels. In loud noise shorter motions look like Gaussians, and Gaussians like them."""
 LENGTHS = (3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0, 19.0)
@@ -61,7 +63,8 @@ def moved(plane: Spectrum, still: Tensor) -> Moved | None:
         move = move._replace(width=0.0)
     lead = _lead(plane, likelihood, _beside(still, lines))
     enough = lead >= (LEAD_IN_NOISE if noise > LOUD and move.length >= LONG else LEAD)
-    return Moved(move, noise, lead) if enough and move.length < LENGTHS[-1] + LONGER else None
+    within = SHORTEST[noise > LOUD] <= move.length < LENGTHS[-1] + LONGER
+    return Moved(move, noise, lead) if enough and within else None
 
 
 def likeliest_length(plane: Spectrum, angle: float, width: float) -> float:
