@@ -195,7 +195,7 @@ def test_revised_takes_a_blur_for_narrower_where_the_result_contradicts_the_pict
     assert second.operator.std[0] == pytest.approx(1.7) and "1.7 pixels" in second.words()
 
 
-def test_revised_takes_a_soft_motion_for_a_smaller_one_in_both_directions() -> None:
+def test_narrowed_makes_a_soft_motion_smaller_in_both_directions_and_words_name_both() -> None:
     blur = Blur(shape="motion", length=10, angle=90, width=1.0, noise=0.05)
     assert degradation.blur_words(blur).startswith("motion blur, 10 pixels at 90 degrees, std 1 across, noise")
     assert (narrowed(blur, 0.8).length, narrowed(blur, 0.8).width) == (8, 0.8)

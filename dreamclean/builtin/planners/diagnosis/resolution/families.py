@@ -40,11 +40,17 @@ class Guess(NamedTuple):
 def likeliest(plane: Spectrum) -> Guess:
     """The likeliest blur of a ``spectrum``; a round one unless a motion or a box is clearly likelier."""
     rounds = torch.cat([_gaussians(plane.frequency.norm(dim=1)), _discs(plane)])
-    if motion := moved(plane, torch.cat([rounds, _boxes()[:-1]])):
+    still = torch.cat([rounds, _boxes()])
+    found = quick_fit(plane, still)
+    if motion := moved(plane, still[:-1], float(found.likelihood[:-1].max())):
         length, angle, width = motion.move
         blur = Blur(shape="motion", length=length, angle=angle % 180, width=width)
         return Guess(blur, length / math.sqrt(12), motion.noise, motion.lead)
-    return _box(plane, rounds) or _round(radial(plane))
+    box = found.best - len(rounds)
+    if 0 <= box < len(SIZES) - 1:
+        blur = Blur(shape="uniform", size=SIZES[box])
+        return Guess(blur, math.sqrt((blur.size**2 - 1) / 12), found.noise)
+    return _round(radial(plane))
 
 
 def width(found: Spectrum, guess: Guess) -> float:
@@ -58,15 +64,6 @@ def width(found: Spectrum, guess: Guess) -> float:
     if blur.shape == "defocus":
         return float(RADII[quick_fit(rings, _discs(rings)).best]) / blur.radius
     return float(STDS[quick_fit(rings, _gaussians(rings.frequency[:, 1])).best]) / guess.std
-
-
-def _box(plane: Spectrum, rounds: Tensor) -> Guess | None:
-    """The likeliest box, if it is likelier than any of the ``rounds``."""
-    found = quick_fit(plane, _boxes())
-    if found.best == len(SIZES) - 1 or found.likelihood.max() <= quick_fit(plane, rounds).likelihood.max():
-        return None
-    size = SIZES[found.best]
-    return Guess(Blur(shape="uniform", size=size), math.sqrt((size**2 - 1) / 12), found.noise)
 
 
 def _round(rings: Spectrum) -> Guess:

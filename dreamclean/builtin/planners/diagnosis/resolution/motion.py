@@ -50,10 +50,10 @@ class Moved(NamedTuple):
     """Log-likelihood over that of the best other blur, per frequency."""
 
 
-def moved(plane: Spectrum, still: Tensor) -> Moved | None:
+def moved(plane: Spectrum, still: Tensor, likelihood_of_still: float) -> Moved | None:
     """The likeliest motion of a ``spectrum``; None if it is hardly likelier than the best of ``still``, |K|^2 of other blurs (k, n)."""
     move, likelihood, noise = _best(plane, product(LENGTHS, ANGLES, WIDTHS))
-    if _lead(plane, likelihood, still) < (LEAD_IN_NOISE if noise > LOUD else LEAD):
+    if (likelihood - likelihood_of_still) / len(plane.power) < (LEAD_IN_NOISE if noise > LOUD else LEAD):
         return None
     lines = 1 + torch.tensor(LINES)[:, None] * _power(Move(2 * LENGTHS[-1], move.angle, 0.0))
     move, _, _ = _best(plane, product(LENGTHS, _around(move.angle, 5, 10), _around(move.width, 0.5)), lines)
@@ -61,7 +61,8 @@ def moved(plane: Spectrum, still: Tensor) -> Moved | None:
     move, likelihood, noise = _best(plane, product(lengths, _around(move.angle, 3), _around(move.width, 0.25)), lines)
     if move.width < THIN:
         move = move._replace(width=0.0)
-    lead = _lead(plane, likelihood, _beside(still, lines))
+    beside = float(quick_fit(plane, _beside(still, lines)).likelihood.max())
+    lead = (likelihood - beside) / len(plane.power)
     enough = lead >= (LEAD_IN_NOISE if noise > LOUD and move.length >= LONG else LEAD)
     within = SHORTEST[noise > LOUD] <= move.length < LENGTHS[-1] + LONGER
     return Moved(move, noise, lead) if enough and within else None
@@ -70,10 +71,6 @@ def moved(plane: Spectrum, still: Tensor) -> Moved | None:
 def likeliest_length(plane: Spectrum, angle: float, width: float) -> float:
     """The likeliest of ``LENGTHS`` in the direction of ``angle``, of that ``width`` or one of ``WIDTHS``."""
     return _best(plane, product(LENGTHS, [angle], sorted({width, *WIDTHS})))[0].length
-
-
-def _lead(plane: Spectrum, likelihood: float, still: Tensor) -> float:
-    return (likelihood - float(quick_fit(plane, still).likelihood.max())) / len(plane.power)
 
 
 def _best(
