@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dreamclean.contracts.component import parse_spec
-from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError, InvalidSetting
 
 if TYPE_CHECKING:
     from dreamclean.contracts.planner import Plan, Report
@@ -35,7 +35,7 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a ``Restorer``, with the shortcuts in the place that they are for.
 
     ``detail`` is the sampler's beside an operator, otherwise, like ``samples``, a planner's: of the one that looks at
-    pictures, unless another is named. DreamCleanError for ``detail`` beside an operator and a sampler, corrector or guidance.
+    pictures, unless another is named. InvalidSetting for ``detail`` beside an operator and a sampler, corrector or guidance.
     """
     rest = {name: value for name, value in settings.items() if name not in SHORTCUTS}
     given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}
@@ -49,7 +49,7 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
         assert operator is not None
         fields = crispness(operator, given.pop("detail"))
         if said := [name for name in fields if rest.get(name) is not None]:
-            raise DreamCleanError(
+            raise InvalidSetting(
                 f"--detail chooses the {said[0]} beside an operator; give either --detail or --{said[0]}"
             )
         rest |= fields

@@ -6,7 +6,7 @@ class DreamCleanError(Exception):
 
 
 class InvalidSetting(DreamCleanError, ValueError):
-    """A component's setting that is unknown, missing or out of bounds."""
+    """A setting that is unknown, missing, out of bounds or at odds with the others."""
 
 
 class Refusal(DreamCleanError):

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import torch
 
-from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.errors import DreamCleanError, InvalidSetting
 from dreamclean.contracts.strength import as_nsr
 
 MOST_STEPS = 10_000
@@ -103,7 +103,7 @@ class Schedule(ABC):
         top = self.resolve(strength)
         timesteps = self.nearest(spacing(self, top, steps)) if steps <= self.most_steps(top) else []
         if len(set(timesteps)) <= steps:
-            raise DreamCleanError(
+            raise InvalidSetting(
                 f"{steps} steps do not fit between the timesteps {self.lowest:g} and {top:g}; "
                 "ask for fewer steps or a greater strength"
             )

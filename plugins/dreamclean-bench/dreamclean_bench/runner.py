@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, DreamCleanError, Level, Model, Picture, Prior, __version__
+from dreamclean import DDPMSchedule, DreamCleanError, InvalidSetting, Level, Model, Picture, Prior, __version__
 from dreamclean.contracts.warn import warn
 from dreamclean.host.host import host
 from dreamclean.method.device import pick_device, pick_dtype
@@ -215,6 +215,8 @@ def compute(work: Work, setting: Setting) -> Outcome:
             picture=encode(result) if work.keep else None,
         )
         return Outcome(row, {"reference": encode(reference), "measurement": encode(view)} if work.keep else {})
+    except InvalidSetting as error:
+        return Outcome(Row(cell, "refused", str(error)), {})
     except (Exception, SystemExit) as error:
         note = " ".join(str(error).split()) or type(error).__name__
         return Outcome(

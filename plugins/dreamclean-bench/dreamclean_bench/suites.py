@@ -129,7 +129,12 @@ _ALL = (
         _GIVEN,
         (*_WITHOUT_STEPS, *_with_steps(20)),
     ),
-    Suite("known-100", "The degradation is given: at 100 evaluations each", _GIVEN, _with_steps(100)),
+    Suite(
+        "known-100",
+        "The degradation is given: at 100 evaluations each, and DreamClean's own number",
+        _GIVEN,
+        ("dreamclean-known", *_with_steps(100), "dreamclean-known:steps=100,detail=1"),
+    ),
     Suite(
         "known-grid",
         "The degradation is given: five settings of each method, to choose from on other pictures than the test's",

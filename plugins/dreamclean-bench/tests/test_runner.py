@@ -183,6 +183,15 @@ def test_runner_says_why_a_task_is_refused(bench_host: Host, photos: Path, mixtu
     assert row.note
 
 
+def test_runner_refuses_settings_that_do_not_suit_the_task(
+    bench_host: Host, photos: Path, mixture: str, store: Store
+) -> None:
+    run(planned(bench_host, photos, mixture, ["dreamclean-known:steps=900"], limit=1), store, Setting(mixture))
+    row = store.rows()[0]
+    assert row.status == "refused"
+    assert "900 steps do not fit" in row.note
+
+
 def test_pairs_of_pictures_are_compared(
     bench_host: Host, photos: Path, mixture: str, store: Store, tmp_path: Path
 ) -> None:
