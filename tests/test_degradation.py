@@ -108,6 +108,16 @@ def test_explained_takes_lost_pixels_out() -> None:
     assert float((lost & damaged.lost).sum() / damaged.lost.sum()) > 0.9
 
 
+def test_explained_says_the_noise_of_what_a_dense_mask_leaves() -> None:
+    """The spectrum of a picture of which half was filled in shows less noise than there is."""
+    operator = Inpaint(share=0.5, noise=0.05)
+    shown = eight_bit(operator.measure(scene(), torch.Generator().manual_seed(0)).clamp(0, 1))
+    found = explained(shown, {}, expects(scene()))
+    assert found is not None and isinstance(found.operator, Inpaint)
+    assert found.operator.noise > 0.045
+    assert float((found.operator.known(128, 128) == operator.known(128, 128)).float().mean()) > 0.98
+
+
 def test_explained_takes_coarse_grain_for_no_blur(monkeypatch: pytest.MonkeyPatch) -> None:
     """A blur explains the noise too; grain is much louder than what a blur leaves over."""
     blur = Found(Blur(shape="gaussian", size=7, std=(0.9,), noise=5.5 / 255), 0.7)

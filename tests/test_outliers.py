@@ -193,6 +193,59 @@ def test_noise_outside_of_what_has_none() -> None:
     assert noise_outside(flat, torch.zeros(1, 1, 96, 96, dtype=torch.bool)) == 0
 
 
+def strewn(share: float, seed: int = 0) -> Tensor:
+    """A random mask of the size of SMALL, True where a pixel is lost."""
+    return torch.rand((1, 1, *SMALL.shape[-2:]), generator=torch.Generator().manual_seed(seed)) < share
+
+
+@pytest.mark.parametrize("share", [0.08, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("fill", [0.0, 1.0])
+def test_find_outliers_finds_what_is_missing_all_over(share: float, fill: float) -> None:
+    outliers = find_outliers(torch.where(strewn(share), torch.full_like(SMALL, fill), SMALL))
+    assert outliers is not None and outliers.kinds == ("missing pixels",)
+    assert float((outliers.lost ^ strewn(share)).float().mean()) < 0.002
+
+
+def test_find_outliers_finds_dense_salt_and_pepper() -> None:
+    made = KINDS["salt-and-pepper"].make(SMALL, 2, share=0.6)
+    outliers = find_outliers(made.shown)
+    assert outliers is not None and made.lost is not None and outliers.kinds == ("salt and pepper",)
+    assert float((outliers.lost ^ made.lost).float().mean()) < 0.002
+
+
+@pytest.mark.parametrize("std", [6.0, 13.0])
+def test_find_outliers_finds_what_is_missing_under_noise(std: float) -> None:
+    """Noise that came over the mask makes the missing nearly black."""
+    noise = std / 255 * torch.randn(SMALL.shape, generator=torch.Generator().manual_seed(1))
+    shown = (torch.where(strewn(0.5), torch.zeros_like(SMALL), SMALL) + noise).clamp(0, 1).mul(255).round() / 255
+    alone, helped = find_outliers(shown), find_outliers(shown, lambda picture, std: SMALL)
+    assert alone is not None and helped is not None and helped.kinds == ("missing pixels",)
+    assert float((helped.lost & strewn(0.5)).sum() / strewn(0.5).sum()) > 0.998
+    assert helped.noise * 255 == pytest.approx(std, rel=0.25)
+
+
+@pytest.mark.parametrize("levels", [3, 4])
+def test_find_outliers_leaves_dithered_pictures_alone(levels: int) -> None:
+    """Their tones are strewn over them too, but each is near what is around it, or there is nothing else."""
+    threshold = torch.rand((1, 1, *SMALL.shape[-2:]), generator=torch.Generator().manual_seed(0))
+    assert find_outliers((SMALL * (levels - 1) + threshold).floor().clamp(0, levels - 1) / (levels - 1)) is None
+
+
+def test_find_outliers_leaves_clipped_noise_alone() -> None:
+    """In the dark half of it is black, each pixel by itself."""
+    noise = 0.2 * torch.randn((1, 1, *SMALL.shape[-2:]), generator=torch.Generator().manual_seed(1))
+    for picture in (SMALL * 0.1, torch.zeros_like(SMALL)):
+        assert find_outliers((picture + noise).clamp(0, 1).mul(255).round() / 255) is None
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_noise_outside_of_pixels_that_are_few(share: float) -> None:
+    noisy = KINDS["white"].make(SMALL, 1, std=20.0).shown
+    assert noise_outside(
+        torch.where(strewn(share), torch.zeros_like(noisy), noisy), strewn(share)
+    ) * 255 == pytest.approx(20, rel=0.25)
+
+
 def test_in_bands_is_as_at_once() -> None:
     x = torch.rand(1, 1, 600, 12, generator=torch.Generator().manual_seed(0))
     assert torch.equal(in_bands(lambda part: median(part, 5), x, 4), median(x, 5))

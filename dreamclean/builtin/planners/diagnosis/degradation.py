@@ -32,6 +32,8 @@ NOISY, LEAST = 0.95, 8 / 255
 """How sure noise of the small picture has to be, and the least, [0, 1] scale, that is believed of one of few pixels."""
 LOUDER = 3.0
 """Coarse grain of std 25 was taken for a blur with a noise of 5.5; where there was a blur, 2.2 times its noise is the most."""
+SPARSE = 0.2
+"""Share of lost pixels from which on their filling is too much of the picture for its spectrum to show the noise."""
 
 
 class Explained(NamedTuple):
@@ -88,9 +90,9 @@ def _lost(image: Tensor, ask: Ask) -> Explained | None:
     found = find_outliers(image, ask)
     if found is None:
         return None
-    rest = estimate_noise(filled(image, found.lost))  # the finder takes fine texture for noise
-    noise = min(found.noise, rest.std) if rest else 0.0
-    found = replace(found, noise=noise)
+    if float(found.lost.float().mean()) < SPARSE:
+        rest = estimate_noise(filled(image, found.lost))  # the finder takes fine texture for noise
+        found = replace(found, noise=min(found.noise, rest.std) if rest else 0.0)
     return Explained("outliers", found.operator, found.sure, found.words())
 
 

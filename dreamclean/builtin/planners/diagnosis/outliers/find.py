@@ -9,6 +9,7 @@ from dreamclean.builtin.operators.inpaint import Inpaint
 from dreamclean.builtin.planners.diagnosis.outliers.dead_lines import find_dead_lines
 from dreamclean.builtin.planners.diagnosis.outliers.impulses import BLACK_OR_WHITE, find_impulses
 from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, extreme
+from dreamclean.builtin.planners.diagnosis.outliers.missing import DARK, find_missing, nearly_black
 from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask, unexpected
 from dreamclean.builtin.planners.diagnosis.outliers.overlay import find_overlay
@@ -18,7 +19,7 @@ from dreamclean.builtin.planners.diagnosis.outliers.stamp import find_stamp
 from dreamclean.contracts.filled import filled
 
 FINDERS = (find_dead_lines, find_scratches, find_impulses, find_specks, find_stamp, find_overlay)
-"""In this order, each on the picture without what was found before."""
+"""In this order, each on the picture without what was found before; but where pixels are missing all over it, that is all."""
 SMALLEST = 32
 """Side in pixels; the statistics of smaller pictures say nothing."""
 AGREED = 0.5
@@ -30,7 +31,7 @@ class Outliers:
     """What was found in a picture."""
 
     kinds: tuple[str, ...]
-    """dead lines, scratches, salt and pepper, dead pixels, impulses, specks, stamped date."""
+    """missing pixels, dead lines, scratches, salt and pepper, dead pixels, impulses, specks, stamped date."""
     lost: Tensor
     """True where a pixel shows nothing of the picture, (1, 1, H, W)."""
     sure: float
@@ -60,15 +61,10 @@ def find_outliers(image: Tensor, ask: Ask | None = None) -> Outliers | None:
     """
     if min(image.shape[-2:]) < SMALLEST:
         return None
-    findings: list[Finding] = []
-    lost = torch.zeros_like(image[:, :1], dtype=torch.bool)
-    rest = image
-    for find in FINDERS:
-        if finding := find(rest):
-            findings.append(finding)
-            lost = lost | finding.lost
-            rest = filled(image, lost)
-    if not findings or not lost.any() or lost.all():
+    missing = find_missing(image)
+    findings = [missing] if missing else _one_by_one(image)
+    lost = _union(image, findings)
+    if not lost.any() or lost.all():
         return None
     noise, sure = noise_outside(image, lost), max(finding.sure for finding in findings)
     if ask is not None:
@@ -81,14 +77,31 @@ def find_outliers(image: Tensor, ask: Ask | None = None) -> Outliers | None:
     return Outliers(tuple(finding.kind for finding in findings), lost, sure, noise)
 
 
+def _one_by_one(image: Tensor) -> list[Finding]:
+    findings: list[Finding] = []
+    rest = image
+    for find in FINDERS:
+        if finding := find(rest):
+            findings.append(finding)
+            rest = filled(image, _union(image, findings))
+    return findings
+
+
+def _union(image: Tensor, findings: list[Finding]) -> Tensor:
+    lost = torch.zeros_like(image[:, :1], dtype=torch.bool)
+    return lost.logical_or(torch.stack([finding.lost for finding in findings]).any(0)) if findings else lost
+
+
 def _completed(image: Tensor, findings: list[Finding], odd: Tensor) -> Tensor:
-    """The mask of ``findings``, that of impulses with what is ``odd`` to the prior too: black and white, or any value."""
+    """The mask of ``findings``, that of single pixels with what is ``odd`` to the prior too and of their values, or of any."""
     lost = torch.zeros_like(odd)
     for finding in findings:
         if finding.kind == "impulses":  # Garnett's statistics find them less surely than the prior does
             lost = lost | odd
         elif finding.kind in ("salt and pepper", "dead pixels"):
             lost = lost | finding.lost | (odd & extreme(image, BLACK_OR_WHITE))
+        elif finding.kind == "missing pixels":
+            lost = lost | finding.lost | (odd & (extreme(image, BLACK_OR_WHITE) | nearly_black(image, 2 * DARK)))
         else:
             lost = lost | finding.lost
     return lost
