@@ -5,7 +5,17 @@ import math
 import pytest
 import torch
 
-from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Karras, Level, Schedule, Uniform, VESchedule
+from dreamclean import (
+    DDPMSchedule,
+    DreamCleanError,
+    FlowSchedule,
+    InvalidSetting,
+    Karras,
+    Level,
+    Schedule,
+    Uniform,
+    VESchedule,
+)
 from dreamclean.contracts.levels import ascending, descending
 
 SCHEDULES: list[Schedule] = [DDPMSchedule.linear(), VESchedule(), FlowSchedule()]
@@ -104,7 +114,7 @@ def test_ladder_climbs(schedule: Schedule) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("strength", [0, -1, 1e9, math.inf, math.nan, "nsr:0", "nsr:-1", "nsr:1e9", "nsr:nan"])
 def test_strength_that_the_model_does_not_know(schedule: Schedule, strength: float | str) -> None:
-    with pytest.raises(DreamCleanError, match=r"strength .* is outside what the prior knows") as caught:
+    with pytest.raises(InvalidSetting, match=r"strength .* is outside what the prior knows") as caught:
         schedule.ladder(strength, 5, Uniform())
     assert "\n" not in str(caught.value)
 

@@ -82,17 +82,17 @@ class Schedule(ABC):
     def resolve(self, strength: float | str) -> float:
         """The timestep of a strength: a timestep, or ``"nsr:R"`` with the noise-to-signal ratio R = sigma / alpha.
 
-        Raises DreamCleanError for a strength that the model does not know.
+        Raises InvalidSetting for a strength that the model does not know.
         """
         if isinstance(strength, str):
             ratio, limit = float(as_nsr(strength).removeprefix("nsr:")), self.at(self.highest).ratio
             if not 0 < ratio <= limit:
-                raise DreamCleanError(
+                raise InvalidSetting(
                     f"strength {strength} is outside what the prior knows; choose nsr up to {limit:.4g}"
                 )
             return self.timestep(ratio)
         if not self.lowest < strength <= self.highest:
-            raise DreamCleanError(
+            raise InvalidSetting(
                 f"strength {strength:g} is outside what the prior knows; choose more than {self.lowest:g} "
                 f"and at most {self.highest:g}"
             )
