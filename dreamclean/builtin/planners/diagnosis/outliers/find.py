@@ -18,8 +18,10 @@ from dreamclean.builtin.planners.diagnosis.outliers.specks import find_specks
 from dreamclean.builtin.planners.diagnosis.outliers.stamp import find_stamp
 from dreamclean.contracts.filled import filled
 
-FINDERS = (find_dead_lines, find_scratches, find_impulses, find_specks, find_stamp, find_overlay)
-"""In this order, each on the picture without what was found before; but where pixels are missing all over it, that is all."""
+FINDERS = (find_missing, find_dead_lines, find_scratches, find_impulses, find_specks, find_stamp, find_overlay)
+"""In this order, each on the picture without what was found before."""
+DENSE = 0.2
+"""Share of lost pixels from which on nothing more is looked for: what fills them in is too much of the picture."""
 SMALLEST = 32
 """Side in pixels; the statistics of smaller pictures say nothing."""
 AGREED = 0.5
@@ -61,8 +63,7 @@ def find_outliers(image: Tensor, ask: Ask | None = None) -> Outliers | None:
     """
     if min(image.shape[-2:]) < SMALLEST:
         return None
-    missing = find_missing(image)
-    findings = [missing] if missing else _one_by_one(image)
+    findings = _one_by_one(image)
     lost = _union(image, findings)
     if not lost.any() or lost.all():
         return None
@@ -83,7 +84,10 @@ def _one_by_one(image: Tensor) -> list[Finding]:
     for find in FINDERS:
         if finding := find(rest):
             findings.append(finding)
-            rest = filled(image, _union(image, findings))
+            lost = _union(image, findings)
+            if float(lost.float().mean()) > DENSE:
+                break
+            rest = filled(image, lost)
     return findings
 
 

@@ -25,6 +25,8 @@ BETWEEN = 0.4
 """The share of the other pixels that are up to twice as dark: where they are the tail of noise in the dark, it is more."""
 AROUND, SEEN = 9, 2.5
 """Side of what is around, in pixels, and how many others there must be in it to judge by."""
+CHANCE = 4.0
+"""Standard deviations of the number of its eight neighbours that have the same value."""
 SAMPLE, VALUES = 1 << 16, 32
 """So many pixels show which values are frequent, and so many values have photographs, grey ones too, at least."""
 
@@ -56,6 +58,7 @@ def _found(x: Tensor, masks: list[Tensor], together: float) -> Finding | None:
     lost = torch.stack(strewn).any(0)
     if float(lost.float().mean()) < LEAST or not all(_apart(x, mask, ~lost) > APART for mask in strewn):
         return None
+    lost = torch.stack([_loose(mask) for mask in strewn]).any(0)
     sure = 1 - max(0.0, *map(_together, strewn))
     return Finding("missing pixels" if len(strewn) == 1 else "salt and pepper", lost, sure)
 
@@ -72,6 +75,14 @@ def _together(mask: Tensor) -> float:
     m = mask.float() - mask.float().mean()
     power = m.square().mean().clamp(min=1e-6)
     return max(float((m[..., 1:, :] * m[..., :-1, :]).mean() / power), float((m[..., 1:] * m[..., :-1]).mean() / power))
+
+
+def _loose(mask: Tensor) -> Tensor:
+    """``mask`` without its pixels that have more like them around than chance gives: areas of the picture itself."""
+    share = mask.float().mean()
+    most = 8 * share + CHANCE * (8 * share * (1 - share)).sqrt()
+    around = F.avg_pool2d(mask.float(), 3, 1, 1) * 9 - 1
+    return mask & (around <= most.ceil())
 
 
 def _apart(x: Tensor, mask: Tensor, others: Tensor) -> float:
