@@ -13,7 +13,7 @@ from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg, with_earlier
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
 from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
-from dreamclean.builtin.planners.diagnosis.outliers.find import find_outliers
+from dreamclean.builtin.planners.diagnosis.outliers.find import DENSE, find_outliers
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement
@@ -32,8 +32,6 @@ NOISY, LEAST = 0.95, 8 / 255
 """How sure noise of the small picture has to be, and the least, [0, 1] scale, that is believed of one of few pixels."""
 LOUDER = 3.0
 """Coarse grain of std 25 was taken for a blur with a noise of 5.5; where there was a blur, 2.2 times its noise is the most."""
-SPARSE = 0.2
-"""Share of lost pixels from which on their filling is too much of the picture for its spectrum to show the noise."""
 
 
 class Explained(NamedTuple):
@@ -90,7 +88,7 @@ def _lost(image: Tensor, ask: Ask) -> Explained | None:
     found = find_outliers(image, ask)
     if found is None:
         return None
-    if float(found.lost.float().mean()) < SPARSE:
+    if float(found.lost.float().mean()) <= DENSE:
         rest = estimate_noise(filled(image, found.lost))  # the finder takes fine texture for noise
         found = replace(found, noise=min(found.noise, rest.std) if rest else 0.0)
     return Explained("outliers", found.operator, found.sure, found.words())

@@ -21,7 +21,8 @@ from dreamclean.contracts.filled import filled
 FINDERS = (find_missing, find_dead_lines, find_scratches, find_impulses, find_specks, find_stamp, find_overlay)
 """In this order, each on the picture without what was found before."""
 DENSE = 0.2
-"""Share of lost pixels from which on nothing more is looked for: what fills them in is too much of the picture."""
+"""Share of lost pixels from which on nothing more is looked for: what fills them in is too much of the picture, for its spectrum
+to show the noise too."""
 SMALLEST = 32
 """Side in pixels; the statistics of smaller pictures say nothing."""
 AGREED = 0.5

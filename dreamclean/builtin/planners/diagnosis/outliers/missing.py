@@ -52,14 +52,15 @@ def nearly_black(x: Tensor, bound: float) -> Tensor:
 
 def _found(x: Tensor, masks: list[Tensor], together: float) -> Finding | None:
     """Those of ``masks`` (1, 1, H, W) whose pixels are strewn over the picture, not ``together``, and apart from it."""
-    strewn = [mask for mask in masks if float(mask.float().mean()) >= EACH and _together(mask) < together]
+    measured = [(mask, _together(mask)) for mask in masks if float(mask.float().mean()) >= EACH]
+    strewn = [mask for mask, close in measured if close < together]
     if not 0 < len(strewn) <= MOST:
         return None
     lost = torch.stack(strewn).any(0)
     if float(lost.float().mean()) < LEAST or not all(_apart(x, mask, ~lost) > APART for mask in strewn):
         return None
     lost = torch.stack([_loose(mask) for mask in strewn]).any(0)
-    sure = 1 - max(0.0, *map(_together, strewn))
+    sure = 1 - max(0.0, *(close for _, close in measured if close < together))
     return Finding("missing pixels" if len(strewn) == 1 else "salt and pepper", lost, sure)
 
 
