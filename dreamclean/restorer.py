@@ -209,12 +209,11 @@ class Restorer:
         """One image (1, 3, H, W) as the planner says."""
         own = self.recipe.model_copy(update={"seed": seed})
 
-        def follow(plan: Plan) -> list[Restoration[Tensor]]:
+        def follow(plan: Plan) -> Restoration[Tensor]:
             how = self._setup.resolved(make_recipe(**(plan.recipe or {})))
             y, operator = measured(image, how.operator)
             check_shape(y, operator)
-            seeds = [(seed + k) % 2**63 for k in range(plan.samples)]
-            return [run(how.with_operator(operator), self._here(y), [each], watch) for each in seeds]
+            return run(how.with_operator(operator), self._here(y), [seed], watch)
 
         return planned(self.planner, self.prior, image, info, own, lambda: self._evaluator(image), follow)
 

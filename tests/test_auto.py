@@ -202,7 +202,7 @@ def test_auto_treats_every_image_by_its_own_diagnosis() -> None:
     errors = [(x - CLEAN).square().mean((1, 2, 3)) for x in (result.image, NOISY)]
     assert (errors[0][1:] < 0.2 * errors[1][1:]).all()
     assert (result.recipe.strength, result.recipe.seed, result.nfe) == (None, 4, 6 + STEPS)
-    assert result.recipe.planner == {"name": "auto", "detail": None, "samples": 1}
+    assert result.recipe.planner == {"name": "auto", "detail": None}
 
 
 def test_auto_result_is_the_same_alone_and_in_a_batch() -> None:
@@ -343,7 +343,7 @@ def test_strength_of_ones_own_has_a_matched_start_where_auto_is_recommended() ->
 def test_recipe_of_earlier_versions_is_read() -> None:
     old = {"strength": "auto", "detail": 0.5, "samples": 2}
     restorer = Restorer(knowing(), recipe=old, **CPU)
-    assert restorer.planner == Auto(detail=0.5, samples=2)
+    assert (restorer.planner, restorer.recipe.samples) == (Auto(detail=0.5), 2)
     assert Restorer(knowing(), strength="auto", **CPU).planner == Auto()
 
 
@@ -351,7 +351,7 @@ def test_samples_mean_is_nearer_and_can_be_made_again() -> None:
     """Each sample has noise of its own; the mean of four is theirs, in four times the evaluations."""
     noisy = (images(1) + 0.1 * torch.randn(images(1).shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
     made = [Restorer("starter", planner="auto", corrector=VPS_DRAWING, **CPU)(noisy, seed=k).image for k in range(5, 9)]
-    restorer = Restorer("starter", planner="auto:samples=4", corrector=VPS_DRAWING, **CPU)
+    restorer = Restorer("starter", planner="auto", samples=4, corrector=VPS_DRAWING, **CPU)
     mean = restorer(noisy, seed=5)
     torch.testing.assert_close(mean.image, torch.stack(made).mean(0))
     assert mean.nfe == mean.reports[0].nfe + 4 * (mean.recipe.steps or STEPS)

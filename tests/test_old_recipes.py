@@ -43,3 +43,9 @@ def test_read_recipe_takes_a_correctors_steps_for_repeats(tmp_path: Path, name: 
     assert stored(tmp_path, corrector=others).corrector == others
     with pytest.raises(DreamCleanError, match="names no component"):
         stored(tmp_path, corrector={"steps": 2})
+
+
+def test_read_recipe_takes_a_planners_samples_for_its_own(tmp_path: Path) -> None:
+    recipe = stored(tmp_path, planner={"name": "dreamclean/auto", "detail": 0.5, "samples": 3})
+    assert (recipe.planner, recipe.samples) == ({"name": "dreamclean/auto", "detail": 0.5}, 3)
+    assert stored(tmp_path, planner="auto", samples=2).samples == 2

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageCms
 
 from dreamclean import DreamCleanError, Picture, Restorer
@@ -94,6 +95,22 @@ def test_picture_of_every_kind_comes_back(kind: str, restore: Restore, photo: Im
         alpha = given.getchannel("A")
         assert min(alpha.tobytes()) < 255
         assert image.getchannel("A").tobytes() == alpha.tobytes()
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_picture_without_colour_stays_without_in_whatever_mode_it_is_stored(
+    colours: bool, photo: Image.Image, tmp_path: Path
+) -> None:
+    (photo if colours else photo.convert("L").convert("RGB")).save(tmp_path / "in.png")
+    picture = Picture.open(tmp_path / "in.png")
+    tinted = picture.pixels * torch.tensor([1, 0.9, 0.8])[:, None, None]
+    image = picture.with_pixels(tinted)
+    red, green, _ = image.split()
+    assert image.mode == "RGB"
+    assert (red.tobytes() == green.tobytes()) is not colours
+    if not colours:
+        assert difference(image, Image.eval(opened(tmp_path / "in.png"), lambda v: v * 0.9)) < 1
+        assert len({plane.tobytes() for plane in picture.with_pixels(tinted, keep_grey=False).split()}) == 3
 
 
 @pytest.mark.parametrize("top", [65535, 200], ids=["full range", "nearly black"])

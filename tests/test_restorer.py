@@ -296,6 +296,19 @@ def test_seeds_are_of_each_image(restorer: Restorer) -> None:
 # Listeners
 
 
+@pytest.mark.parametrize("operator", [None, "downsample:factor=2,noise=0.05"])
+def test_samples_are_averaged_over_consecutive_seeds(operator: str | None, unet: str) -> None:
+    settings = {**QUICK, "corrector": "vps:gamma=0.25,fused=true", "operator": operator}
+    batch = images(2, 8, 16)
+    single = [Restorer(unet, **settings)(batch, seed=[k, 9 + k]) for k in range(3)]
+    mean = Restorer(unet, samples=3, **settings)(batch, seed=[0, 9])
+    torch.testing.assert_close(mean.image, torch.stack([one.image for one in single]).mean(0))
+    assert not torch.equal(single[0].image, single[1].image)
+    assert mean.nfe == 3 * single[0].nfe
+    again = Restorer(recipe=mean.recipe, device="cpu")(batch, seed=[0, 9])
+    assert torch.equal(again.image, mean.image)
+
+
 def test_trace_has_every_step(restorer: Restorer, path: Path) -> None:
     for given in (path, Picture.open(path).pixels):
         result = restorer(given, trace=True)

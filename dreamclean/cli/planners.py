@@ -17,9 +17,8 @@ SHORTCUTS: dict[str, Any] = {
         float | None,
         typer.Option(min=0, max=1, help="0 most faithful (highest PSNR), 1 crispest, the default for noise."),
     ],
-    "samples": Annotated[int | None, typer.Option(min=1, help="For the planner: how many results to average.")],
 }
-"""Options for settings of the planner."""
+"""Options for settings of components."""
 ENLARGE: dict[str, Any] = {
     "enlarge": Annotated[
         int | None,
@@ -34,8 +33,8 @@ ENLARGE: dict[str, Any] = {
 def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a ``Restorer``, with the shortcuts in the place that they are for.
 
-    ``detail`` is the sampler's beside an operator, otherwise, like ``samples``, a planner's: of the one that looks at
-    pictures, unless another is named. InvalidSetting for ``detail`` beside an operator and a sampler, corrector or guidance.
+    ``detail`` is the sampler's beside an operator, otherwise a planner's: of the one that looks at pictures, unless
+    another is named. InvalidSetting for ``detail`` beside an operator and a sampler, corrector or guidance.
     """
     rest = {name: value for name, value in settings.items() if name not in SHORTCUTS}
     given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}

@@ -34,8 +34,6 @@ class Plan:
     report: Report | None = None
     refusal: str = ""
     """Why nothing can be done, and what the user can do about it: the error of a restoration."""
-    samples: int = 1
-    """How many results to average, with consecutive seeds."""
 
 
 class Planner(Component):
@@ -43,7 +41,7 @@ class Planner(Component):
 
     kind: ClassVar[str] = "planner"
     looks: ClassVar[bool] = True
-    """Whether the plan depends on the picture. If not, it is made once, and batches are run whole."""
+    """Whether it has a plan for each picture. If not, the recipe is used unchanged, and batches are run whole."""
 
     def refuses(self, known_operator: bool, prior: Prior) -> str:
         """Why it cannot plan here, in a few words; empty if it can."""

@@ -1,7 +1,7 @@
 """A restoration as a planner says, revised once where its review says so."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,11 @@ from dreamclean.contracts.model import Model
 from dreamclean.contracts.planner import Plan, Planner
 from dreamclean.contracts.prior import Prior
 from dreamclean.method.evaluator import Evaluator
-from dreamclean.method.restoration import Restoration, averaged
+from dreamclean.method.restoration import Restoration
 from dreamclean.recipe.recipe import Recipe
 
-Follow = Callable[[Plan], Sequence[Restoration[Tensor]]]
-"""The results of a plan with a recipe, one for each of its samples."""
+Follow = Callable[[Plan], Restoration[Tensor]]
+"""The result of a plan with a recipe."""
 
 
 def planned(
@@ -53,7 +53,7 @@ def _asked(
 
 def _followed(plan: Plan, looked: Restoration[Tensor], follow: Follow) -> Restoration[Tensor]:
     looked = replace(looked, reports=[plan.report] if plan.report else looked.reports)
-    return looked if plan.recipe is None else averaged(follow(plan), looked)
+    return looked if plan.recipe is None else _with_cost(replace(follow(plan), reports=looked.reports), looked)
 
 
 def _with_cost(made: Restoration[Tensor], other: Restoration[Tensor]) -> Restoration[Tensor]:

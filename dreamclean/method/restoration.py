@@ -102,15 +102,14 @@ def joined(parts: Sequence[Restoration[Tensor]], recipe: Recipe) -> Restoration[
     )
 
 
-def averaged(results: Sequence[Restoration[Tensor]], looked: Restoration[Tensor]) -> Restoration[Tensor]:
-    """The mean of ``results`` of one image, with the report and the cost of the planner's look before them."""
-    parts, one = [looked, *results], len(results) == 1
+def averaged(results: Sequence[Restoration[Tensor]]) -> Restoration[Tensor]:
+    """The mean of ``results`` of the same images, with the cost of all and the trace of the first."""
+    if len(results) == 1:
+        return results[0]
     return replace(
         results[0],
-        image=results[0].image if one else torch.stack([result.image for result in results]).mean(0),
-        nfe=sum(part.nfe for part in parts),
-        seconds=sum(part.seconds for part in parts),
-        prior_seconds=sum(part.prior_seconds for part in parts),
-        recipe=results[0].recipe if one else looked.recipe,
-        reports=looked.reports,
+        image=torch.stack([result.image for result in results]).mean(0),
+        nfe=sum(result.nfe for result in results),
+        seconds=sum(result.seconds for result in results),
+        prior_seconds=sum(result.prior_seconds for result in results),
     )

@@ -17,7 +17,7 @@ from dreamclean.method.loaded import sized
 from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise
 from dreamclean.method.resolved import Resolved, recipe_of_run
-from dreamclean.method.restoration import Restoration
+from dreamclean.method.restoration import Restoration, averaged
 
 Listener = Callable[[Step], object]
 """Called after every step of a run; its result is not used. Copy ``step.x`` to keep it."""
@@ -51,7 +51,15 @@ class Watch:
 
 
 def run(how: Resolved, y: Tensor, seeds: list[int], watch: Watch) -> Restoration[Tensor]:
-    """Restore ``y`` (B, 3, H, W) in [0, 1], or a measurement of ``how.operator``, with one of ``seeds`` for each image."""
+    """Restore ``y`` (B, 3, H, W) in [0, 1], or a measurement of ``how.operator``, with one of ``seeds`` for each image.
+
+    The mean of as many results as the recipe says, with consecutive seeds.
+    """
+    shifted = ([(seed + k) % 2**63 for seed in seeds] for k in range(how.recipe.samples))
+    return averaged([_once(how, y, each, watch) for each in shifted])
+
+
+def _once(how: Resolved, y: Tensor, seeds: list[int], watch: Watch) -> Restoration[Tensor]:
     steps: list[Step] = []
     done = 0
     began, operator = time.perf_counter(), how.operator

@@ -90,14 +90,24 @@ class Picture:
         """Whether all of it is transparent, so that nothing can be seen."""
         return self.alpha is not None and self.alpha.getextrema() == (0, 0)
 
+    @property
+    def colourless(self) -> bool:
+        """Whether it has no colour anywhere, in whatever mode it is stored."""
+        red, green, blue = self.pixels[0]
+        return bool(red.equal(green) and green.equal(blue))
+
     def with_pixels(self, pixels: Tensor, keep_grey: bool = True) -> Image.Image:
-        """A PIL image of ``pixels`` (1, C, H, W), clipped to [0, 1], with this picture's mode, alpha and metadata."""
+        """A PIL image of ``pixels`` (1, C, H, W), clipped to [0, 1], with this picture's mode, alpha and metadata.
+
+        ``keep_grey``: a picture without colour stays without.
+        """
         grey = pixels.shape[1] == 1 or (self.grey and keep_grey)
+        colourless = grey or (keep_grey and self.colourless)
         height, width = pixels.shape[-2:]
         stored = np.empty((height, width, 1 if grey else 3), np.uint16 if self.sixteen_bit else np.uint8)
         for top in range(0, height, _BAND):  # in bands: a large picture's memory is that of the result
             values = pixels[0, :, top : top + _BAND].detach().clamp(0, 1).float().cpu()
-            values = values.mean(0, keepdim=True) if grey else values
+            values = values.mean(0, keepdim=True) if colourless else values
             stored[top : top + _BAND] = (values.permute(1, 2, 0) * np.iinfo(stored.dtype).max).round().numpy()
         alpha = self.alpha
         if alpha and alpha.size != (width, height):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from dreamclean.builtin.priors.mixture import Mixture
 from dreamclean.builtin.spacings.uniform import Uniform
 from dreamclean.contracts.levels import DDPMSchedule
+from dreamclean.contracts.planner import Plan
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.recipe.recipe import make_recipe
 from dreamclean.testing.check import check, check_equal
@@ -37,9 +38,10 @@ class PlannerSuite(ComponentSuite):
         first, second = self.plan(subject)[0], self.plan(subject)[0]
         check(first.recipe == second.recipe, "two plans for one picture differ; draw nothing at random")
 
-    def test_planner_that_does_not_look_asks_nothing(self, subject: Any) -> None:
-        nfe = self.plan(subject)[2]
+    def test_planner_that_does_not_look_has_no_plan(self, subject: Any) -> None:
+        plan, _, nfe = self.plan(subject)
         check(subject.looks or not nfe, "looks is False, but it calls the prior; set looks = True")
+        check(subject.looks or plan == Plan(), "looks is False, so its plan is not asked for; set looks = True")
 
     def test_report_can_be_told(self, subject: Any) -> None:
         report = self.plan(subject)[0].report

@@ -28,7 +28,7 @@ def check(settings: Mapping[str, Any], offered: Sequence[str], host: Host, trust
     ``offered``: the priors that may be chosen, as ``dreamclean app --prior`` has them. ``trusting``: files of this
     machine may be named.
     """
-    check_names(name for name in settings if name not in ("detail", "samples"))
+    check_names(name for name in settings if name != "detail")
     if closed := sorted(settings.keys() & _CLOSED):
         raise InvalidSetting(
             f"{closed[0]} cannot be set here: files are uploaded, and the rest is chosen with dreamclean app"
@@ -44,7 +44,7 @@ def check(settings: Mapping[str, Any], offered: Sequence[str], host: Host, trust
 def _check_component(kind: str, spec: Spec, offered: Sequence[str], host: Host, trusting: bool) -> None:
     for name, values in _links(spec):
         for setting, value in values.items():
-            _within(f"{name}: {setting}", value, SAMPLES if setting == "samples" else LARGEST)
+            _within(f"{name}: {setting}", value)
         if trusting:
             continue
         entry = host.find(kind, name)

@@ -29,7 +29,6 @@ class Auto(Planner):
         le=1,
         description="0 most faithful (highest PSNR), 1 crispest; by default 1 for noise, else as the prior recommends",
     )
-    samples: int = Field(default=1, ge=1, description="The mean of so many results")
 
     def refuses(self, known_operator: bool, prior: Prior) -> str:
         if known_operator:
@@ -43,10 +42,10 @@ class Auto(Planner):
     def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
         found = diagnose_image(image, info, prior, model)
         refusal = _REFUSAL if found.family == UNKNOWN else ""
-        return Plan(treatment(found, model.schedule, self.detail), found, refusal, self.samples)
+        return Plan(treatment(found, model.schedule, self.detail), found, refusal)
 
     def review(self, image: Tensor, plan: Plan, result: Tensor, model: Model) -> Plan | None:
         found = revised(image, plan.report, result) if isinstance(plan.report, Diagnosis) else None
         if found is None:
             return None
-        return Plan(treatment(found, model.schedule, self.detail), found, samples=self.samples)
+        return Plan(treatment(found, model.schedule, self.detail), found)
