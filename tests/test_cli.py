@@ -520,8 +520,9 @@ def test_degrade_then_restore(operator: str, here: Path, cli: Cli, quick: list[s
     assert pixels("out.png").shape == (16, 16, 3)
 
 
-def test_degrade_with_noise(here: Path, cli: Cli) -> None:
-    Image.new("RGB", (64, 64), (128, 128, 128)).save("flat.png")
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_degrade_with_noise(mode: str, here: Path, cli: Cli) -> None:
+    Image.new("RGB", (64, 64), (128, 128, 128)).convert(mode).save("flat.png")
 
     def noisy(*options: object) -> np.ndarray:
         assert cli("degrade", "flat.png", "-o", "out.png", "--overwrite", *options).status == 0
@@ -531,7 +532,7 @@ def test_degrade_with_noise(here: Path, cli: Cli) -> None:
     assert noisy("--noise", "poisson:1").std() == pytest.approx((128 / 255 / 255) ** 0.5, rel=0.05)
     assert np.array_equal(noisy("--noise", "0.05"), noisy("--noise", "0.05", "--seed", 0))
     assert not np.array_equal(noisy("--noise", "0.05"), noisy("--noise", "0.05", "--seed", 1))
-    assert np.array_equal(noisy(), np.full((64, 64, 3), 128 / 255))
+    assert np.array_equal(noisy(), np.full((64, 64, 3) if mode == "RGB" else (64, 64), 128 / 255))
 
 
 # Plugins and components

@@ -44,6 +44,20 @@ def test_restore_skips_what_is_done_and_says_so_in_json(cli, pictures: Path) -> 
     assert Path("out/a.png").read_bytes() == b"kept"
 
 
+def test_restore_does_not_restore_its_own_results(cli, pictures: Path) -> None:
+    """``restore *.png``, run twice; a picture of one's own that is called like a result is not replaced."""
+    options = ["--prior", "mixture:path=folder,std=0.1", "--strength", "100", "--steps", "2", "--device", "cpu"]
+    assert cli("restore", "a.png", "b.png", *options).status == 0
+    made = files()
+    status, _, err = cli("restore", *sorted(map(str, Path().glob("*.png"))), *options)
+    assert (status, err, files()) == (0, "already done: 2 (--overwrite does them again)\n", made)
+    assert cli("restore", "a-restored.png", *options).status == 0
+    shutil.copy("b.png", "a-restored.png")
+    status, _, err = cli("restore", "a.png", "a-restored.png", "--overwrite", *options)
+    assert status == 2 and "the result of a.png would replace a-restored.png" in err
+    assert Path("a-restored.png").read_bytes() == Path("b.png").read_bytes()
+
+
 def test_restore_keeps_two_endings_of_one_name_apart(cli, pictures: Path) -> None:
     Image.open("b.png").save("a.bmp")
     for output in (["-o", "out"], []):

@@ -10,7 +10,7 @@ from dreamclean.cli.streams import STREAM
 from dreamclean.cli.walk import pictures_in
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.frames import holds_pages
-from dreamclean.pictures.picture import check_target
+from dreamclean.pictures.picture import check_target, embedded_recipe
 
 
 class Job(NamedTuple):
@@ -27,7 +27,7 @@ def plan(
 
     Results go to ``output``, else beside the source with ``-suffix`` in the name; those of a folder into folders like
     its own. A file that is there already is an error for a single picture; in a folder or of several pictures it is
-    what an earlier run has done. With ``shard`` only its share of the pictures.
+    what an earlier run has done, and if it is among the ``sources`` it is not restored once more. With ``shard`` only its share of the pictures.
     """
     for source in sources:
         if source != STREAM and not source.exists():
@@ -49,6 +49,7 @@ def plan(
     else:
         for folder in dict.fromkeys(path.parent for path in files):
             jobs += named([path for path in files if path.parent == folder], folder, f"-{suffix}")
+    jobs = _without_results(jobs)
     _check_apart(jobs)
     done = [not overwrite and job.target.exists() for job in jobs]
     return [job for job, there in zip(jobs, done, strict=True) if not there], list(compress(jobs, done))
@@ -86,6 +87,20 @@ def named(sources: list[Path], folder: Path, ending: str) -> list[Job]:
 def _ending(source: Path) -> str:
     """Of the result: a PNG, but a TIFF for several pages."""
     return ".tif" if holds_pages(source) else ".png"
+
+
+def _without_results(jobs: list[Job]) -> list[Job]:
+    """The jobs, but for those of an earlier run's results: ``*.png`` names them too."""
+    targets = {job.target.resolve(): job for job in jobs}
+    return [job for job in jobs if targets.get(job.source.resolve(), job) is job or not _is_result(job.source)]
+
+
+def _is_result(source: Path) -> bool:
+    """Whether it carries the recipe of a restoration."""
+    try:
+        return bool(embedded_recipe(source))
+    except (DreamCleanError, OSError, ValueError):
+        return False
 
 
 def _check_apart(jobs: list[Job]) -> None:

@@ -129,7 +129,8 @@ def degrade(
         with reading(job.source) as source, writing(job.target) as target:
             picture = Picture.open(source, max_megapixels)
             measured = degradation.measure(picture.pixels, torch.Generator().manual_seed(seed))
-            save(picture.with_pixels(measured), target)
+            shown = measured[:, :1] if picture.grey else measured  # the mean of three would have less noise
+            save(picture.with_pixels(shown, keep_grey=False), target)
         return {"operator": degradation.spec(), "seed": seed}
 
     raise typer.Exit(0 if run(one_by_one(jobs, one), done, as_json, lambda r: str(degradation)) else 2)
