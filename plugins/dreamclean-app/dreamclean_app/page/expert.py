@@ -33,6 +33,7 @@ class Expert:
                 self.fields["seed"] = _text("seed", "0")
             with gr.Row():
                 self.fields["understate"] = _text("understate", "0.05")
+                self.fields["samples"] = _text("samples", "4")
             kinds = [*ORDER, *(kind for kind in KINDS if kind not in ORDER)]
             self.chosen: dict[str, gr.Dropdown] = {}
             for kind in kinds:
