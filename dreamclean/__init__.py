@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.downsample import Downsample
     from dreamclean.builtin.operators.enlarged import Enlarged
     from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
+    from dreamclean.builtin.operators.faded import Faded
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
     from dreamclean.builtin.operators.grain import Grain
+    from dreamclean.builtin.operators.haze import Haze
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
@@ -128,8 +130,10 @@ _WHERE = {
     "builtin.operators.downsample": "Downsample",
     "builtin.operators.enlarged": "Enlarged",
     "builtin.operators.enlarged_jpeg": "EnlargedJPEG",
+    "builtin.operators.faded": "Faded",
     "builtin.operators.fourier_magnitude": "FourierMagnitude",
     "builtin.operators.grain": "Grain",
+    "builtin.operators.haze": "Haze",
     "builtin.operators.identity": "Identity",
     "builtin.operators.inpaint": "Inpaint",
     "builtin.operators.jpeg": "JPEG",
@@ -195,6 +199,7 @@ __all__ = [
     "Estimate",
     "Evaluator",
     "Explanation",
+    "Faded",
     "Fixed",
     "FloatList",
     "FlowSchedule",
@@ -204,6 +209,7 @@ __all__ = [
     "GradientAscent",
     "Grain",
     "Guidance",
+    "Haze",
     "Host",
     "Identity",
     "Independent",

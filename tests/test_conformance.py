@@ -24,11 +24,13 @@ from dreamclean import (
     DPMSolver,
     Enlarged,
     EnlargedJPEG,
+    Faded,
     Fixed,
     ForwardNoising,
     FourierMagnitude,
     GradientAscent,
     Grain,
+    Haze,
     Identity,
     Inpaint,
     Karras,
@@ -69,6 +71,18 @@ class TestIdentity(LinearOperatorSuite):
 
 class TestGrain(LinearOperatorSuite):
     component = Grain()
+
+
+class TestFaded(OperatorSuite):
+    component = Faded(black=(0.3, 0.2, 0.1), white=(0.9, 0.95, 0.8))
+
+
+class TestHaze(OperatorSuite):
+    component = Haze.of(torch.linspace(0.3, 0.9, 24).view(1, 1, 4, 6), airlight=(0.8, 0.85, 0.9))
+
+
+class TestHazeOfOneDepth(OperatorSuite):
+    component = Haze(transmission=0.4)
 
 
 class TestAverageDownsampling(LinearOperatorSuite):

@@ -98,8 +98,10 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.downsample import Downsample
     from dreamclean.builtin.operators.enlarged import Enlarged
     from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
+    from dreamclean.builtin.operators.faded import Faded
     from dreamclean.builtin.operators.fourier_magnitude import FourierMagnitude
     from dreamclean.builtin.operators.grain import Grain
+    from dreamclean.builtin.operators.haze import Haze
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
@@ -116,6 +118,8 @@ def register_operators(register: Register) -> None:
         FourierMagnitude,
         Identity,
         Grain,
+        Faded,
+        Haze,
         Chain,
     ):
         register(cls)

@@ -33,6 +33,7 @@ ORDER = [
     "preset",
     "recipe",
     "detail",
+    "tone",
     "samples",
     "tile",
     "seed",

@@ -17,6 +17,13 @@ SHORTCUTS: dict[str, Any] = {
         float | None,
         typer.Option(min=0, max=1, help="0 most faithful (highest PSNR), 1 crispest, the default for noise."),
     ],
+    "tone": Annotated[
+        str | None,
+        typer.Option(
+            help="What has changed the tones besides, which pictures do not tell: faded or haze. Blind only.",
+            show_default=False,
+        ),
+    ],
 }
 """Options for settings of components."""
 ENLARGE: dict[str, Any] = {
@@ -34,10 +41,16 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a ``Restorer``, with the shortcuts in the place that they are for.
 
     ``detail`` is the sampler's beside an operator, otherwise a planner's: of the one that looks at pictures, unless
-    another is named. InvalidSetting for ``detail`` beside an operator and a sampler, corrector or guidance.
+    another is named. ``tone`` is a planner's. InvalidSetting for it beside an operator, and
+    for ``detail`` beside an operator and a sampler, corrector or guidance.
     """
     rest = {name: value for name, value in settings.items() if name not in SHORTCUTS}
     given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}
+    if rest.get("operator") is not None and "tone" in given:
+        raise InvalidSetting(
+            "--tone is for blind restoration; beside an operator say it as one, in the order of what happened: "
+            "--operator 'faded:black=0.2,white=0.9 | ...'"
+        )
     if rest.get("operator") is not None and "detail" in given:
         from dreamclean.builtin.planners.diagnosis.treatment import crispness
         from dreamclean.host.host import host

@@ -1,7 +1,8 @@
-"""Masks as text: a picture of two tones as compressed PNG in base64, so that a recipe can carry it."""
+"""Masks and maps as text: a picture of two tones, or a grey one, as compressed PNG in base64, so that a recipe can carry it."""
 
 import base64
 import io
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,19 +13,25 @@ MOST_PIXELS = 1 << 28
 
 
 def to_text(mask: Tensor) -> str:
-    """A mask (1, 1, H, W) of bool as text in base64's alphabet for addresses, which no separator of settings is part of."""
+    """A mask (1, 1, H, W) of bool, or a map of uint8, as text.
+
+    In base64's alphabet for addresses, which no separator of settings is part of.
+    """
     file = io.BytesIO()
     Image.fromarray(mask[0, 0].cpu().numpy()).save(file, "PNG", optimize=True)
     return base64.urlsafe_b64encode(file.getvalue()).decode().rstrip("=")
 
 
-def from_text(text: str) -> Tensor:
-    """The mask (1, 1, H, W) of bool; ValueError for text that is none."""
+def from_text(text: str, mode: Literal["1", "L"] = "1") -> Tensor:
+    """The mask (1, 1, H, W) of bool, or with ``mode`` "L" the map of uint8; ValueError for text that is none."""
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if image.mode != "1" or image.width * image.height > MOST_PIXELS:
+            if image.mode != mode or image.width * image.height > MOST_PIXELS:
                 raise ValueError
             return torch.from_numpy(np.array(image))[None, None]
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:  # whatever Pillow says
-        raise ValueError("a bitmap is the text of a mask, as Inpaint.of(known) writes it") from error
+        what = (
+            "a bitmap is the text of a mask, as Inpaint.of(known)" if mode == "1" else "a map is a text, as Haze.of(t)"
+        )
+        raise ValueError(f"{what} writes it") from error

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamclean import DreamCleanError
+from dreamclean.cli.planners import SHORTCUTS
 from dreamclean.contracts.brief import brief
 from dreamclean.contracts.component import Component, Spec, parse_spec
 from dreamclean.contracts.errors import InvalidSetting
@@ -28,7 +29,7 @@ def check(settings: Mapping[str, Any], offered: Sequence[str], host: Host, trust
     ``offered``: the priors that may be chosen, as ``dreamclean app --prior`` has them. ``trusting``: files of this
     machine may be named.
     """
-    check_names(name for name in settings if name != "detail")
+    check_names(settings.keys() - SHORTCUTS.keys())
     if closed := sorted(settings.keys() & _CLOSED):
         raise InvalidSetting(
             f"{closed[0]} cannot be set here: files are uploaded, and the rest is chosen with dreamclean app"

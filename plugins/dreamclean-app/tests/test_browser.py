@@ -209,10 +209,11 @@ def test_page_forgets_what_is_undone_and_what_was_painted_on_an_older_picture(
 def test_page_says_where_detail_has_no_effect(page: Any, photo: Path, tmp_path: Path) -> None:
     number = page.locator("#dc-detail input[type=number]")
     assert "crispest" in page.inner_text("#dc-detail") and number.is_enabled()
+    assert page.locator("#dc-tone").get_by_label("faded").is_enabled()
     set_slider(page, "#dc-detail", 0.5)
     expert(page, Strength="nsr:0.3")
     wait(page, "#dc-detail", "No effect: the strength says what is done.")
-    assert number.is_disabled()
+    assert number.is_disabled() and page.locator("#dc-tone").get_by_label("faded").is_disabled()
     page.locator("#dc-expert").get_by_label("Strength", exact=False).first.fill("")
     wait(page, "#dc-detail", "crispest")
     assert number.is_enabled()

@@ -27,7 +27,7 @@ def refused(**settings: Any) -> str:
         {"prior": {"name": "mixture", "path": "/models/set", "std": 0.1}},
         {"operator": "blur:std=1.2 | downsample:factor=2", "noise": "25/255", "strength": "nsr:0.3", "steps": "20"},
         {"operator": {"name": "chain", "links": [{"name": "blur"}, {"name": "jpeg", "quality": [30]}]}},
-        {"corrector": "vps:gamma=0.1", "seed": 2**40, "detail": 0.5, "samples": 4},
+        {"corrector": "vps:gamma=0.1", "seed": 2**40, "detail": 0.5, "tone": "faded", "samples": 4},
     ],
     ids=str,
 )

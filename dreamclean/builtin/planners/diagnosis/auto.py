@@ -11,6 +11,7 @@ from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.review import revised
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
+from dreamclean.builtin.planners.diagnosis.tones.toned import Tone, toned, with_darkest
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.model import Model
 from dreamclean.contracts.planner import Plan, Planner
@@ -29,6 +30,10 @@ class Auto(Planner):
         le=1,
         description="0 most faithful (highest PSNR), 1 crispest; by default 1 for noise, else as the prior recommends",
     )
+    tone: Tone | None = Field(
+        default=None,
+        description="What has changed the tones besides, which pictures do not tell: faded (a print), or haze",
+    )
 
     def refuses(self, known_operator: bool, prior: Prior) -> str:
         if known_operator:
@@ -41,6 +46,7 @@ class Auto(Planner):
 
     def __call__(self, image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Plan:
         found = diagnose_image(image, info, prior, model)
+        found = toned(image, found, self.tone) if self.tone else with_darkest(image, found)
         refusal = _REFUSAL if found.family == UNKNOWN else ""
         return Plan(treatment(found, model.schedule, self.detail), found, refusal)
 

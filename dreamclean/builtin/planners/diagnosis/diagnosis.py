@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from dreamclean.builtin.planners.diagnosis.advice import named, way_out
+from dreamclean.builtin.planners.diagnosis.advice import grey, named, way_out
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
 from dreamclean.contracts.operator import Operator
 
-_LONG = re.compile(r"(bitmap|tables|bands)=[^,|\s]{24,}")
+_LONG = re.compile(r"(bitmap|tables|bands|map)=[^,|\s]{24,}")
 
 _SAYS_HOW_SURE = re.compile(r"\bsure\)|from the file")
 
@@ -18,7 +18,7 @@ class Diagnosis:
     """What was found. Ratios are noise-to-signal ratios sigma / alpha of the prior's levels."""
 
     family: str
-    """With an ``operator``: JPEG, outliers, enlarged, blurred or coloured noise. By the prior's answers: clean, white noise,
+    """With an ``operator``: JPEG, outliers, enlarged, blurred or coloured noise; faded or haze, where that is said. By the prior's answers: clean, white noise,
     correlated noise, blocking, low resolution, mixed or unknown damage; unknown: the prior has no calibration.
     Without a look at it: too small, flat (of one colour), one-bit (of two tones) or transparent."""
     sure: float | None = None
@@ -45,6 +45,8 @@ class Diagnosis:
     """The ratio of the loudest parts, where noise is so uneven that each part should start at a level of its own."""
     otherwise: "Diagnosis | None" = None
     """What holds if the result of the restoration does not confirm the noise that was found."""
+    darkest: float | None = None
+    """The darkest tone, [0, 1] scale, where it is so far from black that the picture may have faded, or show haze."""
 
     @property
     def treated(self) -> bool:
@@ -53,6 +55,9 @@ class Diagnosis:
 
     def words(self) -> str:
         """In a line: what, how sure, how it is undone."""
+        return self._told() + self._hint()
+
+    def _told(self) -> str:
         if self.family == UNKNOWN:
             return f"{UNKNOWN}; {CANNOT_TELL}"
         if self.operator is not None:
@@ -68,9 +73,12 @@ class Diagnosis:
 
     def summary(self) -> str:
         """In a few words, for the line about a restoration."""
-        if self.found:
-            return self.found
-        return named(self.family) + ("" if self.treated else ", left as it is" + way_out(self.family))
+        said = self.found or named(self.family) + ("" if self.treated else ", left as it is" + way_out(self.family))
+        return said + self._hint()
+
+    def _hint(self) -> str:
+        """What a person may know that the picture does not tell."""
+        return "" if self.darkest is None else f"; {grey(self.darkest)}"
 
     def spec(self) -> dict[str, Any]:
         """As JSON-ready values; the operator in the form that ``--operator`` takes."""

@@ -19,13 +19,26 @@ GUIDE = """<ol class="dc-guide"><li>Drop one photograph or several.</li><li>Pres
 <li>Compare, and download.</li></ol>"""
 
 DECIDING = ("operator", "strength", "preset", "mask", "recipe", "planner")
-"""Settings that say themselves what is done to a picture, so that ``detail`` has no effect."""
+"""Settings that say themselves what is done to a picture, so that ``Wishes`` have no effect."""
 
 
 def decides(settings: Mapping[str, Any]) -> str:
-    """Why ``detail`` has no effect beside these settings; empty if it has one."""
+    """Why ``Wishes`` have no effect beside these settings; empty if they have one."""
     name = next((name for name in DECIDING if name in settings), None)
     return f"the {name} says what is done" if name else ""
+
+
+class Wishes(NamedTuple):
+    """What is asked of the restoration that a picture's own diagnosis leads to."""
+
+    detail: float = 1.0
+    tone: str = ""
+    """"faded", "haze" or, as the picture is, empty."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """As settings, without what is so anyway."""
+        return {**({} if self.detail == 1 else {"detail": self.detail}), **({"tone": self.tone} if self.tone else {})}
 
 
 class Painted(NamedTuple):
@@ -77,7 +90,7 @@ class Actions:
             event.set()
 
     def restore(
-        self, items: list[Item], current: int, detail: float, painted: Painted, settings: dict[str, Any], user: str
+        self, items: list[Item], current: int, wishes: Wishes, painted: Painted, settings: dict[str, Any], user: str
     ) -> Iterator[tuple[list[Item], int, str, str | None]]:
         """Restore all pictures: the items, the number of the one that is shown, the status, and a preview of it."""
         if not items:
@@ -86,9 +99,11 @@ class Actions:
         event, began, notes = self.runs.begin(user), time.monotonic(), ""
         try:
             for number, item in enumerate(items):
-                own = self._own(item, detail, painted, settings, user)
-                if detail != 1 and (reason := decides(own)):
-                    notes = status.line(f"Detail has no effect on {item.name}: {reason}.")
+                own = self._own(item, wishes, painted, settings, user)
+                if wishes.said and (reason := decides(own)):
+                    names = " and ".join(wishes.said).capitalize()
+                    has = "have" if len(wishes.said) > 1 else "has"
+                    notes = status.line(f"{names} {has} no effect on {item.name}: {reason}.")
                 for state in self._one(item, own, user, event, Progress(items, number)):
                     if isinstance(state, Item):
                         items = [*items[:number], state, *items[number + 1 :]]
@@ -105,12 +120,12 @@ class Actions:
             event.set()
         yield items, number, _end(items, stopped, time.monotonic() - began) + notes, None
 
-    def _own(self, item: Item, detail: float, painted: Painted, settings: dict[str, Any], user: str) -> dict[str, Any]:
+    def _own(self, item: Item, wishes: Wishes, painted: Painted, settings: dict[str, Any], user: str) -> dict[str, Any]:
         """The settings of one picture."""
         own = self.studio.settings(settings)
         if painted.under == str(item.shown):
             own |= masks(painted.canvas, item.size, self.studio.fresh(user))
-        return own if decides(own) or detail == 1 else {**own, "detail": detail}
+        return own if decides(own) else own | wishes.said
 
     def _one(
         self, item: Item, settings: dict[str, Any], user: str, event: Event, progress: Progress

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from dreamclean_app.page.actions import DECIDING, GUIDE, Actions, Painted, decides
+from dreamclean_app.page.actions import DECIDING, GUIDE, Actions, Painted, Wishes, decides
 from dreamclean_app.page.api import add_endpoints
 from dreamclean_app.page.expert import Expert
 from dreamclean_app.page.paint import TELL
@@ -16,6 +16,8 @@ from dreamclean_app.page.view import View
 
 HEAD = f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It comes back clean, and faithful to the one you have."
 DETAIL = "0: most faithful, smoother. 1: crispest."
+TONE = "Whether a print has faded or the air was hazy, no picture says: you do."
+TONES = [("as it is", ""), ("faded", "faded"), ("haze", "haze")]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -41,35 +43,37 @@ def page(studio: Studio) -> gr.Blocks:
                     info=DETAIL,
                     elem_id="dc-detail",
                 )
+                tone = gr.Radio(TONES, value="", label="Tone", info=TONE, elem_id="dc-tone")
                 with gr.Row():
                     go = gr.Button("Restore", variant="primary", size="lg", elem_id="dc-go")
                     stop = gr.Button("Stop", variant="stop", size="lg", elem_id="dc-stop", interactive=False)
                 expert = Expert(studio)
             with gr.Column(scale=2, min_width=480):
                 view = View(actions)
-        wire_detail(detail, expert)
-        wire(blocks, actions, view, expert, (files, found, detail, go, stop), (items, current))
+        wire_wishes(detail, tone, expert)
+        wire(blocks, actions, view, expert, (files, found, detail, tone, go, stop), (items, current))
         add_endpoints(studio)
     return blocks
 
 
-def wire_detail(detail: gr.Slider, expert: Expert) -> None:
-    """The slider can be moved where it has an effect; where it has none, it says why."""
+def wire_wishes(detail: gr.Slider, tone: gr.Radio, expert: Expert) -> None:
+    """Both can be changed where they have an effect; where they have none, they say why."""
 
-    def told(*values: Any) -> gr.Slider:
+    def told(*values: Any) -> tuple[gr.Slider, gr.Radio]:
         reason = decides(expert.settings(*values))
-        return gr.Slider(interactive=not reason, info=f"No effect: {reason}." if reason else DETAIL)
+        off = f"No effect: {reason}." if reason else ""
+        return gr.Slider(interactive=not off, info=off or DETAIL), gr.Radio(interactive=not off, info=off or TONE)
 
     deciding = [expert.recipe, *(field for name, field in expert.fields.items() if name in DECIDING)]
     changes = [one.change for one in deciding]
-    gr.on(changes, told, expert.inputs, detail, **QUIET, queue=False, trigger_mode="always_last")
+    gr.on(changes, told, expert.inputs, [detail, tone], **QUIET, queue=False, trigger_mode="always_last")
 
 
 def wire(
     blocks: gr.Blocks, actions: Actions, view: View, expert: Expert, left: tuple[Any, ...], states: tuple[Any, ...]
 ) -> None:
     """Which part of the page starts what."""
-    files, found, detail, go, stop = left
+    files, found, detail, tone, go, stop = left
     items, current = states
     queue = {"concurrency_id": "device", "concurrency_limit": len(actions.studio.pool.workers)}
     refused = gr.State("")
@@ -88,11 +92,18 @@ def wire(
     looked.then(view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False)
 
     def restore_shown(
-        request: gr.Request, items: list[Item], current: int, detail: float, painted: Any, under: str, *rest: Any
+        request: gr.Request,
+        items: list[Item],
+        current: int,
+        detail: float,
+        tone: str,
+        painted: Any,
+        under: str,
+        *rest: Any,
     ) -> Iterator[tuple[Any, ...]]:
         settings = expert.settings(*rest)
         for state in actions.restore(
-            items, current, detail, Painted(painted, under), settings, str(request.session_hash)
+            items, current, Wishes(detail, tone), Painted(painted, under), settings, str(request.session_hash)
         ):
             yield (*state[:3], view.preview(state[0], state[1], state[3]))
 
@@ -103,7 +114,7 @@ def wire(
     running = go.click(begin, None, [go, stop], js=TELL, **QUIET, queue=False)
     done = running.then(
         restore_shown,
-        [items, current, detail, view.canvas, view.under, *expert.inputs],
+        [items, current, detail, tone, view.canvas, view.under, *expert.inputs],
         [items, current, view.status, view.slider],
         **QUIET,
         **queue,

@@ -23,7 +23,7 @@ class Restore:
     picture: Path
     name: str
     settings: dict[str, Any]
-    """Of ``Restorer``, and ``detail``; components in their string or config forms."""
+    """Of ``Restorer``, ``detail`` and ``tone``; components in their string or config forms."""
     target: Path
     """Where the PNG goes; previews go beside it."""
 

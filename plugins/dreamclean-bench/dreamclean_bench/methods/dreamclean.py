@@ -41,9 +41,10 @@ class _DreamClean(Method):
         le=1,
         description="0 the most faithful (highest PSNR), 1 the crispest; none: 1 for noise, else the preset's",
     )
-    samples: int | None = Field(
-        default=None, ge=1, description="With auto: the number of results to average; none: one"
+    tone: Literal["faded", "haze"] | None = Field(
+        default=None, description="Blind: what is said to have changed the tones besides"
     )
+    samples: int = field_of("samples")
     steps: int | None = field_of("steps")
 
     def restorer(self, problem: Problem, operator: Operator | None) -> Restorer:
@@ -56,6 +57,7 @@ class _DreamClean(Method):
             "sampler": self.sampler,
             "planner": "auto" if self.strength == "auto" else None,
             "detail": self.detail,
+            "tone": self.tone,
             "samples": self.samples,
             "strength": None if self.strength == "auto" else self.strength,
             "steps": self.steps,
