@@ -202,7 +202,7 @@ def test_auto_treats_every_image_by_its_own_diagnosis() -> None:
     errors = [(x - CLEAN).square().mean((1, 2, 3)) for x in (result.image, NOISY)]
     assert (errors[0][1:] < 0.2 * errors[1][1:]).all()
     assert (result.recipe.strength, result.recipe.seed, result.nfe) == (None, 4, 6 + STEPS)
-    assert result.recipe.planner == {"name": "auto", "detail": None}
+    assert result.recipe.planner == {"name": "auto", "detail": None, "tone": None}
 
 
 def test_auto_result_is_the_same_alone_and_in_a_batch() -> None:

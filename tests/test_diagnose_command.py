@@ -31,7 +31,7 @@ def prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         small = (255 * torch.rand(4, 4, 3, generator=generator)).byte().numpy()
         photo = Image.fromarray(small).resize((40, 40), Image.Resampling.BICUBIC)
         photo.save(f"known/{name}.png")
-        pixels = Picture.from_pil(photo).pixels.mul(0.6).add(0.2)  # room for the noise
+        pixels = Picture.from_pil(photo).pixels.mul(0.84).add(0.08)  # room for the noise, and black
         Picture(pixels).with_pixels(pixels).save(f"known/{name}.png")
         noise = 25 / 255 * torch.randn(pixels.shape, generator=generator) * (name == "noisy")
         Picture(pixels).with_pixels(pixels + noise).save(f"in/{name}.png")

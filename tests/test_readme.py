@@ -45,7 +45,8 @@ def test_readme_names_the_rivals_that_the_bench_commands_run() -> None:
 def test_readme_names_what_blind_leaves_alone_and_the_way_out() -> None:
     first = README.partition("![")[0]
     assert not re.search(r"\b(haze|fad)", first)
-    assert re.search(r"Haze, fading, .* come back as they were.*`--operator`", README)
+    assert re.search(r"faded, or fog is haze, .* say `--tone faded` or `--tone haze`", README)
+    assert re.search(r"Blur that differs .* come back as they were.*`--operator`", README)
 
 
 def test_readme_names_the_starters_photographs_under_the_licence() -> None:
