@@ -45,6 +45,7 @@ TYPES = {
     "Given": "dreamclean.method.given",
     "Ask": "dreamclean.contracts.model",
     "Boundary": "dreamclean.builtin.operators.blur",
+    "Cut": "dreamclean.builtin.operators.posterized",
     "Enlarging": "dreamclean.builtin.operators.resampling",
     "Shrinking": "dreamclean.builtin.operators.resampling",
     "Coloured": "dreamclean.builtin.noise.coloured",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
+    from dreamclean.builtin.operators.posterized import Posterized
     from dreamclean.builtin.operators.separable import SeparableOperator
     from dreamclean.builtin.paths.descent import Descent
     from dreamclean.builtin.planners.diagnosis.auto import Auto
@@ -137,6 +138,7 @@ _WHERE = {
     "builtin.operators.identity": "Identity",
     "builtin.operators.inpaint": "Inpaint",
     "builtin.operators.jpeg": "JPEG",
+    "builtin.operators.posterized": "Posterized",
     "builtin.operators.separable": "SeparableOperator",
     "pictures.picture": "Picture",
     "builtin.planners.diagnosis.auto": "Auto",
@@ -240,6 +242,7 @@ __all__ = [
     "Plan",
     "Planner",
     "Plugin",
+    "Posterized",
     "Prior",
     "Projection",
     "Recipe",

@@ -43,6 +43,7 @@ from dreamclean import (
     NoCorrector,
     NoGuidance,
     PiGDM,
+    Posterized,
     Projection,
     SoftDDRM,
     SpectralProjection,
@@ -83,6 +84,16 @@ class TestHaze(OperatorSuite):
 
 class TestHazeOfOneDepth(OperatorSuite):
     component = Haze(transmission=0.4)
+
+
+class TestPosterized(OperatorSuite):
+    component = Posterized(levels=(8,))
+    kept = 0.2
+
+
+class TestPosterizedByBits(OperatorSuite):
+    component = Posterized(levels=(16, 32, 16), cut="floored")
+    kept = 0.2
 
 
 class TestAverageDownsampling(LinearOperatorSuite):

@@ -105,6 +105,7 @@ def register_operators(register: Register) -> None:
     from dreamclean.builtin.operators.identity import Identity
     from dreamclean.builtin.operators.inpaint import Inpaint
     from dreamclean.builtin.operators.jpeg import JPEG
+    from dreamclean.builtin.operators.posterized import Posterized
     from dreamclean.contracts.operator import Chain
 
     for cls in (
@@ -120,6 +121,7 @@ def register_operators(register: Register) -> None:
         Grain,
         Faded,
         Haze,
+        Posterized,
         Chain,
     ):
         register(cls)

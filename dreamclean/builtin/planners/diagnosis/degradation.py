@@ -17,6 +17,7 @@ from dreamclean.builtin.planners.diagnosis.outliers.find import DENSE, find_outl
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement
+from dreamclean.builtin.planners.diagnosis.tones.few import estimate_tones
 from dreamclean.contracts.filled import filled
 from dreamclean.contracts.operator import Operator
 
@@ -24,6 +25,8 @@ MILD = 20.0
 """Root mean square, of 255, of a JPEG's rounding, up to which the pixels tell what happened before it (about quality 50)."""
 SURE = {"outliers": 0.5, "enlarged": 0.8, "blurred": 0.6}
 """How sure a finding has to be."""
+EXACT = 0.99
+"""How sure it is that a photograph whose values are all among a few tones was rounded to them."""
 TILED = 128
 """Side in pixels of the smallest picture that is said to be blurred: it has to be in all parts, and a smaller one has few."""
 LOUDEST = 10 / 255
@@ -38,7 +41,7 @@ class Explained(NamedTuple):
     """A degradation that explains a picture."""
 
     family: str
-    """JPEG, outliers, enlarged or blurred; the first of them to happen, where JPEG came after."""
+    """Posterized, JPEG, outliers, enlarged or blurred; the first of them to happen, where JPEG came after."""
     operator: Operator
     sure: float
     words: str
@@ -51,6 +54,8 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
     Each finder looks only where those before it found nothing, because damage of one kind looks like another kind to
     the later ones: a grid of blocks is soft, an enlarged picture blurred. A mild JPEG hides nothing and is the last link.
     """
+    if tones := estimate_tones(image):
+        return Explained("posterized", tones, EXACT, f"few tones: {'/'.join(map(str, tones.levels))} in each channel")
     jpeg = _jpeg(image, info)
     if jpeg is not None and jpeg.rounding > MILD:
         return _compressed(jpeg)

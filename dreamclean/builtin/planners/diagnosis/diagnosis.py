@@ -18,7 +18,7 @@ class Diagnosis:
     """What was found. Ratios are noise-to-signal ratios sigma / alpha of the prior's levels."""
 
     family: str
-    """With an ``operator``: JPEG, outliers, enlarged, blurred or coloured noise; faded or haze, where that is said. By the prior's answers: clean, white noise,
+    """With an ``operator``: posterized, JPEG, outliers, enlarged, blurred or coloured noise; faded or haze, where that is said. By the prior's answers: clean, white noise,
     correlated noise, blocking, low resolution, mixed or unknown damage; unknown: the prior has no calibration.
     Without a look at it: too small, flat (of one colour), one-bit (of two tones) or transparent."""
     sure: float | None = None
