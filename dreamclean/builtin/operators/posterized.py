@@ -1,6 +1,6 @@
 """Few tones: the values of every channel are rounded to some that lie evenly."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -11,7 +11,6 @@ from dreamclean.builtin.operators.truncated import truncated_mean
 from dreamclean.contracts.component import IntList
 from dreamclean.contracts.levels import Schedule
 from dreamclean.contracts.operator import Operator
-from dreamclean.contracts.stages import Map
 
 Cut = Literal["rounded", "floored"]
 """How values become tones."""
@@ -55,7 +54,7 @@ class Posterized(Operator):
             return (values * (count - 1)).round() / (count - 1)
         return (values * 255 * count / 256).floor().clamp(max=count - 1) * 256 / 255 / count
 
-    def linearize(self, x: Tensor) -> tuple[Tensor, Map, Map]:
+    def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """The image itself, as for JPEG, or the lower end of its step: the rounding is noise."""
         return x - self._offset(x), lambda v: v, lambda v: v
 
