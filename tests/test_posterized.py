@@ -5,11 +5,13 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
-from dreamclean import DreamCleanError, Posterized, Restorer
+from dreamclean import DreamCleanError, Picture, Posterized, Restorer
 from dreamclean.builtin.planners.diagnosis.damages.drawn import drawing, screenshot, text_page
 from dreamclean.builtin.planners.diagnosis.tones.few import estimate_tones
+from dreamclean.builtin.planners.diagnosis.tones.palette import estimate_palette
 from dreamclean.host.host import host
 
 WAYS = [
@@ -79,6 +81,26 @@ def test_photographs_drawings_and_noise_are_not_taken_for_few_tones() -> None:
             shown = make(x, 1).shown
             assert estimate_tones(shown) is None
             assert estimate_tones(eight_bit(Posterized(levels=(levels,)).degrade(shown))) is None
+
+
+@pytest.mark.parametrize("dither", [Image.Dither.NONE, Image.Dither.FLOYDSTEINBERG])
+@pytest.mark.parametrize("colours", [64, 256])
+def test_palette_of_a_photograph_is_recognised(colours: int, dither: Image.Dither) -> None:
+    image = Picture(photo()).with_pixels(photo())
+    few = image.quantize(palette=image.quantize(colours), dither=dither)
+    found = estimate_palette(Picture.from_pil(few).pixels)
+    assert found is not None and found.levels[0] > colours ** (1 / 3) + 1
+
+
+def test_photographs_and_drawings_have_no_palette() -> None:
+    x = photo()
+    grey = eight_bit(x.mean(1, keepdim=True).expand(x.shape))
+    for image in (x, grey, eight_bit(0.2 * grey), torch.full_like(x, 0.5)):
+        assert estimate_palette(image) is None
+    for make in (drawing, screenshot, text_page):
+        shown = make(x, 1).shown
+        few = Picture(shown).with_pixels(shown).quantize(64)
+        assert estimate_palette(shown) is None and estimate_palette(Picture.from_pil(few).pixels) is None
 
 
 def test_few_tones_become_many_again() -> None:

@@ -18,6 +18,7 @@ from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.builtin.planners.diagnosis.resolution.enlargement import estimate_enlargement
 from dreamclean.builtin.planners.diagnosis.tones.few import estimate_tones
+from dreamclean.builtin.planners.diagnosis.tones.palette import estimate_palette
 from dreamclean.contracts.filled import filled
 from dreamclean.contracts.operator import Operator
 
@@ -26,7 +27,7 @@ MILD = 20.0
 SURE = {"outliers": 0.5, "enlarged": 0.8, "blurred": 0.6}
 """How sure a finding has to be."""
 EXACT = 0.99
-"""How sure it is that a photograph whose values are all among a few tones was rounded to them."""
+"""How sure it is that a photograph whose values are all among a few tones, or colours, was rounded to them."""
 TILED = 128
 """Side in pixels of the smallest picture that is said to be blurred: it has to be in all parts, and a smaller one has few."""
 LOUDEST = 10 / 255
@@ -56,6 +57,8 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
     """
     if tones := estimate_tones(image):
         return Explained("posterized", tones, EXACT, f"few tones: {'/'.join(map(str, tones.levels))} in each channel")
+    if palette := estimate_palette(image):
+        return Explained("posterized", palette, EXACT, "a palette of few colours")
     jpeg = _jpeg(image, info)
     if jpeg is not None and jpeg.rounding > MILD:
         return _compressed(jpeg)
