@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dreamclean.builtin.operators.posterized import Cut, Posterized
 
+SAMPLE = 1 << 16
 MOST = 64
 """Tones of a channel: with more, steps cannot be seen."""
 LEAST = 5
@@ -25,19 +26,34 @@ def estimate_tones(image: Tensor) -> Posterized | None:
     All values of every channel must be such tones, to the last bit, and neighbours mostly of one tone or of the next. Dithered
     pictures pass too.
     """
-    values = (255 * image[0]).float().cpu()
-    whole = values.round().long()
-    if float((values - whole).abs().max()) > 0.01:
+    if _whole(some_pixels(image)) is None or (whole := _whole(image[0])) is None:
         return None
     present = [torch.bincount(channel.flatten(), minlength=256).nonzero()[:, 0] for channel in whole]
     most = max(range(3), key=lambda channel: len(present[channel]))
-    if not LEAST <= len(present[most]) <= MOST:
+    if len(present[most]) < LEAST:
         return None
     for cut in CUTS:
         levels = _levels(present, cut)
         if levels and len(present[most]) >= TAKEN * levels[most] and _stepwise(whole[most], levels[most]):
             return Posterized(levels=levels if len(set(levels)) > 1 else levels[:1], cut=cut)
     return None
+
+
+def some_pixels(image: Tensor) -> Tensor:
+    """Some of the pixels of ``image`` (1, 3, H, W), (3, n): most pictures need no longer look."""
+    return image[0].flatten(1)[:, :: max(1, image[0, 0].numel() // SAMPLE)]
+
+
+def _whole(pixels: Tensor) -> Tensor | None:
+    """``pixels`` (3, ...) of 255 as whole numbers of at most ``MOST`` values a channel; None where they are not."""
+    values = (255 * pixels).float().cpu()
+    whole = values.round().to(torch.uint8)
+    if (
+        float((values - whole).abs().max()) > 0.01
+        or max(len(torch.bincount(c.flatten()).nonzero()) for c in whole) > MOST
+    ):
+        return None
+    return whole
 
 
 def _levels(present: list[Tensor], cut: Cut) -> tuple[int, ...]:
@@ -67,7 +83,7 @@ def _among(values: Tensor, count: int, cut: Cut) -> bool:
 
 def _stepwise(channel: Tensor, count: int) -> bool:
     """Whether values (H, W) of ``count`` tones change from pixel to pixel mostly by one tone."""
-    tones = (channel * (count - 1) / 255).round()
+    tones = (channel.float() * (count - 1) / 255).round()
     steps = torch.cat([tones.diff(dim=0).abs().flatten(), tones.diff(dim=1).abs().flatten()])
     steps = steps[steps > 0]
     return len(steps) > 0 and float((steps == 1).float().mean()) >= NEXT * min(1.0, 8 / count)

@@ -2,13 +2,14 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamclean.builtin.operators.posterized import Posterized
+from dreamclean.builtin.planners.diagnosis.tones.few import some_pixels
 
 MOST, FEWEST, PIXELS = 256, 16, 16
 """Colours of a palette, those of a photograph's, and pixels for each: a small picture has few colours anyway."""
-SAMPLE = 1 << 16
 APART = 3.5
 """Root mean square distance of a pixel's colour from the three nearest of the palette, of 255: of grey photographs 2.3."""
 NEAR, SHARE = 3.0, (0.3, 0.5)
@@ -22,14 +23,13 @@ WIDTH = 0.55
 
 def estimate_palette(image: Tensor) -> Posterized | None:
     """The rounding that a palette of few, uneven colours amounts to in ``image`` (1, 3, H, W) in [0, 1]; None where there is none."""
-    values = (255 * image[0]).round().long().cpu()
-    codes = values[0] * 65536 + values[1] * 256 + values[2]
-    if len(np.unique(codes.flatten()[:: max(1, codes.numel() // SAMPLE)].numpy())) > MOST:
+    if len(np.unique(_codes(some_pixels(image)))) > MOST:
         return None
-    found = np.unique(codes.numpy(), return_inverse=True, return_counts=True)
+    codes = _codes(image[0])
+    found = np.unique(codes, return_inverse=True, return_counts=True)
     palette, index, counts = (torch.from_numpy(part) for part in found)
-    index = index.view(codes.shape)
-    if not FEWEST <= len(palette) <= min(MOST, codes.numel() // PIXELS):
+    index = index.view(*codes.shape)
+    if not FEWEST <= len(palette) <= min(MOST, codes.size // PIXELS):
         return None
     colours = torch.stack([palette // 65536, palette // 256 % 256, palette % 256], 1).float()
     between = torch.cdist(colours, colours)
@@ -42,3 +42,10 @@ def estimate_palette(image: Tensor) -> Posterized | None:
     if float((changes <= NEAR * apart).float().mean()) < SHARE[equal > EQUAL[0]]:
         return None
     return Posterized(levels=(max(2, min(256, round(1 + 255 / (WIDTH * apart)))),))
+
+
+def _codes(pixels: Tensor) -> NDArray[np.int32]:
+    """The colours of ``pixels`` (3, ...) in [0, 1] as one number each."""
+    red, green, blue = (255 * pixels).round().to(torch.int32).cpu()
+    codes: NDArray[np.int32] = (red * 65536 + green * 256 + blue).numpy()
+    return codes
