@@ -95,7 +95,8 @@ def test_palette_of_a_photograph_is_recognised(colours: int, dither: Image.Dithe
 def test_photographs_and_drawings_have_no_palette() -> None:
     x = photo()
     grey = eight_bit(x.mean(1, keepdim=True).expand(x.shape))
-    for image in (x, grey, eight_bit(0.2 * grey), torch.full_like(x, 0.5)):
+    icon = Picture.from_pil(Picture(x).with_pixels(x).quantize(32).resize((48, 48), Image.Resampling.NEAREST)).pixels
+    for image in (x, grey, eight_bit(0.2 * grey), torch.full_like(x, 0.5), icon):
         assert estimate_palette(image) is None
     for make in (drawing, screenshot, text_page):
         shown = make(x, 1).shown

@@ -10,6 +10,8 @@ from dreamclean.builtin.planners.diagnosis.tones.few import some_pixels
 
 MOST, FEWEST, PIXELS = 256, 16, 16
 """Colours of a palette, those of a photograph's, and pixels for each: a small picture has few colours anyway."""
+SMALLEST = 64
+"""Side in pixels: icons and sprites are drawn by hand in few colours."""
 APART = 3.5
 """Root mean square distance of a pixel's colour from the three nearest of the palette, of 255: of grey photographs 2.3."""
 NEAR, SHARE = 3.0, (0.3, 0.5)
@@ -23,7 +25,7 @@ WIDTH = 0.55
 
 def estimate_palette(image: Tensor) -> Posterized | None:
     """The rounding that a palette of few, uneven colours amounts to in ``image`` (1, 3, H, W) in [0, 1]; None where there is none."""
-    if len(np.unique(_codes(some_pixels(image)))) > MOST:
+    if min(image.shape[2:]) < SMALLEST or len(np.unique(_codes(some_pixels(image)))) > MOST:
         return None
     codes = _codes(image[0])
     found = np.unique(codes, return_inverse=True, return_counts=True)
