@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dreamclean.builtin.operators.truncated import truncated_mean
 from dreamclean.contracts.component import IntList
+from dreamclean.contracts.covariance import Covariance, Independent
 from dreamclean.contracts.levels import Schedule
 from dreamclean.contracts.operator import Operator
 
@@ -58,15 +59,16 @@ class Posterized(Operator):
         """The image itself, as for JPEG, or the lower end of its step: the rounding is noise."""
         return x - self._offset(x), lambda v: v, lambda v: v
 
-    def noise_variance(self, y: Tensor) -> Tensor:
-        return super().noise_variance(y) + self._step(y) ** 2 / 12 + torch.zeros_like(y)
+    def noise_covariance(self, y: Tensor) -> Covariance:
+        """The rounding as noise, and noise besides."""
+        return Independent(self._variance(y))
 
     def start(self, y: Tensor) -> Tensor:
         return y + self._offset(y)
 
     def recipe_for(self, schedule: Schedule, pixel_scale: float) -> Mapping[str, Any]:
         """A start at ``NEARER`` times the level of the rounding, taken for noise, and of the noise besides."""
-        wide = float(self.noise_variance(torch.zeros(1, 3, 1, 1, dtype=torch.float64)).max()) ** 0.5
+        wide = float(self._variance(torch.zeros(1, 3, 1, 1, dtype=torch.float64)).max()) ** 0.5
         top = schedule.timestep(min(NEARER * wide / pixel_scale, schedule.at(schedule.highest).ratio))
         return dict(
             guidance="dreamclean/none",
@@ -79,7 +81,7 @@ class Posterized(Operator):
         )
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
-        return x0 + std**2 / (std**2 + self.noise_variance(y)) * (y + self._offset(y) - x0)
+        return x0 + std**2 / (std**2 + self._variance(y)) * (y + self._offset(y) - x0)
 
     def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
         """Each value such that the projection's weight makes its mean in the interval that was rounded to y's.
@@ -90,7 +92,10 @@ class Posterized(Operator):
         if self.poisson or float((half**2).min()) < 4 * other:
             return y
         mean = truncated_mean(far - half, far + half, (std**2 + other) ** 0.5) * std**2 / (std**2 + other)
-        return x0 - self._offset(y) + (1 + self.noise_variance(y) / std**2) * mean
+        return x0 - self._offset(y) + (1 + self._variance(y) / std**2) * mean
+
+    def _variance(self, y: Tensor) -> Tensor:
+        return self.noise_variance(y) + self._step(y) ** 2 / 12 + torch.zeros_like(y)
 
     def _count(self, x: Tensor) -> Tensor:
         return x.new_tensor(self.levels).expand(3).view(1, 3, 1, 1)
