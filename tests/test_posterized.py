@@ -115,6 +115,6 @@ def test_few_tones_become_many_again() -> None:
 
 
 def test_levels_that_cannot_be_are_said() -> None:
-    for levels in ("1", "12/16", "300"):
-        with pytest.raises(DreamCleanError, match="one number, or three"):
+    for levels, message in (("1", "from 2 to 256"), ("12/16", "one number, or three"), ("300", "from 2 to 256")):
+        with pytest.raises(DreamCleanError, match=message):
             host().make("operator", f"posterized:levels={levels}")

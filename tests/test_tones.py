@@ -77,7 +77,7 @@ def test_transmission_is_kept_in_the_operator_for_pictures_of_any_size() -> None
     ("settings", "message"),
     [
         ("faded:black=0.5,white=0.4", "white must be above black by 0.05"),
-        ("faded:black=0.1/0.2", "black is one number, or three"),
+        ("faded:black=0.1/0.2", "black: one number, or three"),
         ("haze:airlight=0.8/0.9", "one number, or three"),
         ("haze:map=nonsense", "a map is a text"),
     ],

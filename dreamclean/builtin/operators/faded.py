@@ -3,10 +3,11 @@
 from typing import Self
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators.affine import Affine
+from dreamclean.builtin.operators.channels import checked, per_channel
 from dreamclean.contracts.component import FloatList
 
 LEAST = 0.05
@@ -33,16 +34,15 @@ class Faded(Affine):
         description="What white has become: red, green, blue, or one for all",
     )
 
+    _channels = field_validator("black", "white")(checked)
+
     @model_validator(mode="after")
     def _contrast(self) -> Self:
-        for name, values in (("black", self.black), ("white", self.white)):
-            if len(values) == 2:
-                raise ValueError(f"{name} is one number, or three: red, green, blue")
         gain, _ = self.terms(torch.zeros(1, 3, 1, 1))
         if float(gain.min()) < LEAST:
             raise ValueError(f"white must be above black by {LEAST} at least, in every channel")
         return self
 
     def terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        black, white = (x.new_tensor(values).expand(3).view(1, 3, 1, 1) for values in (self.black, self.white))
+        black, white = (per_channel(values, x) for values in (self.black, self.white))
         return white - black, black

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dreamclean.builtin.operators import bitmap
 from dreamclean.builtin.operators.affine import Affine
+from dreamclean.builtin.operators.channels import checked, per_channel
 from dreamclean.contracts.component import FloatList
 
 LARGEST = 256
@@ -32,12 +33,7 @@ class Haze(Affine):
         description="Instead: t in each part of the picture as text, as Haze.of(t) writes it: a grey PNG file in base64",
     )
 
-    @field_validator("airlight")
-    @classmethod
-    def _one_or_three(cls, airlight: tuple[float, ...]) -> tuple[float, ...]:
-        if len(airlight) == 2:
-            raise ValueError("one number, or three: red, green, blue")
-        return airlight
+    _channels = field_validator("airlight")(checked)
 
     @field_validator("map")
     @classmethod
@@ -60,7 +56,7 @@ class Haze(Affine):
         return self.map is not None
 
     def terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        air = x.new_tensor(self.airlight).expand(3).view(1, 3, 1, 1)
+        air = per_channel(self.airlight, x)
         t = x.new_full((1, 1, 1, 1), self.transmission)
         if self.map is not None:
             t = F.interpolate(_transmission(self.map).to(x), x.shape[2:], mode="bilinear", align_corners=False)

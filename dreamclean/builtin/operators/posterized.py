@@ -7,6 +7,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
+from dreamclean.builtin.operators.channels import checked, per_channel
 from dreamclean.builtin.operators.truncated import truncated_mean
 from dreamclean.contracts.component import IntList
 from dreamclean.contracts.covariance import Covariance, Independent
@@ -42,9 +43,9 @@ class Posterized(Operator):
     @field_validator("levels")
     @classmethod
     def _levels(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
-        if len(levels) == 2 or not all(2 <= count <= 256 for count in levels):
-            raise ValueError("one number, or three: red, green, blue; each from 2 to 256")
-        return levels
+        if not all(2 <= count <= 256 for count in levels):
+            raise ValueError("each from 2 to 256")
+        return checked(levels)
 
     def image_shape(self, y: Tensor) -> torch.Size:
         return y.shape
@@ -98,7 +99,7 @@ class Posterized(Operator):
         return self.noise_variance(y) + self._step(y) ** 2 / 12 + torch.zeros_like(y)
 
     def _count(self, x: Tensor) -> Tensor:
-        return x.new_tensor(self.levels).expand(3).view(1, 3, 1, 1)
+        return per_channel(self.levels, x)
 
     def _step(self, x: Tensor) -> Tensor:
         """From one tone to the next."""
