@@ -46,6 +46,7 @@ TYPES = {
     "Ask": "dreamclean.contracts.model",
     "Boundary": "dreamclean.builtin.operators.blur",
     "Cut": "dreamclean.builtin.operators.posterized",
+    "Tone": "dreamclean.builtin.planners.diagnosis.tones.toned",
     "Enlarging": "dreamclean.builtin.operators.resampling",
     "Shrinking": "dreamclean.builtin.operators.resampling",
     "Coloured": "dreamclean.builtin.noise.coloured",

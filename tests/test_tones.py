@@ -122,6 +122,7 @@ def test_diagnosis_puts_the_tones_before_the_other_damage(tone: Any) -> None:
     assert both.summary().endswith("; then JPEG, quality 30")
     flat = torch.full((1, 3, 40, 40), 0.5)
     assert toned(flat, Diagnosis("flat"), tone) == Diagnosis("flat")
+    assert toned(image, Diagnosis("transparent"), tone) == Diagnosis("transparent")
 
 
 @pytest.mark.parametrize(("tone", "damage"), [("faded", PRINT), ("haze", Haze.of(decaying(64, 64)))])

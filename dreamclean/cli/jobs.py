@@ -27,7 +27,8 @@ def plan(
 
     Results go to ``output``, else beside the source with ``-suffix`` in the name; those of a folder into folders like
     its own. A file that is there already is an error for a single picture; in a folder or of several pictures it is
-    what an earlier run has done, and if it is among the ``sources`` it is not restored once more. With ``shard`` only its share of the pictures.
+    what an earlier run has done, and if it is among the ``sources`` it is not restored once more. With ``shard`` only
+    its share of the pictures.
     """
     for source in sources:
         if source != STREAM and not source.exists():

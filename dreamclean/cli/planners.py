@@ -41,8 +41,8 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a ``Restorer``, with the shortcuts in the place that they are for.
 
     ``detail`` is the sampler's beside an operator, otherwise a planner's: of the one that looks at pictures, unless
-    another is named. ``tone`` is a planner's. InvalidSetting for it beside an operator, and
-    for ``detail`` beside an operator and a sampler, corrector or guidance.
+    another is named. ``tone`` is always a planner's. InvalidSetting for ``tone`` beside an operator, and for ``detail``
+    beside an operator and a sampler, corrector or guidance.
     """
     rest = {name: value for name, value in settings.items() if name not in SHORTCUTS}
     given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}

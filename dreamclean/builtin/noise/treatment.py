@@ -22,17 +22,17 @@ def noise_treatment(spectrum: Tensor, schedule: Schedule, pixel_scale: float = 0
     table = spectrum * (0.5 / pixel_scale) ** 2
     bands = to_bands(table, 33) if (table != table[:1]).any() else to_bands(table, 1)
     initializer = {"name": "dreamclean/matched-spectrum", "bands": list(bands)}
-    return _start(initializer, "dreamclean/ddim", 2 * Stationary(table).loudest ** 0.5, schedule)
+    return start_at(initializer, "dreamclean/ddim", 2 * Stationary(table).loudest ** 0.5, schedule)
 
 
 def photon_treatment(rate: float, white: float, schedule: Schedule, pixel_scale: float = 0.5) -> dict[str, Any]:
     """The same for Poisson noise, y = P(255 rate x) / (255 rate), and ``white`` noise beside it: it is loudest at 1."""
     loudest = float(photon_variance(torch.ones((), dtype=torch.float64), rate, white)) ** 0.5 / pixel_scale
     initializer = {"name": "dreamclean/local-level", "poisson": rate, "noise": white}
-    return _start(initializer, "dreamclean/dpm-solver", loudest, schedule)
+    return start_at(initializer, "dreamclean/dpm-solver", loudest, schedule)
 
 
-def _start(initializer: dict[str, Any], sampler: str, loudest: float, schedule: Schedule) -> dict[str, Any]:
+def start_at(initializer: dict[str, Any], sampler: str, loudest: float, schedule: Schedule) -> dict[str, Any]:
     """A descent of ``STEPS`` steps from the level of the ratio ``loudest``, or the highest that there is."""
     top = schedule.timestep(min(loudest, schedule.at(schedule.highest).ratio))
     return dict(

@@ -1,27 +1,27 @@
 """Few tones: the values of every channel are rounded to some that lie evenly."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
+from dreamclean.builtin.noise.treatment import start_at
+from dreamclean.builtin.operators.affine import Affine
 from dreamclean.builtin.operators.channels import checked, per_channel
 from dreamclean.builtin.operators.truncated import truncated_mean
 from dreamclean.contracts.component import IntList
 from dreamclean.contracts.covariance import Covariance, Independent
 from dreamclean.contracts.levels import Schedule
-from dreamclean.contracts.operator import Operator
 
 Cut = Literal["rounded", "floored"]
 """How values become tones."""
-STEPS = 8
 NEARER = 2.0
 """The picture is nearer to y than white noise of the same variance would let it be; from its own level on bands stay, and from 4 times it detail is lost."""
 
 
-class Posterized(Operator):
+class Posterized(Affine):
     """Every value is one of few ``levels``, so that skies have bands: old screens and formats, and few bits of a channel.
 
     To a projection the rounding is noise of a step's square over 12; what it tells, that a value lies within half a step,
@@ -47,42 +47,25 @@ class Posterized(Operator):
             raise ValueError("each from 2 to 256")
         return checked(levels)
 
-    def image_shape(self, y: Tensor) -> torch.Size:
-        return y.shape
-
     def degrade(self, x: Tensor) -> Tensor:
         count, values = self._count(x), x.detach().clamp(0, 1)
         if self.cut == "rounded":
             return (values * (count - 1)).round() / (count - 1)
         return (values * 255 * count / 256).floor().clamp(max=count - 1) * 256 / 255 / count
 
-    def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The image itself, as for JPEG, or the lower end of its step: the rounding is noise."""
-        return x - self._offset(x), lambda v: v, lambda v: v
+        return x.new_ones(1, 1, 1, 1), -self._offset(x)
 
     def noise_covariance(self, y: Tensor) -> Covariance:
         """The rounding as noise, and noise besides."""
         return Independent(self._variance(y))
 
-    def start(self, y: Tensor) -> Tensor:
-        return y + self._offset(y)
-
     def recipe_for(self, schedule: Schedule, pixel_scale: float) -> Mapping[str, Any]:
         """A start at ``NEARER`` times the level of the rounding, taken for noise, and of the noise besides."""
         wide = float(self._variance(torch.zeros(1, 3, 1, 1, dtype=torch.float64)).max()) ** 0.5
-        top = schedule.timestep(min(NEARER * wide / pixel_scale, schedule.at(schedule.highest).ratio))
-        return dict(
-            guidance="dreamclean/none",
-            initializer="dreamclean/matched-level",
-            corrector="dreamclean/none",
-            sampler="dreamclean/soft-ddrm",
-            spacing=schedule.usual,
-            strength=top,
-            steps=max(1, min(STEPS, schedule.most_steps(top))),
-        )
-
-    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
-        return x0 + std**2 / (std**2 + self._variance(y)) * (y + self._offset(y) - x0)
+        initializer = {"name": "dreamclean/matched-level"}
+        return start_at(initializer, "dreamclean/soft-ddrm", NEARER * wide / pixel_scale, schedule)
 
     def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
         """Each value such that the projection's weight makes its mean in the interval that was rounded to y's.

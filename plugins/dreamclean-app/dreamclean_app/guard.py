@@ -45,7 +45,7 @@ def check(settings: Mapping[str, Any], offered: Sequence[str], host: Host, trust
 def _check_component(kind: str, spec: Spec, offered: Sequence[str], host: Host, trusting: bool) -> None:
     for name, values in _links(spec):
         for setting, value in values.items():
-            _within(f"{name}: {setting}", value)
+            _within(f"{name}: {setting}", value, SAMPLES if setting == "samples" else LARGEST)
         if trusting:
             continue
         entry = host.find(kind, name)

@@ -70,6 +70,7 @@ def test_guard_lets_files_through_where_all_are_trusted(tmp_path: Path) -> None:
         {"steps": "1e9"},
         {"steps": float("nan")},
         {"samples": 1000},
+        {"planner": "auto:samples=1000"},
         {"operator": "downsample:factor=100000"},
         {"operator": {"name": "blur", "size": 10**7}},
         {"operator": {"name": "jpeg", "tables": [[1] * 64] * 5000}},

@@ -1,7 +1,7 @@
 """The planner ``auto``: each picture is diagnosed, and treated as it needs."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 from torch import Tensor
@@ -11,7 +11,7 @@ from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.review import revised
 from dreamclean.builtin.planners.diagnosis.rule import CANNOT_TELL, UNKNOWN
-from dreamclean.builtin.planners.diagnosis.tones.toned import toned, with_darkest
+from dreamclean.builtin.planners.diagnosis.tones.toned import Tone, toned, with_darkest
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
 from dreamclean.contracts.model import Model
 from dreamclean.contracts.planner import Plan, Planner
@@ -30,7 +30,7 @@ class Auto(Planner):
         le=1,
         description="0 most faithful (highest PSNR), 1 crispest; by default 1 for noise, else as the prior recommends",
     )
-    tone: Literal["faded", "haze"] | None = Field(
+    tone: Tone | None = Field(
         default=None,
         description="What has changed the tones besides, which pictures do not tell: faded (a print), or haze",
     )

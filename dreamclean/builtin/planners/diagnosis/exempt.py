@@ -4,6 +4,8 @@ from torch import Tensor
 
 from dreamclean.builtin.planners.diagnosis.outliers.local import drawn
 
+EXEMPT = ("too small", "flat", "one-bit", "transparent")
+"""Families of pictures that are left alone, whatever somebody says of them."""
 SMALLEST = 32
 """Side in pixels. Clean pictures that are smaller are called damaged: most of them at 16, one in three at 24 (starter)."""
 EQUAL = 0.85

@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dreamclean import VPS, Corrector, GradientAscent, Langevin, NoCorrector, Operator, Restorer
+from dreamclean.builtin.planners.diagnosis.tones.toned import Tone
 from dreamclean.cli.planners import with_shortcuts
 from dreamclean.contracts.component import validated
 from dreamclean.recipe.recipe import field_of
@@ -41,9 +42,7 @@ class _DreamClean(Method):
         le=1,
         description="0 the most faithful (highest PSNR), 1 the crispest; none: 1 for noise, else the preset's",
     )
-    tone: Literal["faded", "haze"] | None = Field(
-        default=None, description="Blind: what is said to have changed the tones besides"
-    )
+    tone: Tone | None = Field(default=None, description="Blind: what is said to have changed the tones besides")
     samples: int = field_of("samples")
     steps: int | None = field_of("steps")
 

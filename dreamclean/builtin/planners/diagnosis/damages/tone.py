@@ -26,7 +26,7 @@ def haze(x: Tensor, seed: int, loss: float = 0.5) -> Damaged:
     far = torch.linspace(1, 0.3, x.shape[-2]).view(1, 1, -1, 1).to(x)
     through = 1 - loss * far
     operator = Haze.of(through.expand(1, 1, *x.shape[-2:]), airlight=(0.85,))
-    return Damaged(eight_bit(through * x + (1 - through) * 0.85), x, str(operator))
+    return Damaged(eight_bit(operator.degrade(x)), x, str(operator))
 
 
 def banding(x: Tensor, seed: int, levels: int = 12) -> Damaged:

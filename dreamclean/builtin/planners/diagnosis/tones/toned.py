@@ -10,12 +10,13 @@ from dreamclean.builtin.operators.affine import Affine
 from dreamclean.builtin.operators.faded import Faded
 from dreamclean.builtin.operators.haze import Haze
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
-from dreamclean.builtin.planners.diagnosis.exempt import exempt
+from dreamclean.builtin.planners.diagnosis.exempt import EXEMPT
 from dreamclean.builtin.planners.diagnosis.tones.fading import estimate_fading
 from dreamclean.builtin.planners.diagnosis.tones.haze import estimate_haze
 from dreamclean.method.measured import EIGHT_BIT
 
 Tone = Literal["faded", "haze"]
+"""What has changed a picture's tones."""
 ESTIMATES: dict[Tone, Callable[[Tensor], Affine]] = {"faded": estimate_fading, "haze": estimate_haze}
 
 GREY = 0.12
@@ -27,7 +28,7 @@ def toned(image: Tensor, found: Diagnosis, tone: Tone) -> Diagnosis:
 
     Noise that no operator of ``found`` explains is white to this one.
     """
-    if exempt(image):
+    if found.family in EXEMPT:
         return found
     changed = ESTIMATES[tone](image)
     noise = found.noise or (found.ratio or 0.0) / 2  # of a ratio: on the scale from -1 to 1
@@ -50,7 +51,7 @@ def toned(image: Tensor, found: Diagnosis, tone: Tone) -> Diagnosis:
 
 def with_darkest(image: Tensor, found: Diagnosis) -> Diagnosis:
     """``found``, with the darkest tone of ``image`` where black is missing: of photographs in six of a hundred, of faded and hazy ones nearly always."""
-    darkest = 0.0 if exempt(image) else min(estimate_fading(image).black)
+    darkest = 0.0 if found.family in EXEMPT else min(estimate_fading(image).black)
     return replace(found, darkest=darkest) if darkest > GREY else found
 
 
