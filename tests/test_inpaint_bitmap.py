@@ -47,7 +47,7 @@ def test_inpaint_bitmap_of_a_large_mask_is_short() -> None:
 
 @pytest.mark.parametrize("text", ["", "no bitmap", "aGVsbG8", "iVBORw0KGgo"])
 def test_inpaint_bitmap_that_is_none_gets_one_line(text: str) -> None:
-    with pytest.raises(DreamCleanError, match="a bitmap is the text of a mask"):
+    with pytest.raises(DreamCleanError, match="not the text that Inpaint"):
         Inpaint(bitmap=text)
 
 

@@ -79,7 +79,7 @@ def test_transmission_is_kept_in_the_operator_for_pictures_of_any_size() -> None
         ("faded:black=0.5,white=0.4", "white must be above black by 0.05"),
         ("faded:black=0.1/0.2", "black: one number, or three"),
         ("haze:airlight=0.8/0.9", "one number, or three"),
-        ("haze:map=nonsense", "a map is a text"),
+        ("haze:map=nonsense", "not the text that Haze"),
     ],
 )
 def test_settings_that_cannot_be_are_said(settings: str, message: str) -> None:

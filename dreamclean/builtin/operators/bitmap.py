@@ -22,8 +22,8 @@ def to_text(mask: Tensor) -> str:
     return base64.urlsafe_b64encode(file.getvalue()).decode().rstrip("=")
 
 
-def from_text(text: str, mode: Literal["1", "L"] = "1") -> Tensor:
-    """The mask (1, 1, H, W) of bool, or with ``mode`` "L" the map of uint8; ValueError for text that is none."""
+def from_text(text: str, mode: Literal["1", "L"], writer: str) -> Tensor:
+    """The mask (1, 1, H, W) of bool, or with ``mode`` "L" the map of uint8; ValueError, which names the ``writer``, for text that is none."""
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
@@ -31,7 +31,4 @@ def from_text(text: str, mode: Literal["1", "L"] = "1") -> Tensor:
                 raise ValueError
             return torch.from_numpy(np.array(image))[None, None]
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:  # whatever Pillow says
-        what = (
-            "a bitmap is the text of a mask, as Inpaint.of(known)" if mode == "1" else "a map is a text, as Haze.of(t)"
-        )
-        raise ValueError(f"{what} writes it") from error
+        raise ValueError(f"this is not the text that {writer} writes") from error

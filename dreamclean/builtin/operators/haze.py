@@ -65,4 +65,4 @@ class Haze(Affine):
 
 @lru_cache(maxsize=4)
 def _transmission(text: str) -> Tensor:
-    return bitmap.from_text(text, "L").float() / 255
+    return bitmap.from_text(text, "L", "Haze.of(t)").float() / 255

@@ -31,7 +31,7 @@ class Inpaint(LinearOperator):
     @classmethod
     def _is_mask(cls, text: str | None) -> str | None:
         if text is not None:
-            bitmap.from_text(text)
+            _mask(text)
         return text
 
     @model_validator(mode="after")
@@ -67,12 +67,16 @@ class Inpaint(LinearOperator):
 @lru_cache(maxsize=4)
 def _known(operator: Inpaint, height: int, width: int) -> Tensor:
     if operator.bitmap is not None:
-        return _fitting(bitmap.from_text(operator.bitmap).float(), "the bitmap", height, width)
+        return _fitting(_mask(operator.bitmap).float(), "the bitmap", height, width)
     if operator.mask is None:
         chance = torch.rand(height, width, generator=torch.Generator().manual_seed(operator.seed))
         return (chance >= operator.share).float()[None, None]
     known = (Picture.open(operator.mask).pixels.mean(1, keepdim=True) > 0.5).float()
     return _fitting(known, str(operator.mask), height, width)
+
+
+def _mask(text: str) -> Tensor:
+    return bitmap.from_text(text, "1", "Inpaint.of(known)")
 
 
 def _fitting(known: Tensor, name: str, height: int, width: int) -> Tensor:

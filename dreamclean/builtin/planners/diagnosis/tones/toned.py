@@ -7,8 +7,6 @@ from typing import Literal
 from torch import Tensor
 
 from dreamclean.builtin.operators.affine import Affine
-from dreamclean.builtin.operators.faded import Faded
-from dreamclean.builtin.operators.haze import Haze
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.exempt import EXEMPT
 from dreamclean.builtin.planners.diagnosis.tones.fading import estimate_fading
@@ -17,7 +15,6 @@ from dreamclean.method.measured import EIGHT_BIT
 
 Tone = Literal["faded", "haze"]
 """What has changed a picture's tones."""
-ESTIMATES: dict[Tone, Callable[[Tensor], Affine]] = {"faded": estimate_fading, "haze": estimate_haze}
 
 GREY = 0.12
 """The darkest tone of a channel from which on a picture may have faded."""
@@ -30,12 +27,12 @@ def toned(image: Tensor, found: Diagnosis, tone: Tone) -> Diagnosis:
     """
     if found.family in EXEMPT:
         return found
-    changed = ESTIMATES[tone](image)
+    changed, words = CHANGES[tone](image)
     noise = found.noise or (found.ratio or 0.0) / 2  # of a ratio: on the scale from -1 to 1
     noisy = changed.model_copy(update={"noise": max(float(f"{noise:.4g}"), EIGHT_BIT)})
     operator = noisy if found.operator is None else found.operator @ changed
     after = found.found or (f"noise of standard deviation {255 * noise:.1f} of 255" if noise else "")
-    said = f"{_words(changed)}; then {after}" if after else _words(changed)
+    said = f"{words}; then {after}" if after else words
     return replace(
         found,
         family=tone,
@@ -55,12 +52,20 @@ def with_darkest(image: Tensor, found: Diagnosis) -> Diagnosis:
     return replace(found, darkest=darkest) if darkest > GREY else found
 
 
-def _words(changed: Affine) -> str:
-    if isinstance(changed, Faded):
-        return f"faded: black has become {_colour(changed.black)}, white {_colour(changed.white)} of 255"
-    assert isinstance(changed, Haze)
-    return f"haze of colour {_colour(changed.airlight)} of 255"
+def _faded(image: Tensor) -> tuple[Affine, str]:
+    """How ``image`` has faded, and that in words."""
+    changed = estimate_fading(image)
+    return changed, f"faded: black has become {_colour(changed.black)}, white {_colour(changed.white)} of 255"
+
+
+def _hazy(image: Tensor) -> tuple[Affine, str]:
+    """The haze over ``image``, and that in words."""
+    changed = estimate_haze(image)
+    return changed, f"haze of colour {_colour(changed.airlight)} of 255"
 
 
 def _colour(values: tuple[float, ...]) -> str:
     return "/".join(f"{255 * value:.0f}" for value in values)
+
+
+CHANGES: dict[Tone, Callable[[Tensor], tuple[Affine, str]]] = {"faded": _faded, "haze": _hazy}
