@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 import torch.nn.functional as F
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from dreamclean import DreamCleanError, Picture
 from dreamclean.pictures.picture import RECIPE_KEY, write_atomically
+from dreamclean.pictures.saving import png_text
 
 BLEND_KEY = "dreamclean_blend"
 """Text in a blended PNG, beside its recipe: the share of the restored picture, from 0 to 1."""
@@ -30,11 +31,8 @@ def blended(original: Path, restored: Path, share: float, target: Path) -> Path:
         size = result.pixels.shape[-2:]
         given = F.interpolate(given, size, mode="bicubic", antialias=True).clamp(0, 1)
     image = result.with_pixels(given + share * (result.pixels - given))
-    text = PngImagePlugin.PngInfo()
     with Image.open(restored, formats=["PNG"]) as file:
-        recipe = getattr(file, "text", {}).get(RECIPE_KEY)
-    if recipe is not None:
-        text.add_itxt(RECIPE_KEY, recipe)
+        text = png_text(getattr(file, "text", {}).get(RECIPE_KEY), image.info.get("xmp"))
     text.add_itxt(BLEND_KEY, json.dumps(round(share, 4)))
     kept = {key: image.info[key] for key in ("icc_profile", "exif") if key in image.info}
     data = io.BytesIO()

@@ -1,5 +1,6 @@
 """Temporary files: a folder for each user, gone some time after its last use, and all of them at the end."""
 
+import hashlib
 import shutil
 import tempfile
 import threading
@@ -23,9 +24,13 @@ class Scratch:
         """The folder of ``key``, made anew if it is gone; its time starts again."""
         with self._lock:
             self._used[key] = time.monotonic()
-            folder = self.root / "users" / key
+            folder = self._place(key)
             folder.mkdir(parents=True, exist_ok=True)
             return folder
+
+    def _place(self, key: str) -> Path:
+        """``key`` is what a request says, any text: as the name of a folder it could lead anywhere."""
+        return self.root / "users" / hashlib.sha256(key.encode(errors="backslashreplace")).hexdigest()
 
     def leave(self, key: str) -> None:
         """Its user has gone: the folder is kept for a minute more, for a connection that comes back."""
@@ -39,7 +44,7 @@ class Scratch:
             now = time.monotonic()
             for key in [key for key, used in self._used.items() if now - used > self._seconds]:
                 del self._used[key]
-                shutil.rmtree(self.root / "users" / key, ignore_errors=True)
+                shutil.rmtree(self._place(key), ignore_errors=True)
 
     def keep_swept(self, every: float = 30) -> None:
         """``sweep`` from a thread of its own until the process ends."""

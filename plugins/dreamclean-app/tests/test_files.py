@@ -63,6 +63,20 @@ def test_scratch_keeps_a_folder_that_was_left_for_a_minute_only() -> None:
     scratch.close()
 
 
+@pytest.mark.parametrize("key", ["../../victim", "/tmp/victim", "", ".", "..", "a\0b", "x" * 5000, "\ud800"])
+def test_scratch_stays_in_its_folder_whatever_a_request_calls_itself(key: str, tmp_path: Path) -> None:
+    """The hash of a session is text from outside."""
+    key = key.replace("/tmp", str(tmp_path))
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    scratch = Scratch(minutes=0)
+    folder, other = scratch.folder(key), scratch.folder(f"{key}-")
+    assert folder.parent == other.parent == scratch.root / "users" and folder != other
+    scratch.sweep()
+    assert not folder.exists() and victim.exists() and scratch.root.exists()
+    scratch.close()
+
+
 def test_opened_refuses_large_files_and_bombs_by_the_name_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "secret-folder.png"
     Image.new("1", (3000, 2000)).save(path)
