@@ -233,12 +233,22 @@ def test_restore_refuses_a_folder_that_cannot_be_written(
     assert listing() == ["folder", "in.png"]
 
 
-def test_restore_refuses_alpha_into_a_jpeg(here: Path, cli: Cli, quick: list[str]) -> None:
-    picture(1).convert("RGBA").save("alpha.png")
-    says_no(
-        cli("restore", "alpha.png", "-o", "out.jpg", *quick), "out.jpg could not be written (cannot write mode RGBA"
-    )
-    assert listing() == ["alpha.png", "in.png"]
+def test_restore_puts_a_transparent_picture_on_white_in_a_jpeg(
+    here: Path, cli: Cli, quick: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    clear = picture(1).convert("RGBA")
+    clear.putalpha(0)
+    clear.save("alpha.png")
+    assert cli("restore", "alpha.png", "-o", "out.jpg", *quick).status == 0
+    assert "out.jpg holds no transparency, so the picture is on white; a PNG keeps it" in caplog.text
+    with Image.open("out.jpg") as out:
+        assert (out.mode, out.getextrema()) == ("RGB", ((255, 255),) * 3)
+
+
+@pytest.mark.parametrize("name", ["out.pdf", "out.mpo", "out.ico", "out.icns", "out.eps", "out.xbm"])
+def test_restore_refuses_a_file_that_holds_no_photograph(name: str, here: Path, cli: Cli, quick: list[str]) -> None:
+    says_no(cli("restore", "in.png", "-o", name, *quick), f"cannot write a picture called {name}; give it an ending")
+    assert listing() == ["in.png"]
 
 
 # Single pictures

@@ -296,9 +296,27 @@ def test_explain_draws_what_was_found(cli: Any, unet: str, tmp_path: Path, monke
     torch.testing.assert_close(sheet[..., 22 : 22 + 64, 8 : 8 + 64], pixels, atol=0.6 / 255, rtol=0)
 
 
+def test_explain_draws_a_result_of_another_size_and_the_first_of_several_pages(
+    cli: Any, unet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = Picture(scene(48)).with_pixels(scene(48))
+    page.save("in.png")
+    page.save("in.tif", save_all=True, append_images=[page.rotate(180)])
+    for options in (["in.png", "--enlarge", "2"], ["in.tif", "--operator", "identity:noise=0.1"]):
+        status, _, err = cli("restore", *options, "--prior", unet, "--steps", "1", "--explain", f"{options[0]}.png")
+        assert status == 0 and "only the first" not in err, err
+    assert Picture.open("in.png.png").pixels.shape[-1] > 3 * 96
+    sheet = Picture.open("in.tif.png").pixels[..., 22 : 22 + 48, 8 : 8 + 48]
+    torch.testing.assert_close(sheet, scene(48), atol=0.6 / 255, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("in.png --explain in.png --overwrite", "the drawing would replace in.png; give it another name"),
+        ("in.png -o out.png --explain out.png", "the drawing would replace out.png"),
+        ("in.png --explain folder/in.png", "folder/in.png is there already; choose another name or say --overwrite"),
         ("folder --explain why.png", "--explain is for one picture"),
         ("in.png --explain why.jpg", "why.jpg cannot be drawn; choose a name that ends in .png"),
         ("in.png --explain nowhere/why.png", "there is no folder nowhere"),

@@ -162,6 +162,10 @@ def test_report_refuses_a_file_of_another_kind(tree: Path, quick: list[str], cli
     assert outcome.status == 2 and "not a report of dreamclean" in outcome.err
     assert Path("mine.csv").read_text() == "name,age\nx,3\n"
     assert cli("restore", "photos", "-o", "clean", "--report", "mine.txt", *quick).status == 2
+    answers = "".join(f'{{"input": "q", "answer": {k}}}\n' for k in range(3))
+    Path("mine.jsonl").write_text(answers)
+    assert cli("restore", "photos", "-o", "clean", "--report", "mine.jsonl", *quick).status == 2
+    assert Path("mine.jsonl").read_text() == answers
     assert not Path("clean").exists()
 
 

@@ -140,17 +140,17 @@ def test_restore_speaks_of_heic_and_raw_files_in_a_folder(
     photo: Image.Image, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dreamclean.pictures.raw.find_spec", lambda name: None)
-    for name in ("a.HEIC", "b.cr2", "c.nef", "d.dng", "notes.txt"):
+    for name in ("a.HEIC", "b.cr2", "c.jxl", "d.dng", "notes.txt"):
         (tmp_path / name).write_bytes(b"II*\0")
     with pytest.raises(
         DreamCleanError,
-        match=r"HEIC and RAW files are not \(a.HEIC, b.cr2, c.nef, ...\); pip install .* or make them PNG",
+        match=r"HEIC, JPEG XL and RAW files are not \(a.HEIC, b.cr2, c.jxl, ...\); pip install .* or make them PNG",
     ):
         pictures_in(tmp_path)
     photo.save(tmp_path / "photo.png")
     assert pictures_in(tmp_path) == [tmp_path / "photo.png"]
     assert capsys.readouterr().err == (
-        "4 skipped, as HEIC and RAW files are not read (a.HEIC, b.cr2, c.nef, ...); "
+        "4 skipped, as HEIC, JPEG XL and RAW files are not read (a.HEIC, b.cr2, c.jxl, ...); "
         "pip install 'dreamclean[raw]', which reads RAW files, or make them PNG, TIFF or JPEG first\n"
     )
 

@@ -18,6 +18,7 @@ from PIL import Image, ImageCms
 
 from dreamclean import DreamCleanError, Picture, Restorer
 from dreamclean.pictures import decoding
+from dreamclean.pictures.fitted import WRITTEN
 from dreamclean.pictures.picture import check_target, is_picture, save
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -395,10 +396,31 @@ def test_write_atomically_gives_the_permissions_of_any_new_file(
     assert stat.S_IMODE((tmp_path / "out.png").stat().st_mode) == mode
 
 
-def test_check_target_refuses_a_jpeg_for_a_picture_with_alpha(photo: Image.Image, tmp_path: Path) -> None:
-    with pytest.raises(DreamCleanError, match=r"RGBA as JPEG.*a PNG holds every kind of picture") as error:
-        save(photo.convert("RGBA"), tmp_path / "out.jpg")
-    assert "\n" not in str(error.value) and not os.listdir(tmp_path)
+def on_white(image: Image.Image) -> np.ndarray:
+    """What is seen, (H, W, 3) in [0, 1]."""
+    picture = Picture.from_pil(image)
+    alpha = np.ones(picture.pixels.shape[-2:]) if picture.alpha is None else np.asarray(picture.alpha) / 255
+    return 1 + (picture.pixels[0].movedim(0, -1).numpy() - 1) * alpha[..., None]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("kind", sorted(WRITTEN))
+def test_save_writes_every_mode_in_every_format(
+    kind: str, mode: str, photo: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = photo.convert("RGB" if "RGB" in mode else "L")
+    if "A" in mode:
+        alpha = Image.new("L", photo.size, 255)
+        alpha.paste(0, (0, 0, 12, 12))
+        image.putalpha(alpha)
+    elif mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    path = tmp_path / f"out{next(ending for ending, of in Image.registered_extensions().items() if of == kind)}"
+    save(image, path)
+    with Image.open(path) as out:
+        assert out.size == photo.size
+        assert ("holds no transparency" in caplog.text) == ("A" in mode and not out.has_transparency_data)
+        assert np.abs(on_white(out) - on_white(image)).mean() < 0.03
 
 
 @pytest.mark.parametrize("name", ["out.xyz", "out", "out.psd"])

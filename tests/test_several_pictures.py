@@ -70,6 +70,8 @@ def test_restore_keeps_two_endings_of_one_name_apart(cli, pictures: Path) -> Non
     [
         ("a.png nothing.png", "there is no file nothing.png"),
         ("a.png b.png -o c.txt", "c.txt cannot take several pictures' results; give -o another folder"),
+        ("a.png b.png -o c.jpg", "c.jpg cannot take several pictures' results; give -o another folder"),
+        ("folder -o c.jpg", "c.jpg cannot take a folder's results"),
         ("a.png b.png -o .", "the result of a.png would replace a.png; give -o another folder"),
         ("a.png b.png -o . --overwrite", "the result of a.png would replace a.png"),
         (
@@ -93,6 +95,12 @@ def test_restore_refuses_what_cannot_be_before_anything_is_done(
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("error: ") and message in err
     assert files() == before
+
+
+def test_restore_of_one_picture_twice_makes_one_result(cli, pictures: Path) -> None:
+    status, out, _ = cli("degrade", "a.png", "./a.png", "b.png", "-o", "out")
+    assert status == 0 and out.count("out/a") == 1
+    assert {path for path in files() if path.startswith("out/")} == {"out/a.png", "out/b.png"}
 
 
 def test_restore_writes_no_picture_to_a_terminal(cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dreamclean.cli.options import AsJson, Inputs, option
+from dreamclean.cli.options import AsJson, Inputs, Overwrite, option
 
 
 def diagnose(
@@ -14,6 +14,7 @@ def diagnose(
     figure: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg file.")] = None,
     device: Annotated[str, option("device")] = "auto",
     max_megapixels: Annotated[float | None, option("max_megapixels")] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell what damage a picture has, and at which noise level its restoration would start."""
@@ -24,8 +25,10 @@ def diagnose(
     paths = pictures_of(sources, as_json)
     if figure:
         from dreamclean.builtin.planners.diagnosis.figure import check
+        from dreamclean.cli.figures import check_figure
 
         check(figure)
+        check_figure(figure, overwrite, paths)
     restorer = Restorer(prior, device=device, max_megapixels=max_megapixels)
     found, well = look_at(
         paths,

@@ -10,7 +10,7 @@ from dreamclean.cli.streams import STREAM
 from dreamclean.cli.walk import pictures_in
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.frames import holds_pages
-from dreamclean.pictures.picture import check_target, embedded_recipe
+from dreamclean.pictures.picture import check_target, embedded_recipe, names_result
 
 
 class Job(NamedTuple):
@@ -28,16 +28,17 @@ def plan(
     Results go to ``output``, else beside the source with ``-suffix`` in the name; those of a folder into folders like
     its own. A file that is there already is an error for a single picture; in a folder or of several pictures it is
     what an earlier run has done, and if it is among the ``sources`` it is not restored once more. With ``shard`` only
-    its share of the pictures.
+    its share of the pictures. A source that is given twice counts once.
     """
     for source in sources:
         if source != STREAM and not source.exists():
             raise DreamCleanError(f"there is no file {source}")
+    sources = list(dict.fromkeys(sources))
     if len(sources) == 1 and not sources[0].is_dir():
         if shard:
             raise DreamCleanError("--shard divides several pictures, and this is one; leave --shard out")
         return [_single(sources[0], output, suffix, overwrite)], []
-    if output and output.is_file():
+    if output and (output.is_file() or (names_result(output) and not output.is_dir())):
         several = "several pictures'" if len(sources) > 1 else "a folder's"
         raise DreamCleanError(f"{output} cannot take {several} results; give -o another folder")
     jobs: list[Job] = []

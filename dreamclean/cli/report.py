@@ -12,6 +12,7 @@ from dreamclean.pictures.picture import write_atomically
 
 COLUMNS = ("input", "output", "status", "found", "nfe", "seconds", "error")
 """Of the CSV form; ``found`` is what the planner found."""
+_STATUSES = ("done", "failed", "skipped")
 _ENDINGS = (".csv", ".json", ".jsonl")
 
 
@@ -68,6 +69,7 @@ class Report:
             whole = text[: text.rfind("\n") + 1]
             lines = list(csv.DictReader(io.StringIO(whole))) if self._csv else list(map(json.loads, whole.splitlines()))
             self._lines = {line["input"]: line for line in lines}
+            assert all(line["status"] in _STATUSES and "output" in line for line in lines)
             assert not self._csv or not lines or set(lines[0]) == set(COLUMNS)
         except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
             raise DreamCleanError(

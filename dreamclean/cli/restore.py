@@ -59,9 +59,9 @@ def restore(
     from dreamclean.cli.streams import check_streams
 
     check_streams(sources, output, as_json)
-    if explain:
-        _check_explain(explain, sources)
     jobs, done = plan(sources, output, "restored", overwrite, shard_of(shard))
+    if explain:
+        _check_explain(explain, sources, jobs, overwrite)
     lines = Report(report) if report else None
     if not jobs:
         raise typer.Exit(0 if run([], done, as_json, said, lines) else 2)
@@ -71,14 +71,16 @@ def restore(
     raise typer.Exit(0 if well else 2)
 
 
-def _check_explain(explain: Path, sources: list[Path]) -> None:
+def _check_explain(explain: Path, sources: list[Path], jobs: "list[Job]", overwrite: bool) -> None:
     """DreamCleanError unless there is one picture and ``explain`` can be drawn."""
     from dreamclean.builtin.planners.diagnosis.sheet import check
+    from dreamclean.cli.figures import check_figure
     from dreamclean.contracts.errors import DreamCleanError
 
     if len(sources) > 1 or sources[0].is_dir():
         raise DreamCleanError("--explain is for one picture; give one file")
     check(explain)
+    check_figure(explain, overwrite, (path for job in jobs for path in job))
 
 
 def _outcomes(

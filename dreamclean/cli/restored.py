@@ -39,16 +39,17 @@ def restored(restorer: "Restorer", job: Job, watch: Watch | None = None, explain
     }
 
 
-def _explained(source: Any, result: "Restoration[Any]", explain: Path) -> None:
+def _explained(source: Path, result: "Restoration[Any]", explain: Path) -> None:
     from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
     from dreamclean.builtin.planners.diagnosis.sheet import draw
+    from dreamclean.pictures.frames import frames_of
     from dreamclean.pictures.picture import Picture
 
-    if hasattr(source, "seek"):
-        source.seek(0)
     found = result.reports[0] if result.reports else None
-    given, made = Picture.open(source).pixels, Picture.from_pil(result.image).pixels
-    draw(given, found if isinstance(found, Diagnosis) else None, made, explain)
+    no_limit = float("inf")  # it has been read before
+    given = Picture.from_pil(frames_of(source, no_limit)[0]) if result.frames else Picture.open(source, no_limit)
+    made = Picture.from_pil(result.image)
+    draw(given.pixels, found if isinstance(found, Diagnosis) else None, made.pixels, explain)
 
 
 def said(result: dict[str, Any]) -> str:

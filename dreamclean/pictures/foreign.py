@@ -22,7 +22,7 @@ def foreign(path: Path) -> str | None:
 
 def unread() -> str:
     """The kinds of pictures that cannot be read here."""
-    return "HEIC files" if raw_is_read() else "HEIC and RAW files"
+    return "HEIC and JPEG XL files" if raw_is_read() else "HEIC, JPEG XL and RAW files"
 
 
 def remedy(names: Collection[str]) -> str:

@@ -18,13 +18,22 @@ from dreamclean.pictures.decoding import decoded
 from dreamclean.pictures.deep import WHITE, DeepImage
 from dreamclean.pictures.exif import TURNS, exif_of, turn_of
 from dreamclean.pictures.jpeg_file import Settings, jpeg_settings, turned
-from dreamclean.pictures.saving import RECIPE_KEY, check_target, is_picture, save, write_atomically
+from dreamclean.pictures.saving import RECIPE_KEY, check_target, is_picture, names_result, save, write_atomically
 from dreamclean.pictures.xmp import xmp_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["RECIPE_KEY", "Picture", "check_target", "embedded_recipe", "is_picture", "save", "write_atomically"]
+__all__ = [
+    "RECIPE_KEY",
+    "Picture",
+    "check_target",
+    "embedded_recipe",
+    "is_picture",
+    "names_result",
+    "save",
+    "write_atomically",
+]
 _BAND = 256
 """Rows that are converted at once."""
 

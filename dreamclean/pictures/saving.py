@@ -9,12 +9,12 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.colour import to_srgb
 from dreamclean.pictures.decoding import check_opens, formats
+from dreamclean.pictures.fitted import WRITTEN, fitted, holds
 from dreamclean.pictures.raw import is_raw, raw_is_read
 from dreamclean.pictures.tiff_pages import as_pages
 from dreamclean.pictures.xmp import XMP_KEY
@@ -40,9 +40,14 @@ def names_picture(path: Path) -> bool:
     return raw_is_read() if is_raw(path) else _extensions().get(path.suffix.lower()) in formats()
 
 
+def names_result(path: Path) -> bool:
+    """Whether a result may have this name."""
+    return _extensions().get(path.suffix.lower()) in WRITTEN
+
+
 def check_target(path: Path, overwrite: bool) -> None:
     """DreamCleanError unless a picture may be written at ``path``."""
-    if _extensions().get(path.suffix.lower()) not in Image.SAVE:
+    if not names_result(path):
         raise DreamCleanError(
             f"cannot write a picture called {path.name}; give it an ending such as .png, .jpg or .tif"
         )
@@ -69,14 +74,13 @@ def save(image: Image.Image, path: Path, recipe: str | None = None, frames: Sequ
     the format has a place for them; ``image`` is the first of them.
     """
     kind = _extensions()[path.suffix.lower()]
-    if kind == "JPEG" and image.mode == "I;16":
-        eight = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
-        eight.info = image.info
-        image = eight
     if len(frames) > 1 and kind not in (_ANIMATIONS if "duration" in frames[0].info else _PAGES):
         more = "a TIFF (.tif) holds all pages; a PNG or a WebP all frames of an animation"
         _log.warning("%s holds the first of %d pictures; %s", path, len(frames), more)
         frames = ()
+    if not holds(image, kind):
+        _log.warning("%s holds no transparency, so the picture is on white; a PNG keeps it", path)
+    image, frames = fitted(image, kind), [fitted(frame, kind) for frame in frames]
     data = _encoded(image, kind, recipe, path, frames)
     try:
         write_atomically(path, data)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -26,14 +27,18 @@ def check(path: Path) -> None:
 
 
 def draw(given: Tensor, found: Diagnosis | None, result: Tensor, path: Path) -> None:
-    """Four pictures (1, 3, H, W) in [0, 1] side by side, with ``found`` in words below, into the PNG file ``path``."""
+    """Four pictures (1, 3, H, W) in [0, 1] side by side, with ``found`` in words below, into the PNG file ``path``.
+
+    Where the result has another size, ``given`` is shown at that size.
+    """
+    height, width = result.shape[-2:]
+    shown = given if given.shape == result.shape else F.interpolate(given, (height, width), mode="bicubic").clamp(0, 1)
     panels = {
-        "the picture": given,
+        "the picture": shown,
         **_evidence(given, found, result),
-        f"taken away, x {LOUDER:g}": _difference(given, result),
+        f"taken away, x {LOUDER:g}": _difference(shown, result),
         "the result": result,
     }
-    height, width = given.shape[-2:]
     sheet = Image.new("RGB", (len(panels) * (width + _GAP) + _GAP, height + 2 * _LINE + 2 * _GAP), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_SIZE)
     for k, (title, pixels) in enumerate(panels.items()):
