@@ -95,7 +95,11 @@ def test_diagnose_figure_of_the_curves(name: str, cli: Cli, prior: str) -> None:
     else:
         with Image.open(name) as drawn:
             assert drawn.format == "PNG" and drawn.width > 500 and len(drawn.getcolors(1 << 20) or []) > 10
-    assert cli("diagnose", "in", "--prior", prior, "--figure", name)[0] == 0  # drawn again in its place
+    before = Path(name).read_bytes()
+    status, _, err = cli("diagnose", "in", "--prior", prior, "--figure", name)
+    assert status == 2 and f"{name} is there already; choose another name or say --overwrite" in err
+    assert Path(name).read_bytes() == before
+    assert cli("diagnose", "in", "--prior", prior, "--figure", name, "--overwrite")[0] == 0  # drawn again in its place
 
 
 @pytest.mark.parametrize(
@@ -105,12 +109,20 @@ def test_diagnose_figure_of_the_curves(name: str, cli: Cli, prior: str) -> None:
         ("diagnose empty", "there is no picture in empty"),
         ("diagnose text.png", "text.png cannot be read as a picture"),
         ("diagnose in --figure curves.jpg", "curves.jpg cannot be drawn; choose a name that ends in .png or .svg"),
+        (
+            "diagnose in --figure in/noisy.png --overwrite",
+            "the drawing would replace in/noisy.png; give it another name",
+        ),
         ("diagnose in --figure nowhere/curves.png", "there is no folder nowhere; make it first"),
         ("diagnose in --device abacus", "device 'abacus' cannot be used"),
         ("diagnose large.png", "give images of one size"),
         ("diagnose", "Missing argument 'IN'"),
         ("restore in/noisy.png --planner auto --operator identity", "planner auto is for blind restoration"),
-        ("restore in/noisy.png --strength 100 --detail 0.5", "planner auto chooses the strength itself"),
+        (
+            "restore in/noisy.png --strength 100 --detail 0.5",
+            "--detail is for pictures that are diagnosed, and a strength is given",
+        ),
+        ("restore in/noisy.png --strength 100 --tone haze", "--tone is for pictures that are diagnosed"),
         ("restore in/noisy.png --detail 1.5", "less than or equal to 1"),
     ],
 )
@@ -162,6 +174,11 @@ def test_restore_says_what_was_found(cli: Cli, prior: str, exact: Calibration) -
     assert [line["recipe"]["planner"]["name"] == "auto" for line in lines] == [True, False]
 
 
+def test_explain_names_the_picture_that_is_refused(cli: Cli, prior: str) -> None:
+    status, _, err = cli("explain", "in/clean.png", "in/clean.png", "--prior", prior)
+    assert (status, err.count(f"error: in/clean.png: {CANNOT_TELL}")) == (2, 2)
+
+
 def test_diagnosis_of_unknown_blur_names_the_way_out() -> None:
     found = left_alone("low resolution")
     line = said({"summary": found.summary(), "nfe": 6, "seconds": 1.0})
@@ -202,6 +219,21 @@ def test_restore_takes_detail_beside_an_operator(cli: Cli, prior: str) -> None:
     assert (recipe["sampler"]["name"], recipe["sampler"]["eta"]) == ("soft-ddrm", 0.8)
     status, _, err = cli("restore", *options, "--sampler", "ddim", "--overwrite")
     assert status == 2 and "give either --detail or --sampler" in err
+    status, _, err = cli("restore", "in/noisy.png", "-o", "again.png", "--recipe", "out.png", "--detail", "0")
+    recipe = json.loads(embedded_recipe(Path("again.png")))
+    assert (status, recipe["sampler"]["eta"], recipe["operator"]["name"]) == (0, 1, "blur"), err
+
+
+def test_restore_takes_detail_beside_a_mask(cli: Cli, prior: str) -> None:
+    with Image.open("in/noisy.png") as image:
+        mask = Image.new("L", image.size)
+    mask.paste(255, (2, 2, 5, 5))
+    mask.save("mask.png")
+    options = ["in/noisy.png", "-o", "out.png", "--prior", prior, "--mask", "mask.png"]
+    assert cli("restore", *options, "--detail", "0")[0] == 0
+    recipe = json.loads(embedded_recipe(Path("out.png")))
+    assert (recipe["operator"]["name"], recipe["sampler"]["eta"]) == ("inpaint", 1)
+    assert "--tone is for blind restoration" in cli("restore", *options, "--tone", "haze", "--overwrite")[2]
 
 
 @pytest.mark.parametrize(

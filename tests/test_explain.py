@@ -178,6 +178,18 @@ def test_explain_command_takes_the_recipe_of_a_picture(cli, pictures: Path) -> N
     assert said["steps"] == {"value": 3, "from": "you"}
 
 
+def test_explain_command_says_where_a_mask_comes_from_and_refuses_one_of_another_size(cli, pictures: Path) -> None:
+    for name, side in (("mask", 16), ("small", 9)):
+        mask = Image.new("L", (side, side))
+        mask.paste(255, (2, 2, 7, 5))
+        mask.save(f"{name}.png")
+    status, out, _ = cli("explain", "a.png", "--mask", "mask.png", *MIXTURE)
+    lines = {line.split()[0]: line for line in out.splitlines()[1:] if line}
+    assert status == 0 and lines["operator"].endswith("you (mask)") and lines["planner"].endswith("you (mask)")
+    assert len(lines["operator"]) < 140 and "..." in lines["operator"]
+    assert "small.png is 9x9, the picture 16x16" in cli("explain", "a.png", "--mask", "small.png", *MIXTURE).err
+
+
 def test_explain_command_reports_what_cannot_be(cli, pictures: Path) -> None:
     Path("bad.png").write_text("no picture")
     status, out, err = cli("explain", "bad.png", "a.png", "--strength", 100, "--json", *MIXTURE)

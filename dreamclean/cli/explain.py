@@ -11,7 +11,7 @@ from dreamclean.cli.options import AsJson, Inputs, restorer_of, with_settings
 def explain(sources: Inputs, *, as_json: AsJson = False, **settings: Any) -> None:
     """Print every setting of a restoration and where it comes from; nothing is restored.
 
-    The options are those of restore.
+    The settings are those of restore.
     """
     from dreamclean.cli.looks import look_at, pictures_of
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dreamclean.cli.outcome import reason
 from dreamclean.cli.streams import STREAM, check_streams, reading
 from dreamclean.cli.walk import pictures_in
 from dreamclean.cli.warned import warned_of
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.host.debug import told
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def look_at(
             with warned_of(path), reading(path) as file:
                 found[path] = look(file)
         except DreamCleanError as error:
-            failures.append(told(error))
+            failures.append(reason(path, error))
             if as_json:
                 print(json.dumps({"input": str(path), "status": "failed", "error": failures[-1]}), flush=True)
             continue

@@ -1,6 +1,7 @@
 """What became of a job."""
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from dreamclean.cli.jobs import Job
@@ -52,11 +53,11 @@ def outcome(job: Job, do: Do) -> Outcome:
         except Exception as error:
             if not (isinstance(error, DreamCleanError) or lacks_memory(error)):
                 raise
-            failure = _reason(job, error)
+            failure = reason(job.source, error)
     return Outcome(job, result, failure, tuple(warned))
 
 
-def _reason(job: Job, error: Exception) -> str:
-    """A failure in one line that names the picture, which a DreamCleanError does by itself."""
+def reason(source: Path, error: Exception) -> str:
+    """A failure in one line that names the picture, which most DreamCleanErrors do by themselves."""
     expected = isinstance(error, DreamCleanError) and not isinstance(error, ComponentError | Refusal)
-    return told(error) if expected else f"{job.source}: {told(error)}"
+    return told(error) if expected else f"{source}: {told(error)}"

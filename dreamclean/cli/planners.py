@@ -1,5 +1,6 @@
 """Planners on the command line."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +21,7 @@ SHORTCUTS: dict[str, Any] = {
     "tone": Annotated[
         str | None,
         typer.Option(
-            help="What has changed the tones besides, which pictures do not tell: faded or haze. Blind only.",
+            help="Also undo fading (faded) or haze (haze), which a picture does not show by itself. Not beside an operator.",
             show_default=False,
         ),
     ],
@@ -30,7 +31,9 @@ ENLARGE: dict[str, Any] = {
     "enlarge": Annotated[
         int | None,
         typer.Option(
-            min=2, max=16, help="Make a small picture so many times as large: --operator downsample:factor=N."
+            min=2,
+            max=16,
+            help="Make a small picture so many times as large: --operator downsample:factor=N,method=bicubic.",
         ),
     ],
 }
@@ -40,35 +43,45 @@ ENLARGE: dict[str, Any] = {
 def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a ``Restorer``, with the shortcuts in the place that they are for.
 
-    ``detail`` is the sampler's beside an operator, otherwise a planner's: of the one that looks at pictures, unless
-    another is named. ``tone`` is always a planner's. InvalidSetting for ``tone`` beside an operator, and for ``detail``
-    beside an operator and a sampler, corrector or guidance.
+    ``detail`` is the sampler's beside an operator or a mask, otherwise a planner's: of the one that looks at pictures,
+    unless another is named. ``tone`` is always a planner's. InvalidSetting for ``tone`` beside an operator, for
+    ``detail`` beside an operator and a sampler, corrector or guidance, and for both beside a strength.
     """
     rest = {name: value for name, value in settings.items() if name not in SHORTCUTS}
     given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}
-    if rest.get("operator") is not None and "tone" in given:
-        raise InvalidSetting(
-            "--tone is for blind restoration; beside an operator say it as one, in the order of what happened: "
-            "--operator 'faded:black=0.2,white=0.9 | ...'"
-        )
-    if rest.get("operator") is not None and "detail" in given:
-        from dreamclean.builtin.planners.diagnosis.treatment import crispness
-        from dreamclean.host.host import host
-        from dreamclean.method.marks import with_mask
+    if not given:
+        return rest
+    from dreamclean.method.given import recipe_of
 
-        plugins = rest.get("plugins") or host()
-        operator = with_mask(plugins.make("operator", rest["operator"]), rest.get("mask"), plugins)
-        assert operator is not None
-        fields = crispness(operator, given.pop("detail"))
-        if said := [name for name in fields if rest.get(name) is not None]:
+    recipe = recipe_of(rest.get("recipe"))
+    if (operator := rest.get("operator") or recipe.operator) is not None or rest.get("mask") is not None:
+        if "tone" in given:
             raise InvalidSetting(
-                f"--detail chooses the {said[0]} beside an operator; give either --detail or --{said[0]}"
+                "--tone is for blind restoration; beside an operator say it as one, in the order of what happened: "
+                "--operator 'faded:black=0.2,white=0.9 | ...'"
             )
-        rest |= fields
-    if given:
-        name, own = parse_spec(rest.get("planner") or "auto")
-        rest["planner"] = {"name": name, **own, **given}
-    return rest
+        return rest | _crispness(operator, given["detail"], rest)
+    if rest.get("strength") not in (None, "auto") or recipe.strength is not None:
+        raise InvalidSetting(
+            f"--{next(iter(given))} is for pictures that are diagnosed, and a strength is given; give one of the two"
+        )
+    name, own = parse_spec(rest.get("planner") or "auto")
+    return rest | {"planner": {"name": name, **own, **given}}
+
+
+def _crispness(operator: Any, detail: float, rest: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that ``detail`` chooses beside ``operator`` and the mask; InvalidSetting where ``rest`` has one of them."""
+    from dreamclean.builtin.planners.diagnosis.treatment import crispness
+    from dreamclean.host.host import host
+    from dreamclean.method.marks import with_mask
+
+    plugins = rest.get("plugins") or host()
+    known = with_mask(plugins.make("operator", operator) if operator else None, rest.get("mask"), plugins)
+    assert known is not None
+    fields = crispness(known, detail)
+    if said := [name for name in fields if rest.get(name) is not None]:
+        raise InvalidSetting(f"--detail chooses the {said[0]} beside an operator; give either --detail or --{said[0]}")
+    return dict(fields)
 
 
 def reported(plan: "Plan") -> "Report":

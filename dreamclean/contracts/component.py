@@ -218,8 +218,12 @@ def validated(cls: type[C], label: str, settings: Mapping[str, Any]) -> C:
 
 def explain(error: ValidationError, known: Iterable[str] = ()) -> str:
     """A validation error in one line; ``known``: the existing settings."""
-    parts = []
+    parts, told = [], set()
     for problem in error.errors():
+        setting = problem["loc"][:1]
+        if setting and setting in told:  # what went wrong first is enough
+            continue
+        told.add(setting)
         where = ".".join(map(str, problem["loc"]))
         if problem["type"] == "extra_forbidden":
             near = difflib.get_close_matches(where, known, n=1)

@@ -11,6 +11,9 @@ from dreamclean.method.setup import Setup
 from dreamclean.recipe.recipe import make_recipe
 from dreamclean.recipe.settings import RecipeSettings, entries
 
+_LONG = 40
+"""Characters of text that is shown in part."""
+
 
 class Explained(NamedTuple):
     """The value of a setting, and the name of the layer that it came from."""
@@ -23,7 +26,7 @@ class Explained(NamedTuple):
     def text(self) -> str:
         """The value as people write it."""
         if isinstance(self.value, dict):
-            return written(self.value)
+            return written(_shortened(self.value))
         return "none" if self.value is None else str(self.value).lower()
 
 
@@ -52,6 +55,15 @@ class Explanation:
         first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
         lines = [f"{name.ljust(first)}  {value.ljust(second)}  {source}" for name, value, source in rows]
         return "\n".join([*lines, *([self.report.words()] if self.report else [])])
+
+
+def _shortened(value: Any) -> Any:
+    """A component's config dict with the beginning of long text: a mask's, or a map's."""
+    if isinstance(value, Mapping):
+        return {name: _shortened(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_shortened(inner) for inner in value]
+    return f"{value[:_LONG]}..." if isinstance(value, str) and len(value) > 2 * _LONG else value
 
 
 def explanation_of(setup: Setup, fixed: Resolved | None, plan: Plan) -> Explanation:

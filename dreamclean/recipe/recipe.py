@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from dreamclean.contracts.component import Component, parse_spec, validated
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.pictures.picture import embedded_recipe
+from dreamclean.pictures.picture import embedded_recipe, is_picture
 from dreamclean.recipe.exact import exact_dtype
 from dreamclean.recipe.old import in_todays_words, modern
 from dreamclean.recipe.settings import Entry, RecipeSettings, entries
@@ -112,6 +112,8 @@ def read_recipe(path: Path) -> Recipe:
             data = tomllib.loads(path.read_text())
         elif path.suffix.lower() == ".json":
             data = json.loads(path.read_text())
+        elif path.is_file() and not is_picture(path):
+            raise ValueError("give a .toml or .json file, or a PNG that dreamclean wrote")
         else:
             data = json.loads(embedded_recipe(path))
         if not isinstance(data, dict):

@@ -1,9 +1,10 @@
 """What fills in a recipe where the user is silent: presets, the choice of a planner, the prior, the paper."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dreamclean.contracts.levels import DDPMSchedule, Schedule
-from dreamclean.recipe.layers import Layers, source_of
+from dreamclean.recipe.layers import USER, Layers, source_of
 from dreamclean.recipe.recipe import FIXED, Recipe, make_recipe
 
 if TYPE_CHECKING:
@@ -43,21 +44,24 @@ def with_preset(said: Layers, preset: str, schedule: Schedule, known_operator: b
     return said.over(f"preset {preset}", named if alone else named.model_copy(update={"strength": None}))
 
 
-def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: str) -> Layers:
+def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: Callable[[], str]) -> Layers:
     """``said`` over the planner that it implies.
 
     A preset, a strength, or an operator: the recipe is fixed. Else the prior's planner, or, in pixel space where neither
-    it nor the user says anything of how to restore, ``planner``.
+    it nor the user says anything of how to restore, ``planner()``.
     """
-    wanted = recommended(prior, known_operator)
-    chosen, source = wanted.planner, source_of(prior)
-    if wanted == Recipe() and prior.space == "pixel":
-        silent = not any(getattr(said.recipe, name) for name in (*MOVES, "steps"))
-        chosen, source = (Recipe(planner=planner).planner if silent else None), "default"
-    cause = "operator" if known_operator else "strength"
     if known_operator or said.recipe.strength is not None:
-        return said.over(f"{said.source(cause)} ({cause})", Recipe(planner=FIXED))
-    return said.over(source, Recipe(planner=chosen)) if chosen else said.over("paper", Recipe(planner=FIXED))
+        cause = "strength" if not known_operator else "operator" if said.source("operator") else "mask"
+        return said.over(f"{said.source(cause) or USER} ({cause})", Recipe(planner=FIXED))
+    if said.recipe.planner is not None:
+        return said
+    wanted = recommended(prior, known_operator)
+    if wanted.planner:
+        return said.over(source_of(prior), Recipe(planner=wanted.planner))
+    silent = wanted == Recipe() and not any(getattr(said.recipe, name) for name in (*MOVES, "steps"))
+    if silent and prior.space == "pixel":
+        return said.over("default", make_recipe(planner=planner()))
+    return said.over("paper", Recipe(planner=FIXED))
 
 
 def with_operator(said: Layers, operator: "Operator", prior: "Prior", schedule: Schedule, pixel_scale: float) -> Layers:
