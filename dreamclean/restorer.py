@@ -28,7 +28,7 @@ from dreamclean.method.frames import once, restore_frames, several
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
 from dreamclean.method.loaded import sized
 from dreamclean.method.marks import check_size, kept
-from dreamclean.method.measured import info_of, measured
+from dreamclean.method.measured import as_shown, info_of, measured
 from dreamclean.method.noise import seeds_of
 from dreamclean.method.planned import planned
 from dreamclean.method.resolved import recipe_of_run
@@ -133,12 +133,14 @@ class Restorer:
     def _restore_one(self, image: Given, seed: Any, watch: Watch) -> Restoration[Any]:
         """A picture or a batch."""
         if isinstance(image, Tensor):
-            check_values(image, self.operator)
-            self._check_masks(image)
-            made = self._run(image, self.operator, {}, seed, watch)
-            return replace(made, image=kept(made.image, image, self._keep))
+            return self._restore_tensor(image, image, seed, watch)
         if isinstance(image, np.ndarray):
-            return restore_array(image, self.operator, lambda x: self._restore_one(x, seed, watch))
+            return restore_array(
+                image,
+                self.operator,
+                lambda picture: self._restore_one(picture, seed, watch),
+                lambda y, picture: self._restore_tensor(y, picture, seed, watch),
+            )
         stills = several(image, self._max_megapixels)
         if stills:
             alike = object.__new__(Restorer)
@@ -152,6 +154,15 @@ class Restorer:
         image = kept(result.image, picture.pixels, self._keep)
         restored = picture.with_pixels(image, keep_grey=not colours)
         return replace(result, image=carrying(restored, result.recipe))
+
+    def _restore_tensor(self, y: Tensor, picture: Tensor, seed: Any, watch: Watch) -> Restoration[Tensor]:
+        """A batch, in single precision at least; what is kept is that of ``picture``, which ``y`` was measured from."""
+        check_values(y, self.operator)
+        self._check_masks(picture)
+        exact = y.float() if y.dtype.itemsize < torch.float32.itemsize else y
+        check_shape(exact, self.operator)
+        made = self._run(as_shown(exact, self.operator), self.operator, {}, seed, watch)
+        return replace(made, image=kept(made.image.to(y.dtype), picture, self._keep))
 
     def _check_masks(self, picture: Tensor) -> None:
         check_size(self._mask, "mask", picture)
@@ -171,8 +182,10 @@ class Restorer:
             picture = opened(image, self._max_megapixels)
             image, info = picture.pixels, info_of(picture)
         check_shape(image, None)
+        image = image.float() if image.dtype.itemsize < torch.float32.itemsize else image
         if len(image) > 1:
             raise DreamCleanError("a plan is for one image; give (1, 3, H, W)")
+        self._check_masks(image)
         with self._arithmetic():
             return self.planner(self._here(image), info, self.prior, self._evaluator(image).model)
 
@@ -183,7 +196,7 @@ class Restorer:
         DreamCleanError where ``image`` would not be restored either.
         """
         if self._fixed and not isinstance(image, Tensor | np.ndarray):
-            opened(image, self._max_megapixels)
+            self._check_masks(opened(image, self._max_megapixels).pixels)
         return explanation_of(self._setup, self._fixed, Plan() if self._fixed else self.plan(image))
 
     @torch.no_grad()
@@ -225,7 +238,7 @@ class Restorer:
         return (y.clone(memory_format=torch.contiguous_format) if self.recipe.exact else y).to(self.device)
 
     def _evaluator(self, image: Tensor) -> Evaluator:
-        return Evaluator(sized(self.model, *image.shape[-2:]))
+        return Evaluator(sized(self.model, *image.shape[-2:]), tiles=self._setup.tiles)
 
     def __repr__(self) -> str:
         parts = {kind: getattr(self, kind) for kind in KINDS if kind != "planner" or self.planner.looks}

@@ -1,5 +1,7 @@
 """The operator of an enlarged picture, and the matrices that resize."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import Downsample, DreamCleanError, Enlarged
+from dreamclean import JPEG, Downsample, DreamCleanError, Enlarged, Faded, Identity, Operator
 from dreamclean.builtin.operators.resampling import enlargement, interpolation, reduction, smaller_side
 
 PILLOW = {
@@ -118,6 +120,38 @@ def test_enlarged_measures_grain_on_the_small_picture() -> None:
     grain = operator.small(y) - 0.5
     assert float(grain.std()) == pytest.approx(0.1, rel=0.1)
     assert (operator.enlarge(grain, 64, 64) + 0.5 - y).abs().max() < 1e-9
+
+
+def test_enlarged_noise_is_that_of_the_measurement() -> None:
+    """S = grain^2 U U^T + noise^2, of 500 measurements."""
+    operator = Enlarged(factor=(2.0,), grain=0.1, noise=0.02)
+    flat, generator = torch.full((500, 3, 8, 8), 0.5, dtype=torch.float64), torch.Generator().manual_seed(0)
+    off = (operator.measure(flat, generator) - operator.degrade(flat)).view(-1, 64)
+    seen = off.T @ off / len(off)
+    basis = torch.eye(64, dtype=torch.float64).view(64, 1, 8, 8)
+    covariance = operator.noise_covariance(flat[:1])
+    said = covariance.times(basis).view(64, 64)
+    assert float((seen - said).norm() / said.norm()) < 0.1
+    assert float(torch.as_tensor(operator.noise_variance(flat))) == pytest.approx(float(said.diagonal().mean()))
+    assert (covariance.solve(covariance.times(basis) + 0.3 * basis, 0.3) - basis).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [lambda one: Identity() @ one, lambda one: one @ Faded(black=(0.1,)), lambda one: JPEG(quality=(90,)) @ one],
+    ids=["before", "after", "before a codec"],
+)
+def test_enlarged_keeps_its_grain_in_a_chain(chain: Callable[[Enlarged], Operator]) -> None:
+    x0, y = rand(1, 3, 24, 32), rand(1, 3, 24, 32, seed=1)
+    still, grainy = (chain(Enlarged(factor=(2.0,), grain=grain, noise=0.01)).project(x0, y, 0.1) for grain in (0, 0.3))
+    assert (grainy - x0).norm() < 0.5 * (still - x0).norm()  # it is trusted less
+
+
+def test_enlarged_in_a_chain_projects_as_alone() -> None:
+    operator = Enlarged(factor=(2.0,), grain=0.05, noise=0.01)
+    x0, y = rand(1, 3, 24, 32), operator.measure(rand(1, 3, 24, 32, seed=1), torch.Generator().manual_seed(2))
+    alone, chained = operator.project(x0, y, 0.1), (Identity() @ operator).project(x0, y, 0.1)
+    assert (alone - chained).abs().max() < 0.01 < (alone - x0).abs().max()
 
 
 @pytest.mark.parametrize("factor", [0.5, 65])

@@ -60,6 +60,14 @@ def test_enlarged_jpeg_is_what_its_string_says() -> None:
     assert operator == EnlargedJPEG(quality=(40,), factor=(2.5,), method="lanczos")
 
 
+@pytest.mark.parametrize("settings", [{"noise": 0.2}, {"poisson": 0.02}])
+def test_enlarged_jpeg_trusts_a_noisy_picture_less(settings: dict[str, float]) -> None:
+    exact, noisy = EnlargedJPEG(quality=(90,)), EnlargedJPEG(quality=(90,), **settings)
+    x0, y = rand(1, 3, 32, 48), exact.degrade(rand(1, 3, 32, 48, seed=1))
+    steps = [(operator.project(x0, y, 0.1) - x0).norm() for operator in (exact, noisy)]
+    assert steps[1] < 0.5 * steps[0]
+
+
 @pytest.mark.parametrize("settings", [{"factor": (0.5,)}, {"quality": (0,)}])
 def test_enlarged_jpeg_refuses_settings_that_its_parts_refuse(settings: dict[str, tuple[float]]) -> None:
     with pytest.raises(DreamCleanError, match=r"between 1 and 100|from 1 to 64"):

@@ -55,6 +55,32 @@ def test_array_is_taken_by_an_operator(unet: str, photo: Image.Image) -> None:
         Restorer(unet, operator="fourier-magnitude", **QUICK)(grey)
 
 
+def test_array_that_comes_out_can_be_written_to(restorer: Restorer, photo: Image.Image) -> None:
+    for array in (np.asarray(photo), np.asarray(photo) / 255):
+        assert restorer(array).image.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_tensor_of_half_precision_is_restored_in_single(dtype: torch.dtype, unet: str) -> None:
+    blind = Restorer(Mixture.around(torch.rand(1, 3, 40, 48)), strength=100, steps=2, device="cpu")
+    blur = Restorer(unet, operator="blur:length=5,angle=30,noise=0.05", **QUICK)
+    image = torch.rand(1, 3, 40, 48, generator=torch.Generator().manual_seed(0)).to(dtype)
+    for restorer in (blind, blur):
+        made = restorer(image).image
+        assert made.dtype == dtype and made.equal(restorer(image.float()).image.to(dtype))
+    assert blind.plan(image) == blind.plan(image.float())
+
+
+def test_empty_tensor_is_refused(restorer: Restorer) -> None:
+    with pytest.raises(DreamCleanError, match=r"the tensor is \(0, 3, 8, 8\); give \(B, 3, H, W\), one image or more"):
+        restorer(torch.zeros(0, 3, 8, 8))
+
+
+@pytest.mark.parametrize("seed", [np.int64(3), 3])
+def test_list_takes_one_seed_of_any_kind(seed: Any, restorer: Restorer, photo: Image.Image) -> None:
+    assert [made.recipe.seed for made in restorer([photo, photo], seed=seed)] == [3, 3]
+
+
 def test_array_can_be_diagnosed(photo: Image.Image) -> None:
     restorer = Restorer(Mixture.around(torch.rand(1, 3, 21, 33)), **QUICK)
     wanted = restorer.plan(photo).report

@@ -40,8 +40,12 @@ def file_of(mask: Tensor, path: Path) -> Path:
         lambda path: file_of(HOLE, path / "mask.png"),
         lambda path: str(file_of(HOLE, path / "mask.webp")),
         lambda path: Image.fromarray(HOLE.numpy()),
+        lambda path: HOLE.flip(1).numpy()[:, ::-1],
+        lambda path: HOLE.numpy().astype(">f4"),
+        lambda path: HOLE.numpy().astype(np.uint16),
+        lambda path: HOLE.T.contiguous().T,
     ],
-    ids=["bool", "tensor", "array", "uint8", "file", "webp", "PIL"],
+    ids=["bool", "tensor", "array", "uint8", "file", "webp", "PIL", "mirrored", "big-endian", "uint16", "transposed"],
 )
 def test_mask_may_be_any_picture(form: Callable[[Path], Any], tmp_path: Path) -> None:
     assert mask_of(form(tmp_path), "mask").equal(HOLE[None, None])
@@ -93,6 +97,21 @@ def test_keep_leaves_bytes_of_a_file_as_they_are(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(result.image)[HOLE], bytes_in[HOLE])  # though the mask says that they are lost
 
 
+@pytest.mark.parametrize("form", [lambda x: x, lambda x: x[0].movedim(0, -1).numpy()], ids=["tensor", "array"])
+def test_mask_and_keep_leave_no_rim(form: Callable[[Tensor], Any], recwarn: pytest.WarningsRecorder) -> None:
+    """What is kept passes softly into what was filled in: into the picture as it was given, not into its lost pixels."""
+    flat = torch.full((1, 3, 16, 16), 0.8)
+    restorer = Restorer(Mixture.around(flat, std=0.01), mask=HOLE, keep=~HOLE, **QUICK)
+    made = np.asarray(restorer(form(flat)).image)
+    assert np.abs(made - 0.8).max() < 0.05
+    assert not [warned for warned in recwarn if "does not agree" in str(warned.message)]
+
+
+def test_mask_of_a_tensor_hides_what_is_under_it() -> None:
+    restorer = Restorer(PRIOR, mask=HOLE, **QUICK)
+    assert restorer(damaged()).image.equal(restorer(X).image)
+
+
 def test_keep_has_a_soft_edge() -> None:
     line = torch.zeros(1, 20)
     line[0, 0] = 1
@@ -108,6 +127,17 @@ def test_mask_that_is_wrong_is_one_line(what: str) -> None:
         Restorer(PRIOR, **{what: 3}, **QUICK)(X)
     with pytest.raises(DreamCleanError, match=rf"{what} is \(3, 16, 16\); give \(H, W\)"):
         Restorer(PRIOR, **{what: torch.ones(3, 16, 16)}, **QUICK)(X)
+
+
+@pytest.mark.parametrize("given", [np.array("x"), np.full((16, 16), None), np.array(1.0), HOLE.numpy().astype(complex)])
+def test_mask_of_no_numbers_is_one_line(given: np.ndarray) -> None:
+    with pytest.raises(DreamCleanError, match=r"^mask is [^\n]*; give"):
+        mask_of(given, "mask")
+
+
+def test_mask_of_a_name_that_is_too_long_is_one_line() -> None:
+    with pytest.raises(DreamCleanError, match=r"^[^\n]*$"):
+        mask_of("x" * 3000, "mask")
 
 
 def test_mask_that_is_all_white_is_refused() -> None:

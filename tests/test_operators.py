@@ -5,6 +5,7 @@ Checks that a wrong operator could slip through are run on a broken one too, and
 
 import io
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from dreamclean import (
     JPEG,
     Blur,
     Colorize,
+    DDPMSchedule,
     Downsample,
     DreamCleanError,
     Enlarged,
     FourierMagnitude,
+    Grain,
     Identity,
     Inpaint,
     LinearOperator,
@@ -723,6 +726,58 @@ def test_measure_is_seeded(settings: dict[str, Any]) -> None:
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(Downsample().measure(x), Downsample().degrade(x))
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        Downsample(factor=2, poisson=0.05),
+        Blur(shape="gaussian", std=(1.0,), poisson=0.05),
+        Enlarged(poisson=0.05),
+        Enlarged(grain=0.02, poisson=0.05),
+        Grain(std=0.05, blur=1.0, poisson=0.05),
+    ],
+    ids=str,
+)
+def test_project_under_poisson_noise_does_not_depend_on_the_rest_of_the_batch(operator: Operator) -> None:
+    """Where the mean brightness counts it is each image's own: a bright one beside it makes no image noisier."""
+    x = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    both = torch.cat([0.2 * x, x])
+    y, x0 = operator.degrade(both), both.flip(3)
+    projected = operator.project(x0, y, 0.1)
+    for k in range(2):
+        alone = operator.project(x0[k : k + 1], y[k : k + 1], 0.1)
+        torch.testing.assert_close(projected[k : k + 1], alone, atol=1e-5, rtol=0)
+    assert (operator.project(x0, y.mean(0, keepdim=True).expand_as(y), 0.1) - projected).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("settings", [{"std": 0.1, "blur": 1.0}, {"bands": (0.01, 0, 0, 0.01, 0, 0.01)}])
+def test_grain_with_photons_starts_at_the_level_of_both(settings: dict[str, Any]) -> None:
+    schedule = DDPMSchedule.linear()
+    grain, both = (Grain(**settings, poisson=rate).recipe_for(schedule, 0.5) for rate in (0.0, 0.05))
+    assert both["initializer"]["name"] == grain["initializer"]["name"] == "dreamclean/matched-spectrum"
+    photons = 0.5 / (255 * 0.05)
+    more = [b - g for b, g in zip(both["initializer"]["bands"][-6:], grain["initializer"]["bands"][-6:], strict=True)]
+    assert more == pytest.approx([photons, 0, 0, photons, 0, photons], abs=1e-4)
+    assert both["strength"] > grain["strength"]
+
+
+def test_operators_read_a_file_again_when_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "file.png"
+
+    def write(sides: int, changed: int) -> None:
+        picture = Image.new("L", (5, 5))
+        picture.paste(255, (2 - sides, 2 - sides, 3 + sides, 3 + sides))
+        picture.save(path)
+        os.utime(path, ns=(changed, changed))
+
+    write(0, 10**9)
+    blur, mask = Blur(file=path), Inpaint(mask=path)
+    assert blur.kernel()[2, 2] == 1 and mask.known(5, 5).sum() == 1
+    assert blur == Blur(file=path) and mask == Inpaint(mask=path)
+    write(1, 2 * 10**9)
+    assert Blur(file=path).kernel()[2, 2] == pytest.approx(1 / 9) and Inpaint(mask=path).known(5, 5).sum() == 9
+    assert Blur(file=path).degrade(torch.eye(9)[None, None]).max() < 0.7  # of rank one: by its matrix
 
 
 def test_project_under_poisson_noise_weighs_pixels_apart() -> None:

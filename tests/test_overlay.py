@@ -54,6 +54,13 @@ def test_overlay_of_a_large_picture_is_looked_at_in_parts(monkeypatch: pytest.Mo
     )
 
 
+def test_overlay_lies_where_the_picture_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network runs on the CPU, the picture may be on a GPU."""
+    monkeypatch.setattr(overlay, "overlaid", lambda x: torch.ones(1, 1, *x.shape[-2:]))
+    found = find_overlay(torch.empty(1, 3, 96, 96, device="meta"))
+    assert found is not None and found.lost.device.type == "meta"
+
+
 def test_overlay_of_a_large_picture_is_first_looked_for_in_four_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, ...]] = []
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from dreamclean.contracts.component import CHAIN, Component, written
 from dreamclean.contracts.covariance import Covariance, Independent
+from dreamclean.contracts.double import double
 from dreamclean.contracts.filled import filled
 from dreamclean.contracts.least_squares import agreement, least_squares
 from dreamclean.contracts.levels import Schedule
@@ -271,7 +272,7 @@ class LinearChain(Chain, LinearOperator):
         return links
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
+        exact = double(v)  # conjugate gradients lose digits where A is near singular
         return LinearOperator.solve(self, exact, gain, variance).to(v)
 
     def _step(self, stages: Stages, b: Tensor, gain: float, noise: Covariance) -> Tensor:

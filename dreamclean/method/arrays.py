@@ -16,21 +16,24 @@ from dreamclean.method.restoration import Restoration
 
 
 def restore_array(
-    array: np.ndarray, operator: Operator | None, restore: Callable[[Image.Image | Tensor], Restoration[Any]]
+    array: np.ndarray,
+    operator: Operator | None,
+    restore: Callable[[Image.Image], Restoration[Any]],
+    restore_tensor: Callable[[Tensor, Tensor], Restoration[Any]],
 ) -> Restoration[np.ndarray]:
-    """``restore`` an array (H, W, 3) or (H, W), uint8 or floating-point in [0, 1]; so is the result.
+    """Restore an array (H, W, 3) or (H, W), uint8 or floating-point in [0, 1]; so is the result.
 
-    uint8 is treated as a picture file's pixels, rounded to 8 bits; floating-point values are used as they are.
-    DreamCleanError for any other array.
+    uint8 is treated as a picture file's pixels, rounded to 8 bits, by ``restore``; floating-point values are used as they
+    are, by ``restore_tensor``, which takes the measurement that they show and themselves. DreamCleanError for any other array.
     """
     check_array(array)
     if operator is not None and not operator.viewable:
         raise DreamCleanError(f"a measurement of {operator.name} is not a picture; give it as a tensor")
     if array.dtype == np.uint8:
         result = restore(Image.fromarray(array))
-        return replace(result, image=np.asarray(result.image))
+        return replace(result, image=np.array(result.image))
     pixels = pixels_of(array)
-    result = restore(operator.from_picture(pixels) if operator else pixels)
+    result = restore_tensor(operator.from_picture(pixels) if operator else pixels, pixels)
     image = result.image[0].movedim(0, -1).cpu().numpy().astype(array.dtype)
     coloured = operator is not None and operator.from_picture(pixels).shape[1] == 1
     return replace(result, image=image.mean(-1) if array.ndim == 2 and not coloured else image)

@@ -1,6 +1,6 @@
 """A list of pictures, one after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -17,7 +17,7 @@ def restore_each(restore: Callable[..., Restoration[T]], images: Sequence[Any], 
 
     ``seed`` is one for all of them or a sequence with one for each. DreamCleanError says which picture is bad.
     """
-    seeds = [seed] * len(images) if seed is None or isinstance(seed, int) else list(seed)
+    seeds = list(seed) if isinstance(seed, Iterable) else [seed] * len(images)
     if len(seeds) != len(images):
         raise DreamCleanError(
             f"{len(seeds)} seeds for {len(images)} pictures; give one seed, or one for each picture of the list"

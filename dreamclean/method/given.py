@@ -75,6 +75,8 @@ def check_values(image: Tensor, operator: Operator | None = None) -> None:
     picture = operator is None or operator.viewable
     if not image.is_floating_point():
         raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
+    if not image.numel():
+        return
     if not image.isfinite().all() or (picture and image.abs().max() > 8):
         raise DreamCleanError("the tensor's values are not in [0, 1]; scale them (8-bit values: divide by 255)")
     if picture and _signed(image, operator.noise if operator else 0.0):

@@ -1,5 +1,6 @@
 """Masks that the user gives: what is to be filled in, and what must not be touched."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,20 @@ def mask_of(given: Any, what: str) -> Tensor:
     An array or tensor is (H, W) or (1, 1, H, W), of bool, of uint8, or of values in [0, 1]. DreamCleanError for
     anything else; ``what`` is the setting's name.
     """
-    if isinstance(given, str | Path) and Path(given).is_file():
+    if isinstance(given, str | Path) and os.path.isfile(given):  # False too of a name that is too long
         return _read(Path(given), Path(given).stat().st_mtime_ns)
     if isinstance(given, str | Path | Image.Image):
         return _white(given)
     if not isinstance(given, np.ndarray | Tensor):
         raise DreamCleanError(f"{what} is a picture, an array (H, W) or a tensor (1, 1, H, W), not {brief(given)}")
-    values = torch.as_tensor(given)
+    if isinstance(given, np.ndarray):
+        if given.dtype.kind not in "buif":
+            raise DreamCleanError(f"{what} is {brief(given)}; give bool, uint8, or values in [0, 1]")
+        given = torch.from_numpy(np.asarray(given > 127 if given.dtype == np.uint8 else given > 0.5))
+    values: Tensor = given
     if values.ndim not in (2, 4) or values.shape[:-2].numel() != 1 or not values.numel():
         raise DreamCleanError(f"{what} is {tuple(values.shape)}; give (H, W) or (1, 1, H, W)")
-    values = values.cpu().view(1, 1, *values.shape[-2:])
+    values = values.cpu().reshape(1, 1, *values.shape[-2:])
     return values > 127 if values.dtype == torch.uint8 else values > 0.5
 
 

@@ -134,6 +134,8 @@ class Setup:
     def sources(self, layers: Layers) -> dict[str, str]:
         """Where the value of each field of a recipe came from."""
         found = {name: layers.source(name) or "default" for name in entries(RecipeSettings)}
+        if self.operator is not None and layers.source("operator") is None:
+            found["operator"] = f"{USER} (mask)"
         if layers.source("tile") is None and self.model.geometry.native_size:
             found["tile"] = source_of(self.prior)
         if layers.recipe.dtype in (None, "auto"):
@@ -161,7 +163,7 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
     dtype = pick_dtype(exact_dtype(settings.get("dtype")) if wanted.exact else wanted.dtype, device)
     model = model or load(prior, device, dtype)
     said = said if preset is None else with_preset(said, preset, model.schedule, known)
-    said = with_planner(said, prior, known, host.default("planner"))
+    said = with_planner(said, prior, known, lambda: host.default("planner"))
     planner: Planner = _made(host, "planner", said.recipe, objects)
     _check_planner(planner, known, prior, said.recipe)
     parts = {kind: _made(host, kind, said.recipe, objects) for kind in PARTS}

@@ -7,6 +7,7 @@ from torch import Tensor
 from dreamclean.builtin.noise.stationary import radial_nodes
 from dreamclean.contracts.codec import Codec
 from dreamclean.contracts.covariance import Independent
+from dreamclean.contracts.double import double
 from dreamclean.contracts.estimate import Estimate, Predict
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.levels import Level
@@ -54,10 +55,10 @@ class SpectralProjection(Guidance):
         """How many times r is to be halved for the error, 0 to HALVINGS, at the frequencies (B, 1, 2H, W + 1)."""
         height, width = image.shape[2:]
         radius = radial_nodes(2 * height, 2 * width, NODES).flatten().to(image.device)
-        power = torch.zeros(len(image), NODES, dtype=torch.float64, device=image.device)
+        power = double(torch.zeros(len(image), NODES, device=image.device))
         for n in range(image.shape[1]):
             transform = torch.fft.rfft2(_mirrored(image[:, n : n + 1]), norm="ortho")
-            power.index_add_(1, radius, transform.abs().square().flatten(1).double())
+            power.index_add_(1, radius, double(transform.abs().square().flatten(1)))
         power = power / (image.shape[1] * torch.bincount(radius, minlength=NODES).clamp(min=1))
         error = self.margin * ((power**2 + 4 * power * r**2).sqrt() - power) / 2
         halvings = (r / error.clamp(min=1e-12).sqrt()).log2().clamp(0, HALVINGS)

@@ -31,10 +31,10 @@ def line_of(image: Tensor, unit: float = 1 / 255) -> Line | None:
     """The line on which the colours of ``image`` (3, H, W) lie, to the ``unit`` of its rounding; None: colours, or flat."""
     if (image[0] == image[1]).all() and (image[0] == image[2]).all():
         return Line(torch.zeros(3), torch.full((3,), 3**-0.5))
-    colours = image.flatten(1).double()
+    colours = image.flatten(1).cpu().double()
     centre = colours.mean(1, keepdim=True)
     power, axes = torch.linalg.eigh((colours - centre) @ (colours - centre).T / colours.shape[1])
     if power[2].sqrt() < 4 * unit or power[1].sqrt() > unit:
         return None
-    line = Line(centre[:, 0].float().cpu(), axes[:, 2].float().cpu())
+    line = Line(centre[:, 0].float(), axes[:, 2].float())
     return line if float((image - line.nearest(image)).abs().max()) <= OFF * unit else None

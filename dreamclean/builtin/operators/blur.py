@@ -6,14 +6,16 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators import kernels
+from dreamclean.builtin.operators.changed import changed
 from dreamclean.builtin.operators.convolution import full, inverse, symmetric, valid
 from dreamclean.builtin.operators.separable import SeparableOperator
 from dreamclean.contracts.component import FloatList
 from dreamclean.contracts.covariance import Independent
+from dreamclean.contracts.double import double
 from dreamclean.contracts.least_squares import weighted_solve
 from dreamclean.contracts.operator import LinearOperator
 
@@ -54,6 +56,8 @@ class Blur(SeparableOperator):
         default="reflect", description="Beyond the border: the image mirrored, black, or its other side"
     )
 
+    _changed: int | None = PrivateAttr(None)
+
     @model_validator(mode="before")
     @classmethod
     def _shape(cls, settings: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +72,7 @@ class Blur(SeparableOperator):
             raise ValueError("std must be above 0")
         if (self.shape == "file") != (self.file is not None):
             raise ValueError("shape=file goes with file=KERNEL.png")
+        self._changed = changed(self.file)
         return self
 
     def kernel(self) -> Tensor:
@@ -121,7 +126,7 @@ class Blur(SeparableOperator):
         diagonal = self.boundary == "circular" or (mirrored and symmetric(kernel))
         if diagonal and 0 < least == float(noise.max()):
             return self.adjoint(inverse(kernel, v.shape, mirrored, gain, least)(v))
-        exact = v if v.device.type == "mps" else v.double()  # conjugate gradients lose digits where A is near singular
+        exact = double(v)  # conjugate gradients lose digits where A is near singular
         if least <= 0:
             return LinearOperator.solve(self, exact, gain, variance).to(v)
         noise = noise.to(exact)

@@ -1,6 +1,7 @@
 """A picture that was enlarged: small once, at its present size without the detail."""
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -8,8 +9,9 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators.resampling import Enlarging, Shrinking, enlargement, reduction, smaller_side
-from dreamclean.builtin.operators.separable import Axis, SeparableOperator, decomposed, inverted
+from dreamclean.builtin.operators.separable import Axis, SeparableOperator, decomposed, inverted, of_each
 from dreamclean.contracts.component import FloatList
+from dreamclean.contracts.covariance import Covariance
 from dreamclean.contracts.operator import Operator
 
 
@@ -78,14 +80,33 @@ class Enlarged(Resized, SeparableOperator):
         grain = self.grain * torch.randn(shape, generator=generator, dtype=x.dtype).to(x.device)
         return y + self.enlarge(grain, *x.shape[2:])
 
+    def noise_variance(self, y: Tensor) -> Tensor | float:
+        return super().noise_variance(y) + self.grain**2 * self._amplified(y)
+
+    def noise_covariance(self, y: Tensor) -> Covariance:
+        """With grain S = grain^2 U U^T + the mean variance of the other noise; ``project`` goes by its closed form."""
+        return GrainOfSmall(self, of_each(super().noise_variance(y), y)) if self.grain else super().noise_covariance(y)
+
+    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        return x0 + std**2 * self.solve(y - self.degrade(x0), std**2, super().noise_variance(y))
+
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
+        """With grain ``variance`` is that of the noise beside it."""
         if not self.grain:
             return super().solve(v, gain, variance)
-        inverses, axes = zip(*(_reduced(self, v.shape[2 + axis], axis) for axis in (0, 1)), strict=True)
-        amplified = math.prod(float(inverse.square().sum(1).mean()) for inverse in inverses)  # white noise through U^+
-        noise = self.grain**2 + amplified * float(torch.as_tensor(variance).float().mean())
-        rows, columns = axes
+        rows, columns = (_reduced(self, v.shape[2 + axis], axis)[1] for axis in (0, 1))
+        noise = self.grain**2 + self.reduced_noise(*v.shape[2:]) * of_each(variance, v)
         return inverted(rows, columns, self.small(v), gain, noise)
+
+    def reduced_noise(self, height: int, width: int) -> float:
+        """The variance in the small picture of white noise of variance 1 in an enlarged one: the mean diagonal of (U^T U)^-1."""
+        inverses = (_reduced(self, size, axis)[0] for axis, size in enumerate((height, width)))
+        return math.prod(float(inverse.square().sum(1).mean()) for inverse in inverses)
+
+    def _amplified(self, y: Tensor) -> float:
+        """The mean diagonal of U U^T: variance of an enlarged pixel, of the small picture's white noise of variance 1."""
+        sides = enumerate(y.shape[2:])
+        return math.prod(float(self._up(size, axis).square().sum(1).mean()) for axis, size in sides)
 
     def _side(self, size: int, axis: int) -> int:
         return smaller_side(size, self.factor[-1 if axis else 0])
@@ -97,7 +118,35 @@ class Enlarged(Resized, SeparableOperator):
         return reduction(size, self._side(size, axis), self.shrunk)
 
 
+class GrainOfSmall(Covariance):
+    """S = grain^2 U U^T + white: noise of a small picture, enlarged by U, and noise of the variance ``white`` (``of_each``)."""
+
+    def __init__(self, operator: Enlarged, white: Tensor) -> None:
+        self._operator, self._white = operator, white
+
+    def times(self, v: Tensor) -> Tensor:
+        return self._function(v, lambda power: power)
+
+    def solve(self, v: Tensor, gain: float) -> Tensor:
+        return self._function(v, lambda power: 1 / (gain + power))
+
+    def _function(self, v: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
+        """f(S) v: white outside the range of U, where it changes nothing but the scale."""
+        rows, columns = (_up(self._operator, size, axis) for axis, size in enumerate(v.shape[2:]))
+        power = (self._operator.grain * rows.singular[:, None] * columns.singular).square()
+        left, right = rows.left.to(v), columns.left.to(v)
+        factor = f(power + self._white) - f(self._white)
+        return f(self._white).to(v) * v + left @ (factor.to(v) * (left.mT @ v @ right)) @ right.mT
+
+
+@lru_cache(maxsize=8)
+def _up(operator: Enlarged, size: int, axis: int) -> Axis:
+    """U along one axis."""
+    return decomposed(operator._up(size, axis))
+
+
 @lru_cache(maxsize=8)
 def _reduced(operator: Enlarged, size: int, axis: int) -> tuple[Tensor, Axis]:
     """Along one axis: U^+ (small, size), and D."""
-    return torch.linalg.pinv(operator._up(size, axis)), decomposed(operator._down(size, axis))
+    up = _up(operator, size, axis)
+    return up.right.mT @ (up.left.mT / up.singular[:, None]), decomposed(operator._down(size, axis))

@@ -29,6 +29,11 @@ class EnlargedJPEG(Resized, Compression):
         """The compression of the small picture."""
         return JPEG(quality=self.quality, tables=self.tables, shift=self.shift, subsampling=self.subsampling)
 
+    def _noisy_jpeg(self, y: Tensor) -> JPEG:
+        """The same with the noise of ``y`` (B, C, H, W), as it is in the small picture: white there."""
+        share = self.enlarged().reduced_noise(*y.shape[2:])
+        return self.jpeg().model_copy(update={"noise": share**0.5 * self.noise, "poisson": self.poisson / share})
+
     def degrade(self, x: Tensor) -> Tensor:
         enlarged = self.enlarged()
         return enlarged.enlarge(self.jpeg().degrade(enlarged.shrink(x)), *x.shape[2:])
@@ -44,12 +49,12 @@ class EnlargedJPEG(Resized, Compression):
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         enlarged = self.enlarged()
         small = enlarged.small(y)
-        noise = self.jpeg().noise_covariance(small)
+        noise = self._noisy_jpeg(y).noise_covariance(small)
         spread = lambda v: enlarged.spread(v, *x0.shape[2:])  # noqa: E731
         return x0 + std**2 * agreement(enlarged.shrink, spread, small - enlarged.shrink(x0), std**2, noise)
 
     def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
         """The small picture's, enlarged."""
         enlarged = self.enlarged()
-        small = self.jpeg().dequantized(enlarged.small(y), enlarged.shrink(x0), std)
+        small = self._noisy_jpeg(y).dequantized(enlarged.small(y), enlarged.shrink(x0), std)
         return enlarged.enlarge(small, *x0.shape[2:])

@@ -1,13 +1,19 @@
 """Film grain and other noise of a colour, nothing else."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from dreamclean.builtin.noise.coloured import Coloured
 from dreamclean.builtin.noise.spectrum import at_a_pixel
 from dreamclean.builtin.noise.stationary import Stationary
+from dreamclean.builtin.noise.treatment import noise_treatment
 from dreamclean.builtin.operators.identity import Identity
 from dreamclean.contracts.covariance import Covariance
+from dreamclean.contracts.levels import Schedule
+from dreamclean.contracts.measurement_noise import photon_variance
 
 
 class Grain(Coloured, Identity):
@@ -34,5 +40,15 @@ class Grain(Coloured, Identity):
     def spectrum_of_noise(self) -> Tensor:
         return self.spectrum() + super().spectrum_of_noise()
 
+    def recipe_for(self, schedule: Schedule, pixel_scale: float) -> Mapping[str, Any]:
+        """That of the noise's spectrum; of Poisson noise counts what it is at mid-grey."""
+        if not (self.poisson and (self.std or self.bands)):
+            return super().recipe_for(schedule, pixel_scale)
+        photons = float(photon_variance(torch.tensor(0.5, dtype=torch.float64), self.poisson, 0.0))
+        spectrum = self.spectrum_of_noise() + photons * torch.eye(3, dtype=torch.float64)
+        return noise_treatment(spectrum, schedule, pixel_scale)
+
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        if self.poisson and len(y) > 1:  # each image has a mean variance of its own
+            return torch.cat([self.project(x0[k : k + 1], y[k : k + 1], std) for k in range(len(y))])
         return x0 + std**2 * self.noise_covariance(y).solve(y - x0, std**2)

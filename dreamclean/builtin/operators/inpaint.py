@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from torch import Tensor
 
 from dreamclean.builtin.operators import bitmap
+from dreamclean.builtin.operators.changed import changed
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import LinearOperator
 from dreamclean.pictures.picture import Picture
@@ -27,6 +28,8 @@ class Inpaint(LinearOperator):
     share: float = Field(default=0.5, ge=0, lt=1, description="Without a mask: share of pixels lost at random")
     seed: int = Field(default=0, ge=0, description="Without a mask: seed of the random choice")
 
+    _changed: int | None = PrivateAttr(None)
+
     @field_validator("bitmap")
     @classmethod
     def _is_mask(cls, text: str | None) -> str | None:
@@ -38,6 +41,7 @@ class Inpaint(LinearOperator):
     def _one_mask(self) -> Self:
         if self.mask and self.bitmap:
             raise ValueError("give a mask or a bitmap, not both")
+        self._changed = changed(self.mask)
         return self
 
     @classmethod

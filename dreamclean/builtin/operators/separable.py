@@ -36,9 +36,9 @@ class SeparableOperator(LinearOperator):
         return rows.mT @ y @ columns
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        """By the decomposition; if the variance differs from pixel to pixel, with its mean."""
+        """By the decomposition; if the variance differs from pixel to pixel, with each image's mean."""
         rows, columns = (_cached(self, self.full_size(v.shape[2 + axis]), axis) for axis in (0, 1))
-        return inverted(rows, columns, v, gain, float(torch.as_tensor(variance).float().mean()))
+        return inverted(rows, columns, v, gain, of_each(variance, v))
 
 
 class Axis(NamedTuple):
@@ -57,10 +57,16 @@ def decomposed(matrix: Tensor) -> Axis:
     return Axis(matrix, left[:, :rank], singular[:rank], right[:rank])
 
 
-def inverted(rows: Axis, columns: Axis, v: Tensor, gain: float, noise: float) -> Tensor:
-    """A^T (gain A A^T + noise)^-1 v, by the decompositions; least squares where that is singular."""
+def of_each(variance: Tensor | float, v: Tensor) -> Tensor:
+    """The mean variance of each image of ``v`` (B, 1, 1, 1), or the one of all (), float64 on the CPU."""
+    values = torch.as_tensor(variance).cpu().double()
+    return values.expand(v.shape).mean((1, 2, 3), keepdim=True) if values.ndim else values
+
+
+def inverted(rows: Axis, columns: Axis, v: Tensor, gain: float, noise: Tensor) -> Tensor:
+    """A^T (gain A A^T + noise)^-1 v, by the decompositions; least squares where that is singular. ``noise``: ``of_each``."""
     singular = rows.singular[:, None] * columns.singular[None, :]
-    kept = singular > (0 if noise else _CUTOFF) * singular.max()
+    kept = singular > (0 if noise.any() else _CUTOFF) * singular.max()
     factor = torch.where(kept, singular / (gain * singular.square() + noise), 0.0).to(v)
     return rows.right.to(v).mT @ (factor * (rows.left.to(v).mT @ v @ columns.left.to(v))) @ columns.right.to(v)
 

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from dreamclean.contracts.double import double
+
 NEVER = 1e-10
 """Below this probability of the interval its nearest end stands for the mean."""
 
@@ -14,7 +16,7 @@ def truncated_mean(low: Tensor, high: Tensor, std: Tensor | float) -> Tensor:
 
     ``std`` is a number, or a tensor that broadcasts.
     """
-    a, b = low.double() / std, high.double() / std
+    a, b = double(low) / std, double(high) / std
     mirrored = a > 0  # the lower tail has all digits
     share = torch.special.ndtr(torch.where(mirrored, -a, b)) - torch.special.ndtr(torch.where(mirrored, -b, a))
     mean = std * (_density(a) - _density(b)) / share.clamp(min=NEVER)

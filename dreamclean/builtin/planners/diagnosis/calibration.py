@@ -65,7 +65,7 @@ class Calibration(BaseModel):
     def standardised(self, features: Tensor) -> Tensor:
         """Features (levels, 16) as the rules take them: about 0, of spread 1, and a 1 for the constant; float64."""
         assert features.shape == (len(self.ratios), len(NAMES))
-        centred = (features.flatten().double().cpu() - torch.tensor(self.mean)) / torch.tensor(self.spread)
+        centred = (features.flatten().cpu().double() - torch.tensor(self.mean)) / torch.tensor(self.spread)
         return torch.cat([centred.clamp(-4, 4), torch.ones(1)])
 
     def probabilities(self, features: Tensor) -> dict[str, float]:

@@ -16,6 +16,7 @@ from dreamclean.builtin.planners.diagnosis.outliers.local import (
     extreme,
     in_bands,
     median,
+    middle,
     neighbours,
 )
 
@@ -62,12 +63,12 @@ def _evidence(x: Tensor) -> Tensor:
     How far is negative where it is like its surroundings, or like one of the neighbours.
     """
     around = neighbours(x)
-    middle = around.median(0).values
-    spread = distance(around, middle).sort(0).values[5]
-    off, near = distance(x, middle), distance(around, x).sort(0).values[1]
+    usual = middle(around, 0)
+    spread = distance(around, usual).sort(0).values[5]
+    off, near = distance(x, usual), distance(around, x).sort(0).values[1]
     quiet = spread < 0.06
     apart = (off > 0.12) & (off > 5 * spread) & (near > 0.6 * off)
-    brighter = (x > middle).float().mean(1, keepdim=True) > 0.5
+    brighter = (x > usual).float().mean(1, keepdim=True) > 0.5
     return torch.cat([quiet, torch.where(apart, off, -off), brighter], 1)
 
 

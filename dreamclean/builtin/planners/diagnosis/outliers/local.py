@@ -38,7 +38,18 @@ def distance(a: Tensor, b: Tensor) -> Tensor:
 def median(x: Tensor, side: int) -> Tensor:
     """The median of ``side`` x ``side`` pixels around each, mirrored at the border."""
     padded = F.pad(x, (side // 2,) * 4, mode="reflect")
-    return padded.unfold(2, side, 1).unfold(3, side, 1).flatten(4).median(-1).values
+    return middle(padded.unfold(2, side, 1).unfold(3, side, 1).flatten(4), -1)
+
+
+def middle(values: Tensor, dim: int) -> Tensor:
+    """The lower median along ``dim``, as ``median(dim).values``, which CUDA has only while exact results are not asked for."""
+    exact = values.is_cuda and torch.are_deterministic_algorithms_enabled()
+    return sorted_middle(values, dim) if exact else values.median(dim).values
+
+
+def sorted_middle(values: Tensor, dim: int) -> Tensor:
+    """The same, slower and always the same on CUDA."""
+    return values.sort(dim).values.select(dim, (values.shape[dim] - 1) // 2)
 
 
 def grown(mask: Tensor, by: int) -> Tensor:

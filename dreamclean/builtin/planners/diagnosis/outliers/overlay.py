@@ -30,7 +30,7 @@ def find_overlay(x: Tensor) -> Finding | None:
         return None
     chance = overlaid(x)
     share = _share(chance)
-    return Finding("rain, snow or specks", chance > LOST, max(0.0, 1 - 0.5 * LEAST / share))
+    return Finding("rain, snow or specks", (chance > LOST).to(x.device), max(0.0, 1 - 0.5 * LEAST / share))
 
 
 def _share(chance: Tensor) -> float:

@@ -92,7 +92,7 @@ def estimate_enlargement(image: Tensor) -> Found | None:
 
 def later_noise(image: Tensor, operator: Enlarged) -> float:
     """Standard deviation, [0, 1] scale, of the noise that came after the enlargement; 0 for what rounding explains."""
-    y = image.double().cpu()
+    y = image.cpu().double()
     small = operator.small(y)
     residual = y - operator.enlarge(small, *y.shape[2:])
     open_ = (y > 0.5 / 255) & (y < 254.5 / 255)
@@ -147,7 +147,7 @@ def _best_kernel(image: Tensor, parts: Sequence[_Part], size: tuple[int, int]) -
 
 def _wholeness(image: Tensor, fit: _Fit) -> float:
     """How near the small picture's values are to whole numbers of 255: 1 for all, about 0 for chance."""
-    small = Enlarged(factor=_factors(image.shape[2:], *fit.size), method=fit.method).small(image.double().cpu())
+    small = Enlarged(factor=_factors(image.shape[2:], *fit.size), method=fit.method).small(image.cpu().double())
     return float(torch.cos(2 * math.pi * 255 * small).mean())
 
 
