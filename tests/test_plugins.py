@@ -54,6 +54,17 @@ def correctors(host: Host) -> dict[str, str]:
     return {e.name: e.package for e in host.collect() if e.kind == "corrector"}
 
 
+def test_default_planner_is_not_asked_for_where_one_is_said(install: Install) -> None:
+    """Where packages disagree, the error says to choose, and choosing helps."""
+    for name in ("one", "two"):
+        install(f"fake-{name}", **{f"fake_{name}": f'@hookimpl\ndef defaults():\n    return {{"planner": "{name}"}}\n'})
+    prior = Mixture.around(pictures((16, 16)), std=0.1)
+    with pytest.raises(DreamCleanError, match=r"several packages offer one .* choose with planner=NAME"):
+        Restorer(prior, plugins=Host())
+    for settings in ({"planner": "dreamclean/auto"}, {"strength": 100}, {"operator": "dreamclean/identity:noise=0.1"}):
+        Restorer(prior, plugins=Host(), **settings)
+
+
 def test_discovery_finds_an_installed_plugin(install: Install) -> None:
     install("Fake_One", version="2.3", fake_one=GOOD.format(name="calm"))
     entry = Host().find("corrector", "calm")

@@ -90,6 +90,17 @@ def test_tiles_weights_rise_smoothly_from_the_edge() -> None:
         assert weight.diff().abs().max() < 2 / 32
 
 
+def test_tiles_are_what_a_planner_asks_in_too() -> None:
+    """A large picture with outliers goes to the prior, but not all of it at once."""
+    x = torch.nn.functional.interpolate(picture(1, 3, 12, 16), (192, 256), mode="bicubic").clamp(0.05, 0.95)
+    salt = torch.rand(1, 1, 192, 256, generator=torch.Generator().manual_seed(1))
+    x = torch.where(salt < 0.02, 0.0, torch.where(salt > 0.98, 1.0, x))
+    inner = Local()
+    found = Restorer(inner, planner="auto", tile=64, device="cpu", dtype="float32").plan(x).report
+    assert found is not None and "salt and pepper" in found.words()
+    assert inner._seen and max(side for shape in inner._seen for side in shape[2:]) <= 64
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 200, 136), (2, 3, 67, 130), (1, 3, 40, 300)])
 @pytest.mark.parametrize("t", [0, 300])
 def test_tiles_make_no_difference_to_a_local_prior(shape: tuple[int, ...], t: float) -> None:

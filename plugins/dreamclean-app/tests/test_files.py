@@ -112,6 +112,16 @@ def test_blended_is_between_the_two_and_carries_the_recipe(pair, share, expected
     assert embedded_recipe(target) == '{"seed": 3}'
 
 
+def test_blended_keeps_the_metadata(pair, tmp_path: Path) -> None:
+    image = Image.new("RGB", (12, 8))
+    exif = Image.Exif()
+    exif[270] = "a description"
+    image.info.update(xmp=b"<x:xmpmeta/>", exif=exif.tobytes())
+    save(image, pair[1])
+    with Image.open(blended(*pair, 0.5, tmp_path / "blend.png")) as made:
+        assert made.info["xmp"] == b"<x:xmpmeta/>" and made.getexif()[270] == "a description"
+
+
 def test_blended_with_all_of_the_result_is_its_file(pair, tmp_path: Path) -> None:
     assert blended(*pair, 1, tmp_path / "blend.png").read_bytes() == pair[1].read_bytes()
 
