@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 bench = typer.Typer(no_args_is_help=True, help="Compare restoration methods on one prior.", rich_markup_mode=None)
 
+LEAST = 32
+"""Side in pixels of the smallest crop: LPIPS needs 31."""
+
 StoreOption = Annotated[Path, typer.Option("--store", help="The file that holds the results.")]
 Images = Annotated[Path, typer.Option("--images", help="Folder of clean pictures.")]
 PriorOption = Annotated[str | None, option("prior")]
@@ -55,7 +58,7 @@ def run(
         typer.Option(help="TASK=FOLDER, a folder with input/ and target/, for a task that has no operator."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N pictures.")] = None,
-    size: Annotated[int | None, typer.Option(min=16, help="Side of the centre crop in pixels.")] = None,
+    size: Annotated[int | None, typer.Option(min=LEAST, help="Side of the centre crop in pixels.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of measurements and methods.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     keep: Annotated[int, typer.Option(min=0, help="Number of pictures whose results the report shows.")] = 2,
@@ -99,7 +102,7 @@ def paper(
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the reports.")] = Path("paper"),
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N pictures of each.")] = None,
-    size: Annotated[int | None, typer.Option(min=16, help="Side of the centre crop in pixels.")] = None,
+    size: Annotated[int | None, typer.Option(min=LEAST, help="Side of the centre crop in pixels.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     device: Device = "auto",
     dtype: Annotated[str | None, option("dtype")] = None,
@@ -118,7 +121,8 @@ def paper(
             continue
         source, spec, place = Path(folders[experiment.data]), priors.get(experiment.data), output / experiment.name
         if experiment.suite is None:
-            latents(source, place, prior=spec, limit=limit or 8, size=size or 256)
+            if not (place / "latents-pictures.png").exists():
+                latents(source, place, prior=spec, limit=limit or 8, size=size or 256, device=device)
             done[experiment.name] = place / "latents-curves.png"
             continue
         store = output / f"{experiment.name}.sqlite"
@@ -241,16 +245,19 @@ def latents(
     task: Annotated[str, typer.Option(help="The degradation, see 'dreamclean bench list'.")] = "sr4-noisy",
     prior: PriorOption = None,
     limit: Annotated[int, typer.Option(min=1, help="Use only the first N pictures.")] = 8,
-    size: Annotated[int, typer.Option(min=16, help="Side of the centre crop in pixels.")] = 256,
+    size: Annotated[int, typer.Option(min=LEAST, help="Side of the centre crop in pixels.")] = 256,
     gamma: Annotated[float, typer.Option(help="Step size of VPS.")] = 0.05,
+    device: Device = "auto",
 ) -> None:
     """Draw the log-probability of latents with and without VPS, and the latents (paper, Fig. 5, 6, A2)."""
     from dreamclean_bench.latents import latents as draw
     from dreamclean_bench.runner import crop, pictures_of
+    from dreamclean_bench.sizes import large_enough, refuse
     from dreamclean_bench.tasks import find_task
 
-    crops = [crop(path, size) for path in pictures_of(images)[:limit]]
-    for path in draw(crops, find_task(task), prior, output, gamma=gamma):
+    given = pictures_of(images)
+    crops = [crop(path, size) for path in (large_enough(given, size) or refuse(given, size))[:limit]]
+    for path in draw(crops, find_task(task), prior, output, gamma=gamma, device=device):
         print(path)
 
 

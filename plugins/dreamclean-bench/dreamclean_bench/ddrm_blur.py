@@ -18,12 +18,12 @@ class DDRMBlur(SeparableOperator):
 
     name = "ddrm-blur"
     shape: Literal["uniform", "gaussian", "anisotropic"] = Field(
-        default="uniform", description="9 equal taps; 5 taps of std 10; 9 taps of std 20 down and 1 across"
+        default="uniform", description="9 equal taps; 5 taps of std 10; 9 taps of std 1 down and 20 across"
     )
 
     def taps(self, axis: int) -> Tensor:
         """The taps along one axis (0: down, 1: across), float64, of odd length, before one is dropped."""
-        size, std = {"uniform": (9, None), "gaussian": (5, 10.0), "anisotropic": (9, (20.0, 1.0)[axis])}[self.shape]
+        size, std = {"uniform": (9, None), "gaussian": (5, 10.0), "anisotropic": (9, (1.0, 20.0)[axis])}[self.shape]
         if std is None:
             return torch.full((size,), 1 / size, dtype=torch.float64)
         offset = torch.arange(size, dtype=torch.float64) - size // 2

@@ -11,7 +11,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from dreamclean import DreamCleanError
+
 WEIGHTS = Path(__file__).with_name("lpips_alex_fp16.safetensors")
+LEAST = 31
+"""Side in pixels of the smallest picture that AlexNet's poolings leave something of."""
 _LAYERS = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}  # convolution: stride, padding
 _POOLED = (3, 6)  # convolutions that a 3 x 3 maximum over stride 2 goes before
 _MEAN, _STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -24,6 +28,8 @@ class LPIPS:
         self.weights = {name: value.float() for name, value in load_file(weights).items()}
 
     def _features(self, image: Tensor) -> list[Tensor]:
+        if min(image.shape[-2:]) < LEAST:
+            raise DreamCleanError(f"LPIPS needs pictures of {LEAST} x {LEAST} pixels or more")
         mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (_MEAN, _STD))
         x, features = (image * 2 - 1 - mean) / std, []
         for layer, (stride, padding) in _LAYERS.items():

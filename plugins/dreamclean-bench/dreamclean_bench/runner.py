@@ -29,6 +29,10 @@ from dreamclean_bench.said_once import in_one_line, said_once
 from dreamclean_bench.sizes import large_enough, refuse
 from dreamclean_bench.store import Cell, Row, Store
 from dreamclean_bench.tasks import Measured, Task, find_task, settled, shown
+from dreamclean_bench.weights import digest_of
+
+WEIGHTS = "weights"
+"""In a row's ``versions``: the digest of the prior's files."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +151,13 @@ def run(
     """Compute the cells that ``store`` lacks (``retry``: the failed ones too) and write each as it is done.
 
     ``tell`` is called for every cell, with None for one that was there. A cell that fails is written with
-    its error and the others go on.
+    its error and the others go on. DreamCleanError where ``store`` has cells of the prior with other weights.
     """
     left = []
     for item in work:
         status = store.status(item.cell)
+        if status is not None:
+            _check_weights(item.cell, store, setting)
         if status is None or (retry and status == "failed"):
             left.append(item)
         else:
@@ -161,6 +167,24 @@ def run(
             store.add_picture(outcome.row.cell, kind, picture)
         store.add(outcome.row)
         tell(outcome.row)
+
+
+def _weights(method: Method, prior: Prior) -> dict[str, str]:
+    """What a row says of the weights that it was computed with."""
+    weights = _digest_of(prior) if method.uses_prior else ""
+    return {WEIGHTS: weights} if weights else {}
+
+
+_digest_of = cache(digest_of)
+
+
+def _check_weights(cell: Cell, store: Store, setting: Setting) -> None:
+    """DreamCleanError if ``cell`` is there, and its prior's weights have changed since."""
+    before = store.versions(cell).get(WEIGHTS) if cell.prior else None
+    if before and before != _digest_of(_prior(setting, needed=False)[0]):
+        raise DreamCleanError(
+            f"{store.path} holds results of other weights of {cell.prior}; give another file with --store"
+        )
 
 
 def _outcomes(work: list[Work], setting: Setting, jobs: int) -> Iterator[Outcome]:
@@ -211,7 +235,7 @@ def compute(work: Work, setting: Setting) -> Outcome:
             seconds=seconds,
             prior_seconds=problem.estimate.seconds,
             memory=memory,
-            versions={"dreamclean": __version__, "torch": torch.__version__},
+            versions={"dreamclean": __version__, "torch": torch.__version__, **_weights(method, prior)},
             picture=encode(result) if work.keep else None,
         )
         return Outcome(row, {"reference": encode(reference), "measurement": encode(view)} if work.keep else {})
@@ -251,7 +275,7 @@ def crop(path: Path, size: int) -> Tensor:
     return pixels[..., top : top + size, left : left + size]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # methods that need the model and methods that do not take turns
 def _prior(setting: Setting, needed: bool) -> tuple[Prior, Model, torch.device]:
     """The prior, its model (where it is not ``needed`` one that answers nothing), and the device."""
     prior: Prior = host().make("prior", setting.prior) if setting.prior else host().default_prior()

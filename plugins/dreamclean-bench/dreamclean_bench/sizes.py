@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from PIL import Image
 
 from dreamclean import DreamCleanError
 from dreamclean.contracts.warn import warn
+from dreamclean_bench.cli import LEAST
 
 
 def large_enough(paths: Sequence[Path], size: int) -> list[Path]:
@@ -18,19 +20,16 @@ def large_enough(paths: Sequence[Path], size: int) -> list[Path]:
     kept = [path for path in paths if (side := sides[path]) is None or side >= size]
     if kept and len(kept) < len(paths):
         smallest = min(side for side in sides.values() if side is not None)
-        warn(
-            f"{len(paths) - len(kept)} of {len(paths)} pictures left out, smaller than {size} x {size}; "
-            f"--size {smallest} takes them all"
-        )
+        all_of_them = f"; --size {smallest} takes them all" if smallest >= LEAST else ""
+        warn(f"{len(paths) - len(kept)} of {len(paths)} pictures left out, smaller than {size} x {size}{all_of_them}")
     return kept
 
 
-def refuse(paths: Sequence[Path], size: int) -> None:
+def refuse(paths: Sequence[Path], size: int) -> NoReturn:
     """DreamCleanError that says which size would do for ``paths``, none of which is ``size`` x ``size``."""
     largest = max(side for side in map(_short_side, paths) if side is not None)
-    raise DreamCleanError(
-        f"no picture in {paths[0].parent} is as large as {size} x {size}; choose --size {largest} or less"
-    )
+    advice = f"choose --size {largest} or less" if largest >= LEAST else "give larger ones"
+    raise DreamCleanError(f"no picture in {paths[0].parent} is as large as {size} x {size}; {advice}")
 
 
 def _short_side(path: Path) -> int | None:

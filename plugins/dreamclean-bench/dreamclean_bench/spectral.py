@@ -22,6 +22,9 @@ from dreamclean import (
 from dreamclean.builtin.operators.kernels import rank_one
 from dreamclean_bench.method import LinearMethod, Problem
 
+_NULL = 1e-6
+"""Singular values up to this share of the largest are zero but for rounding."""
+
 
 class _Axis(NamedTuple):
     """The decomposition along one axis of length n, float64; what is beyond the operator's rank is zero."""
@@ -83,7 +86,7 @@ class SpectralMethod(LinearMethod):
         default=0.03,
         ge=0,
         lt=1,
-        description="Singular values up to this share of the largest count as zero (3e-2 in DDRM)",
+        description="Singular values along one axis up to this count as zero (3e-2 in the DDRM code)",
     )
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
@@ -104,16 +107,19 @@ def has_spectrum(operator: Operator) -> bool:
     return isinstance(operator, SeparableOperator | Colorize | Inpaint | Identity)
 
 
-def spectrum(operator: Operator, image_shape: torch.Size, cutoff: float = 1e-6) -> Spectrum:
+def spectrum(operator: Operator, image_shape: torch.Size, cutoff: float = 0.0) -> Spectrum:
     """The decomposition of ``operator`` on images of ``image_shape`` (B, 3, H, W).
 
-    Singular values up to ``cutoff`` times the largest count as zero. DreamCleanError for an operator whose
-    decomposition is not known.
+    Singular values up to ``cutoff`` count as zero: of channels, rows and columns each, before they are multiplied, as
+    in the DDRM code; products up to 1e-6 of the largest do in any case. DreamCleanError for an operator whose decomposition is not known.
     """
     if not isinstance(operator, LinearOperator) or not has_spectrum(operator):
         raise DreamCleanError(f"{operator.name}: its singular value decomposition is not known")
     full = _decomposed(operator, *image_shape[1:])
-    kept = full.singular > cutoff * full.singular.max()
+    kept = full.singular > _NULL * full.singular.max()
+    for dim, axis in enumerate(full.axes, 1):
+        if axis is not None:
+            kept = kept & (axis.singular > cutoff).view([-1 if k == dim else 1 for k in range(4)])
     return Spectrum(full.axes, torch.where(kept, full.singular, 0.0))
 
 

@@ -95,6 +95,13 @@ class Store:
             found = cursor.execute(f"select status from cells where {where}", list(asdict(cell).values())).fetchone()
         return found[0] if found else None
 
+    def versions(self, cell: Cell) -> dict[str, str]:
+        """What ``cell`` was computed with; empty if it is not there."""
+        where = " and ".join(f"{name} = ?" for name in KEY)
+        with self._errors(), closing(self._connection.cursor()) as cursor:
+            found = cursor.execute(f"select versions from cells where {where}", list(asdict(cell).values())).fetchone()
+        return dict(json.loads(found[0])) if found else {}
+
     def add(self, row: Row) -> None:
         """Write ``row``, in place of an earlier one of the same cell."""
         values = {**asdict(row.cell), **{name: getattr(row, name) for name in VALUES}}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import typer
-from dreamclean_bench import runner, suites
+from dreamclean_bench import latents, runner, suites, weights
 from dreamclean_bench.cli import bench, split_specs
 from dreamclean_bench.method import Problem
 from dreamclean_bench.paper import DATA, EXPERIMENTS
@@ -21,7 +21,7 @@ from dreamclean_bench.tasks import find_task
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import DreamCleanError, DreamCleanWarning
+from dreamclean import DreamCleanError, DreamCleanWarning, Mixture
 from dreamclean.contracts.warn import warn
 from dreamclean.host.host import Host
 
@@ -49,6 +49,43 @@ def test_runner_computes_a_cell_once(
     assert len(calls) == 3
     assert store.rows()[:3] == before
     assert [row is None for row in told] == [True] * 3 + [False] * 3
+
+
+def test_runner_refuses_to_mix_results_of_other_weights(
+    bench_host: Host, photos: Path, mixture: str, store: Store
+) -> None:
+    """A prior keeps its name when it is trained further."""
+    work = planned(bench_host, photos, mixture, ["once", "input"])
+    run(work[:2], store, Setting(mixture))
+    picture = next(Path(mixture.partition("path=")[2].partition(",")[0]).glob("*.png"))
+    picture.write_bytes(picture.read_bytes() + b"more")
+    run(work[:2], store, Setting(mixture))  # in one process a prior is loaded once
+    for cached in (runner._prior, runner._digest_of):
+        cached.cache_clear()
+    with pytest.raises(DreamCleanError, match=r"results.sqlite holds results of other weights of mixture.*--store"):
+        run(work, store, Setting(mixture))
+    assert len(store.rows()) == 2
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_digest_of_a_prior_is_that_of_its_files(large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_WHOLE", 10 if large else 1000)
+    monkeypatch.setattr(weights, "_END", 5)
+    (tmp_path / "unet").mkdir()
+    file = tmp_path / "unet/weights"
+    found = []
+    for content in (b"a" * 30, b"a" * 29 + b"b", b"a" * 31):
+        file.write_bytes(content)
+        found.append(weights.digest_of(Mixture(path=str(tmp_path))))
+    assert len(set(found)) == 3 and all(found)
+    assert weights.digest_of(Mixture.around(torch.rand(1, 3, 4, 4))) == ""
+
+
+def test_runner_keeps_the_model_between_methods_that_need_it(
+    bench_host: Host, photos: Path, mixture: str, store: Store
+) -> None:
+    run(planned(bench_host, photos, mixture, ["input", "once"]), store, Setting(mixture))
+    assert runner._prior.cache_info().misses == 2
 
 
 def test_row_holds_its_results(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
@@ -150,13 +187,13 @@ def test_runner_passes_a_warning_on_once(
 def test_runner_leaves_out_pictures_smaller_than_the_crop_with_one_warning(
     bench_host: Host, photos: Path, mixture: str, recwarn: pytest.WarningsRecorder
 ) -> None:
-    Image.open(photos / "0.png").resize((40, 30)).save(photos / "0.png")
+    Image.open(photos / "0.png").resize((48, 40)).save(photos / "0.png")
     prior, methods = bench_host.make("prior", mixture), [bench_host.make("method", "input")]
     tasks = [find_task("denoise"), find_task("colorize")]
-    work = plan(tasks, methods, pictures_of(photos), {}, prior, size=32, limit=1)
+    work = plan(tasks, methods, pictures_of(photos), {}, prior, size=44, limit=1)
     assert [(item.cell.image, item.cell.task) for item in work] == [("1.png", "denoise"), ("1.png", "colorize")]
     assert [str(w.message) for w in recwarn if w.category is DreamCleanWarning] == [
-        "1 of 3 pictures left out, smaller than 32 x 32; --size 30 takes them all"
+        "1 of 3 pictures left out, smaller than 44 x 44; --size 40 takes them all"
     ]
 
 
@@ -260,7 +297,7 @@ def test_store_loses_at_most_one_cell_of_a_killed_run(photos: Path, mixture: str
 import os
 from pathlib import Path
 from dreamclean.host.host import Host
-from dreamclean_bench import runner, suites
+from dreamclean_bench import latents, runner, suites, weights
 from dreamclean_bench.store import Store
 from dreamclean_bench.tasks import find_task
 host = Host()
@@ -344,6 +381,32 @@ def test_paper_command_runs_the_tables_of_the_pictures_that_there_are(
     lines = (output / "index.md").read_text().splitlines()
     assert [line for line in lines if "](" in line] == ["- [table4](table4/report.md), rooms (LSUN bedroom)"]
     assert sum("not run" in line for line in lines) == len(EXPERIMENTS) - 1
+
+
+def test_paper_command_continues_and_leaves_small_pictures_out(
+    bench_host: Host, photos: Path, mixture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dreamclean_bench.paper.EXPERIMENTS", [one for one in EXPERIMENTS if one.suite is None])
+    asked: list[tuple[int, object]] = []
+    draw = latents.latents
+
+    def counting(crops: list[Tensor], *given: Any, **settings: Any) -> list[Path]:
+        asked.append((len(crops), settings["device"]))
+        return draw(crops, *given, strength=100, steps=2, **settings)
+
+    monkeypatch.setattr(latents, "latents", counting)
+    Image.open(photos / "0.png").resize((40, 30)).save(photos / "0.png")
+    options = ["--images", f"celeba={photos}", "--prior", f"celeba={mixture}", "--size", 32, "--device", "cpu"]
+    for _ in range(2):
+        command("paper", *options, "-o", tmp_path / "paper")
+    assert asked == [(2, "cpu")]
+
+
+@pytest.mark.parametrize("name", ["run", "paper", "latents"])
+def test_bench_refuses_crops_that_its_metrics_cannot_judge(name: str, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="") as error:
+        command(name, *(["quick"] if name == "run" else []), "--images", photos, "--size", 30)
+    assert "30 is not in the range x>=32" in error.value.format_message()  # type: ignore[attr-defined]
 
 
 def test_paper_command_looks_for_all_pictures_before_it_runs(

@@ -115,3 +115,9 @@ def test_frechet_distance_is_that_of_two_gaussians(folders: tuple[Path, Path], m
         brighter.append(path.with_name(f"brighter-{path.name}"))
         save(x + 0.2, brighter[-1])
     assert frechet(brighter, references, Colours()) == pytest.approx(3 * 0.2**2, rel=0.02)
+
+
+def test_lpips_of_a_picture_too_small_for_it_is_one_line() -> None:
+    assert metrics(drawn(31, 40), drawn(31, 40))["lpips"] < 1e-3
+    with pytest.raises(DreamCleanError, match="LPIPS needs pictures of 31 x 31 pixels or more"):
+        metrics(drawn(30, 40), drawn(30, 40))

@@ -36,6 +36,15 @@ def test_ddrm_blur_drops_its_last_tap_and_darkens() -> None:
     assert row.max().item() == pytest.approx(1 / 81)
 
 
+def test_ddrm_blur_is_wide_across_and_narrow_down() -> None:
+    """The code's first kernel, of std 1, multiplies from the left, and its second, of std 20, from the right."""
+    impulse = torch.zeros(1, 3, 21, 21)
+    impulse[..., 10, 10] = 1
+    spread = DDRMBlur(shape="anisotropic").degrade(impulse)[0, 0]
+    down, across = spread.sum(1), spread.sum(0)
+    assert down[10] > 3 * down[8] and across[10] < 1.1 * across[7]
+
+
 def test_ddrm_blur_is_black_beyond_the_border() -> None:
     corner = DDRMBlur().degrade(torch.ones(1, 3, 32, 32))[0, 0, 0, 0]
     assert corner.item() == pytest.approx((4 / 9) ** 2)

@@ -55,7 +55,7 @@ class World:
     right: Tensor
     """V (192, 192), singular vectors as columns."""
     d: Tensor
-    """Singular values, those under the cutoff 0."""
+    """Singular values, 0 where that of the rows or that of the columns is under the cutoff."""
     m: Tensor
     w: float
     uy: Tensor
@@ -79,13 +79,25 @@ def world(name: str, std: float, cutoff: float = CUTOFF) -> World:
     image = centre + std * torch.randn(centre.shape, generator=generator)
     y = operator.measure(image, generator)
     dense = operator.degrade(torch.eye(3 * SIDE**2, dtype=torch.float64).view(-1, 3, SIDE, SIDE)).flatten(1).mT
-    u, s, vh = torch.linalg.svd(dense)
+    u, s, vh, weakest = decomposed(operator, dense)
+    torch.testing.assert_close(u[:, : len(s)] * s @ vh[: len(s)], dense)
     d, uy = torch.zeros(len(vh), dtype=torch.float64), torch.zeros(len(vh), dtype=torch.float64)
-    d[: len(s)] = torch.where(s > cutoff * s.max(), s, 0.0)
+    d[: len(s)] = torch.where(weakest > cutoff, s, 0.0)
     shifted = 2 * y.double().flatten() - dense.sum(1)  # what an image in [-1, 1] would have given
     uy[: len(s)] = (u.mT @ shifted)[: len(s)]
     m = vh @ (2 * centre.double().flatten() - 1)
     return World(operator, Mixture.around(centre, std=std), y, vh.mT, d, m, 2 * std, uy)
+
+
+def decomposed(operator: LinearOperator, dense: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """U, S, V^T, and the weakest of the factors of each singular value: of rows and of columns, of a blur."""
+    if not isinstance(operator, Blur):
+        u, s, vh = torch.linalg.svd(dense)
+        return u, s, vh, s
+    (ur, r, vr), (uc, c, vc) = (torch.linalg.svd(operator.matrix(SIDE, axis)) for axis in (0, 1))
+    s, weakest = (f(r[:, None], c).flatten().repeat(3) for f in (torch.mul, torch.minimum))
+    u, vh = (torch.block_diag(*[torch.kron(*pair)] * 3) for pair in ((ur, uc), (vr, vc)))
+    return u, s, vh, weakest
 
 
 def discrepancy(found: Tensor, mean: Tensor, variance: Tensor, d: Tensor) -> float:

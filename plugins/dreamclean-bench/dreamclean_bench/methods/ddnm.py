@@ -33,7 +33,7 @@ class DDNM(Ladder, LinearMethod):
         default=0.03,
         ge=0,
         lt=1,
-        description="Singular values up to this share of the largest count as zero, where they are known",
+        description="Singular values along one axis up to this count as zero, where they are known",
     )
 
     def restore(self, problem: Problem) -> Tensor:
