@@ -406,7 +406,7 @@ def test_paper_command_continues_and_leaves_small_pictures_out(
 def test_bench_refuses_crops_that_its_metrics_cannot_judge(name: str, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="") as error:
         command(name, *(["quick"] if name == "run" else []), "--images", photos, "--size", 30)
-    assert "30 is not in the range x>=32" in error.value.format_message()  # type: ignore[attr-defined]
+    assert "greater than or equal to 32" in error.value.format_message()  # type: ignore[attr-defined]
 
 
 def test_paper_command_looks_for_all_pictures_before_it_runs(
