@@ -1,6 +1,7 @@
 """A calibration carried over to new weights (contrib/calibrate/transfer.py)."""
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -15,14 +16,16 @@ SIZE = LEVELS * len(NAMES)
 
 
 @pytest.fixture(scope="module")
-def transfer() -> ModuleType:
+def transfer() -> Iterator[ModuleType]:
     spec = importlib.util.spec_from_file_location(
         "transfer", Path(__file__).parents[1] / "contrib/calibrate/transfer.py"
     )
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(spec.origin or "").parent)  # as the command has it
+        spec.loader.exec_module(module)
+        yield module
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -178,14 +178,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of the crops")
     args = parser.parse_args()
     done = []
-    for cell in cells(args.images, args.limit, args.size):
-        done.append(cell)
-        print(*(f"{value:.3f}" if isinstance(value, float) else value for value in cell), sep="  ", flush=True)
     args.out.mkdir(parents=True, exist_ok=True)
     with (args.out / "cells.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(name for name in Cell._fields if name != "seconds")
-        writer.writerows((*cell[:3], f"{cell.psnr:.3f}", f"{cell.lpips:.4f}", cell.evaluations) for cell in done)
+        for cell in cells(args.images, args.limit, args.size):
+            done.append(cell)
+            print(*(f"{value:.3f}" if isinstance(value, float) else value for value in cell), sep="  ", flush=True)
+            writer.writerow((*cell[:3], f"{cell.psnr:.3f}", f"{cell.lpips:.4f}", cell.evaluations))
+            file.flush()
     said = dict(
         command=f"python contrib/benchmarks/deepinv_table.py --images KODAK24 --limit {args.limit} --size {args.size}",
         versions=", ".join(f"{name} {version(name)}" for name in PACKAGES),

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from photographs import shared_out
 
 from dreamclean import Blur, Identity, Operator
 from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
@@ -19,7 +20,7 @@ from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
 from dreamclean.builtin.planners.diagnosis.resolution.blur import estimate_blur
 from dreamclean.host.host import host
 from dreamclean.method.loaded import load
-from dreamclean.pictures.picture import Picture, is_picture
+from dreamclean.pictures.picture import Picture
 
 BLURS: dict[str, Operator] = {
     "none": Identity(),
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--noises", default="2,13", help="standard deviations, of 255")
     options = parser.parse_args()
     ask = asking(load(host().default_prior(), torch.device("cpu"), torch.float32))
-    paths = sorted(path for path in options.photos.iterdir() if is_picture(path))[options.every - 1 :: options.every]
+    paths = shared_out(options.photos, options.every)[1]
     for noise in map(float, options.noises.split(",")):
         for name in options.blurs.split(","):
             found: defaultdict[str, list[Blur]] = defaultdict(list)

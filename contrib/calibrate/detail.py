@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from check import diagnosis_of
 from dreamclean_bench.metrics import lpips, psnr
 from dreamclean_bench.tasks import find_task, shown
+from photographs import shared_out
 from torch import Tensor
 
 from dreamclean import JPEG, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.damage import blurred
 from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
 from dreamclean.builtin.planners.diagnosis.treatment import treatment
-from dreamclean.pictures.picture import is_picture
 
 SIDE, SCALE = 160, 0.6
 TASKS = ("denoise", "correlated", "sr4-noisy", "jpeg-10", "jpeg-cascade")
@@ -56,7 +56,7 @@ def main() -> None:
 
 def crops(folder: Path, every: int, limit: int, whole: bool) -> list[Tensor]:
     rng, found = random.Random(11), []
-    for path in sorted(path for path in folder.iterdir() if is_picture(path))[every - 1 :: every]:
+    for path in shared_out(folder, every)[1]:
         pixels, side = Picture.open(path).pixels, 256 if whole else SIDE
         if not whole:
             scale = max(SCALE, SIDE / min(pixels.shape[-2:]))

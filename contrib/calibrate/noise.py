@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from photographs import shared_out
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -177,13 +178,6 @@ def asked(doc: str | None, samples: int, out: Path) -> Split:
     parser.add_argument("--out", type=Path, default=out)
     args = parser.parse_args()
     return Split(*shared_out(args.photos, args.hold_out), args.samples, args.out)
-
-
-def shared_out(folder: Path, hold_out: int) -> tuple[list[Path], list[Path]]:
-    """The photographs of a folder, and those kept out: every ``hold_out``-th."""
-    photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".avif", ".jpg", ".png"))
-    kept = photos[hold_out - 1 :: hold_out]
-    return [p for p in photos if p not in set(kept)], kept
 
 
 def main() -> None:

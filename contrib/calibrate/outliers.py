@@ -13,6 +13,7 @@ from random import Random
 
 import torch.nn.functional as F
 from dreamclean_bench.metrics import psnr
+from photographs import shared_out
 from torch import Tensor
 
 from dreamclean import Inpaint, Picture, Restorer
@@ -21,7 +22,6 @@ from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
 from dreamclean.builtin.planners.diagnosis.outliers.find import find_outliers
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
 from dreamclean.contracts.codec import PixelCodec
-from dreamclean.pictures.picture import is_picture
 
 LOST = ("salt-and-pepper", "random-impulses", "dead-pixels", "scratches", "dust", "date", "rain", "snow")
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--kinds", default=",".join(LOST), help="of damage, separated by commas")
     parser.add_argument("--prior", help="name:key=value,...; the default prior unless said")
     options = parser.parse_args()
-    paths = sorted(path for path in options.photos.iterdir() if is_picture(path))[options.every - 1 :: options.every]
+    paths = shared_out(options.photos, options.every)[1]
     chosen = Random(1).sample(paths, min(len(paths), max(options.alarms, options.gains)))
     pictures = [crop(path, options.side) for path in chosen]
     if options.alarms:

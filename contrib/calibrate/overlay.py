@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from noise import shared_out
+from photographs import shared_out
 from PIL import Image, ImageDraw, ImageFilter
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -194,6 +194,7 @@ def fitted(photos: list[Tensor], minutes: float, start: Path | None, keep: Calla
         if step % 200 == 0:
             print(f"step {step}, loss {mean / (1 - 0.99**step):.4f}", flush=True)
             keep(network)
+    keep(network)
 
 
 def report(photos: list[Tensor]) -> None:
@@ -223,7 +224,9 @@ def main() -> None:
     fit, kept = shared_out(args.photos, args.hold_out)
 
     def keep(network: OverlayNetwork) -> None:
-        torch.save(network.state_dict(), args.checkpoint)
+        half_written = args.checkpoint.with_name(args.checkpoint.name + ".new")
+        torch.save(network.state_dict(), half_written)
+        half_written.replace(args.checkpoint)
 
     if args.minutes:
         fitted([pixels(path) for path in fit], args.minutes, args.start, keep)

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from dreamclean_bench.metrics import lpips
 from dreamclean_bench.tasks import find_task, shown
+from photographs import photographs
 from torch import Tensor
 
 from dreamclean import (
@@ -41,7 +42,6 @@ from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.loaded import load
 from dreamclean.method.loop import resample
 from dreamclean.method.noise import seeded_noise
-from dreamclean.pictures.picture import is_picture
 
 SIDE, COUNT = 160, 8
 RATIOS = {
@@ -99,15 +99,17 @@ def drawn(model: Model, clean: Tensor) -> None:
 
 def crops(folder: Path) -> Tensor:
     random.seed(5)
-    files = sorted(path for path in folder.iterdir() if is_picture(path))
+    files = photographs(folder)
     found: list[Tensor] = []
-    while len(found) < COUNT:
+    for _ in range(100 * COUNT):
         pixels = Picture.open(random.choice(files)).pixels
         pixels = F.interpolate(pixels, scale_factor=0.8, mode="bicubic", antialias=True).clamp(0, 1)
         if min(pixels.shape[-2:]) >= SIDE:
             top, left = (random.randint(0, side - SIDE) for side in pixels.shape[-2:])
             found.append(pixels[..., top : top + SIDE, left : left + SIDE])
-    return torch.cat(found)
+        if len(found) == COUNT:
+            return torch.cat(found)
+    raise SystemExit(f"of the photographs in {folder} too few are {SIDE / 0.8:.0f} x {SIDE / 0.8:.0f} pixels or more")
 
 
 def measured(name: str, clean: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from photographs import photographs
 from torch import Tensor
 
 from dreamclean import Restorer
@@ -24,7 +25,7 @@ from dreamclean.builtin.planners.diagnosis.answers import answers, read_features
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration, with_squares
 from dreamclean.builtin.planners.diagnosis.fit import ridge, rounded
 from dreamclean.builtin.planners.diagnosis.samples import CYCLE, Sampler, crop, damaged_by
-from dreamclean.pictures.picture import is_picture
+from dreamclean.pictures.picture import write_atomically
 
 PAIRED = 3
 """Every so many samples the old weights are asked too."""
@@ -121,7 +122,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--every", type=int, default=40, help="the training's --hold-out")
     args = parser.parse_args()
-    paths = sorted(path for path in args.photos.iterdir() if is_picture(path))
+    paths = photographs(args.photos)
     old, new = (sampler(folder, paths) for folder in (args.old, args.new))
     rules = Calibration.load(args.old / "calibration.json")
     samples = collected(old, new, paths[args.every - 1 :: args.every], args.minutes)
@@ -130,7 +131,7 @@ def main() -> None:
         tried, final = refitted(shifted, samples[:cut]), refitted(shifted, samples)
     for name, found in (("old", rules), ("moved", shifted), ("moved and fitted", tried)):
         print(f"{name}: {described(found, samples[cut:])}", flush=True)
-    args.out.write_text(final.model_dump_json())
+    write_atomically(args.out, final.model_dump_json().encode())
 
 
 def sampler(folder: Path, paths: list[Path]) -> Sampler:

@@ -13,6 +13,7 @@ from random import Random
 
 import torch
 import torch.nn.functional as F
+from photographs import photographs
 from torch import Tensor
 
 from dreamclean import Restorer
@@ -23,6 +24,7 @@ from dreamclean.builtin.planners.diagnosis.fit import rounded
 from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
 from dreamclean.builtin.planners.diagnosis.samples import Sampler, crop, damaged_by
+from dreamclean.pictures.picture import write_atomically
 
 SIDE = 160
 OF = ("unknown damage", "clean", "unknown damage", "white noise", "clean", "unknown damage", "clean", "mixed")
@@ -78,7 +80,7 @@ def main() -> None:
     parser.add_argument("--features", type=Path)
     args = parser.parse_args()
     restorer = Restorer(device="cpu")
-    photos = sorted(p for p in args.photos.rglob("*") if p.suffix.lower() in (".avif", ".jpg", ".png"))
+    photos = photographs(args.photos)
     sampler = Sampler(restorer.prior, restorer.model, lambda image, recipe: image, photos, SIDE)
     made, samples = torch.load(args.features) if args.features and args.features.exists() else (0, [])
     while made < args.samples:
@@ -87,7 +89,9 @@ def main() -> None:
         made += 20
         print(made, len(samples), flush=True)
         if args.features:
-            torch.save((made, samples), args.features)
+            half_written = args.features.with_name(args.features.name + ".new")
+            torch.save((made, samples), half_written)
+            half_written.replace(args.features)
     rules = Calibration.load(args.calibration)
     families = [*rules.family[: len(FAMILIES) - 1]]
     levels = [*rules.level[: len(FAMILIES) - 1], []]
@@ -95,7 +99,7 @@ def main() -> None:
     part = rules.model_copy(update={"family": [*families, fitted(rules, samples[:cut])], "level": levels})
     report(part, samples[cut:])
     whole = rules.model_copy(update={"family": [*families, fitted(rules, samples)], "level": levels})
-    args.calibration.write_text(whole.model_dump_json())
+    write_atomically(args.calibration, whole.model_dump_json().encode())
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ from statistics import mean
 
 import torch
 from dreamclean_bench.metrics import metrics
-from dreamclean_bench.runner import crop, pictures_of
+from dreamclean_bench.runner import crop
 from dreamclean_bench.suites import find_suite
 from dreamclean_bench.tasks import find_task, shown
 
 from dreamclean import Restorer
 from dreamclean.host.host import host
+from dreamclean.pictures.picture import is_picture
 
 BLIND_TASKS = ("sr4-noisy", "jpeg-cascade", "denoise")
 
@@ -47,7 +48,10 @@ def main() -> None:
     names = args.tasks or (find_suite("restoration").tasks if args.known else BLIND_TASKS)
     initializer = args.initializer or ("forward-noising" if args.known else "matched-level")
     prior = host().make("prior", args.prior) if args.prior else host().default_prior()
-    images = [crop(path, args.size) for path in pictures_of(args.photos)[args.every - 1 :: args.every][: args.limit]]
+    images = [
+        crop(path, args.size)
+        for path in sorted(filter(is_picture, args.photos.rglob("*")))[args.every - 1 :: args.every][: args.limit]
+    ]
     print("strength steps gamma spacing sampler | " + " | ".join(f"{name} dPSNR dLPIPS" for name in names), flush=True)
     samplers = args.samplers or [None]
     for strength, steps, gamma, spacing, sampler in product(

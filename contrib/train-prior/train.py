@@ -166,9 +166,13 @@ def native_bf16(device: torch.device) -> bool:
 
 
 def replace_folder(new: Path, old: Path) -> None:
+    """Put ``new`` in place of ``old``; one of the two is whole at any moment, ``old`` as NAME.old between the two steps."""
+    aside = old.with_name(old.name + ".old")
+    shutil.rmtree(aside, ignore_errors=True)
     if old.exists():
-        shutil.rmtree(old)
+        os.replace(old, aside)
     os.replace(new, old)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -257,6 +261,13 @@ class MuonAndAdamW:
         self.adamw.load_state_dict(state["adamw"])
 
 
+def first_network(args: argparse.Namespace, config: str | None) -> UNet2DModel:
+    """The network of the checkpoint's ``config``, else that of ``--init`` with its weights, else a new one."""
+    if config:
+        return UNet2DModel.from_config(json.loads(config))
+    return UNet2DModel.from_pretrained(args.init) if args.init else network(args.channels, args.layers)
+
+
 class Run:
     """Everything that changes while training, with its way to and from the disk."""
 
@@ -264,8 +275,10 @@ class Run:
         self.args, self.folder, self.abar = args, args.run, abar
         self.device, self.bf16 = abar.device, native_bf16(abar.device)
         self.levels = Levels(args.levels, args.level_power, abar)
-        net = UNet2DModel.from_pretrained(args.init) if args.init else network(args.channels, args.layers)
-        self.net = net.float().to(self.device, memory_format=torch.channels_last)
+        resumed = (self.folder / "last.pt").exists()
+        before = self.folder if resumed else args.cool_from
+        state = torch.load(before / "last.pt", map_location=self.device, weights_only=True) if before else {}
+        self.net = first_network(args, state.get("config")).float().to(self.device, memory_format=torch.channels_last)
         self.averages = {decay: copy.deepcopy(self.net) for decay in args.ema}
         if args.optimizer == "muon":
             self.optimizer = MuonAndAdamW(self.net, args.rate)
@@ -275,16 +288,15 @@ class Run:
             )
         self.generator = torch.Generator(self.device).manual_seed(args.seed)
         self.crops, self.steps, self.hours = 0, 0, 0.0
+        self.minutes = 0.0  # that this cool-down took in earlier starts
         self.cooled: int | None = None  # the crops at which a cool-down of its own began
         self.best = args.ema[0]  # the decay that did best on the photographs held out
-        if (self.folder / "last.pt").exists():
-            self.load(self.folder)
-        elif args.cool_from:
-            self.load(args.cool_from)
+        if state:
+            self.load(state)
+        if before and not resumed:
             self.cooled = self.crops
 
-    def load(self, folder: Path) -> None:
-        state = torch.load(folder / "last.pt", map_location=self.device, weights_only=True)
+    def load(self, state: dict) -> None:
         self.net.load_state_dict(state["net"])
         for decay, average in self.averages.items():  # an average of a new decay starts from the nearest
             nearest = min(state["averages"], key=lambda d: abs(math.log((1 - d) / (1 - decay))))
@@ -292,11 +304,15 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
         self.crops, self.steps, self.hours = state["crops"], state["steps"], state["hours"]
-        self.cooled = state["cooled"]
+        self.cooled, self.minutes = state["cooled"], state.get("minutes", 0.0)
+        if state.get("best") in self.averages:
+            self.best = state["best"]
 
-    def save(self) -> None:
+    def save(self, minutes: float = 0.0) -> None:
+        """To the disk, ``minutes`` after this start."""
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {
+            "config": self.net.to_json_string(),
             "net": self.net.state_dict(),
             "averages": {decay: average.state_dict() for decay, average in self.averages.items()},
             "optimizer": self.optimizer.state_dict(),
@@ -305,6 +321,8 @@ class Run:
             "steps": self.steps,
             "hours": self.hours,
             "cooled": self.cooled,
+            "minutes": self.minutes + minutes if self.cooled is not None else 0.0,
+            "best": self.best,
         }
         torch.save(state, self.folder / "last.pt.new")
         os.replace(self.folder / "last.pt.new", self.folder / "last.pt")
@@ -328,11 +346,16 @@ class Run:
         replace_folder(new, target)
 
     def done(self, minutes: float) -> float:
-        """The share of the run that is behind, by crops or by minutes of this start, whichever is more."""
-        if self.crops >= self.args.crops:
-            return 1.0
+        """The share of the run that is behind, by crops or by minutes, whichever is more: of this start, of a cool-down of all.
+
+        A cool-down that starts after the last crop goes by its minutes alone.
+        """
         start = self.cooled or 0
-        return max((self.crops - start) / (self.args.crops - start), minutes / self.args.minutes)
+        by_minutes = (self.minutes + minutes) / self.args.minutes
+        if self.cooled is not None and self.cooled >= self.args.crops:
+            return by_minutes
+        by_crops = 1.0 if self.crops >= self.args.crops else (self.crops - start) / (self.args.crops - start)
+        return max(by_crops, by_minutes)
 
     def rate(self, done: float) -> float:
         """Constant after the warm-up, then linear to 0 over the last share ``cooldown`` of the run."""
@@ -413,7 +436,7 @@ def main(argv: list[str] | None = None) -> None:
             if finished or now - validated > 60 * args.validate_every:
                 print(f"{run.crops} crops PSNR at {SIGMAS} | {run.validate(tests)}", flush=True)
                 validated = time.monotonic()
-            run.save()
+            run.save((now - began) / 60)
             saved = time.monotonic()
             total.zero_(), count.zero_()
         if finished:

@@ -1,6 +1,8 @@
 """A run goes on where it was, to the step; every parameter has one optimizer; a cool-down leaves its run alone."""
 
 import importlib.util
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,72 @@ def test_cool_from_is_a_copy(photos, tmp_path):
     rates = train.Run(args, ABAR)
     rates.steps = 1000
     assert [rates.rate(done) / args.rate for done in (0, 0.5, 1)] == [1, 0.5, 0]
+
+
+def resumed(folder, *more):
+    return train.Run(train.arguments(["photos", str(folder), "--ema", "0.9,0.99", *more]), ABAR)
+
+
+def test_train_exports_the_average_that_did_best_after_a_restart_too(photos, tmp_path):
+    go(photos, tmp_path / "run", "--crops", 8)
+    run = resumed(tmp_path / "run")
+    run.best = 0.99
+    run.save()
+    again = resumed(tmp_path / "run")
+    assert again.best == 0.99
+    again.save()
+    model = UNet2DModel.from_pretrained(tmp_path / "run/model/unet")
+    assert same(model.state_dict(), again.averages[0.99].half().state_dict())
+    assert train.Run(train.arguments(["photos", str(tmp_path / "run"), "--ema", "0.5"]), ABAR).best == 0.5
+
+
+def test_cool_down_by_the_clock_goes_on_where_it_was(photos, tmp_path):
+    go(photos, tmp_path / "run", "--crops", 16)
+    cooling = ("--cool-from", str(tmp_path / "run"), "--minutes", "20", "--crops", "1000000")
+    first = resumed(tmp_path / "cooled", *cooling)
+    first.steps = 1000
+    first.save(15.0)
+    again = resumed(tmp_path / "cooled", *cooling)
+    assert again.cooled == 16 and again.done(0) == pytest.approx(0.75) and again.done(5) >= 1
+    assert again.rate(again.done(2.5)) / again.args.rate == pytest.approx(0.125)
+    again.save(2.5)
+    assert resumed(tmp_path / "cooled", *cooling).minutes == 17.5
+    run = resumed(tmp_path / "run", "--minutes", "20")  # a run that does not cool down starts its minutes anew
+    run.save(15.0)
+    assert resumed(tmp_path / "run", "--minutes", "20").done(0) < 0.01
+
+
+def test_cool_down_of_a_run_that_has_seen_all_its_crops_goes_by_its_minutes(photos, tmp_path):
+    go(photos, tmp_path / "run", "--crops", 16)
+    run = resumed(tmp_path / "cooled", "--cool-from", str(tmp_path / "run"), "--minutes", "20", "--crops", "16")
+    assert [run.done(minutes) for minutes in (0, 10, 20)] == [0, 0.5, 1]
+    assert resumed(tmp_path / "run", "--crops", "16").done(0) == 1
+
+
+def test_train_resumes_without_the_folder_that_it_started_from(photos, tmp_path):
+    go(photos, tmp_path / "first", "--crops", 8)
+    (tmp_path / "first/model/unet").rename(tmp_path / "unet")
+    first = go(photos, tmp_path / "run", "--crops", 8, "--init", tmp_path / "unet")
+    shutil.rmtree(tmp_path / "unet")
+    again = resumed(tmp_path / "run", "--init", str(tmp_path / "unet"), "--channels", "16,16")
+    assert same(again.net.state_dict(), first["net"])
+
+
+def test_replace_folder_never_leaves_nothing(tmp_path, monkeypatch):
+    for name in ("new", "model"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    seen = []
+    replace = os.replace
+
+    def watched(one, other):
+        seen.append(sorted(path.name for path in tmp_path.iterdir()))
+        replace(one, other)
+
+    monkeypatch.setattr(train.os, "replace", watched)
+    train.replace_folder(tmp_path / "new", tmp_path / "model")
+    assert seen == [["model", "new"], ["model.old", "new"]]
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "new"]
 
 
 def test_levels_are_where_they_are_said_to_be():

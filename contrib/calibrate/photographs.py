@@ -1,0 +1,20 @@
+"""The photographs of a folder, in the order in which the training numbers them (contrib/train-prior/train.py)."""
+
+from pathlib import Path
+
+from dreamclean.pictures.picture import is_picture
+
+
+def photographs(folder: Path) -> list[Path]:
+    """Those of ``folder`` and of the folders inside it."""
+    found = sorted(path for path in folder.rglob("*") if is_picture(path))
+    if not found:
+        raise SystemExit(f"there is no picture in {folder}")
+    return found
+
+
+def shared_out(folder: Path, hold_out: int) -> tuple[list[Path], list[Path]]:
+    """The photographs of ``folder`` that may be looked at, and those kept out of training: every ``hold_out``-th."""
+    photos = photographs(folder)
+    kept = photos[hold_out - 1 :: hold_out]
+    return [path for path in photos if path not in set(kept)], kept
