@@ -45,7 +45,7 @@ def test_readme_names_the_rivals_that_the_bench_commands_run() -> None:
 def test_readme_names_what_blind_leaves_alone_and_the_way_out() -> None:
     first = README.partition("![")[0]
     assert not re.search(r"\b(haze|fad)", first)
-    assert re.search(r"faded, or fog is haze, .* say `--tone faded` or `--tone haze`", README)
+    assert re.search(r"has faded or the air was hazy: say `--tone faded` or `--tone haze`", README)
     assert re.search(r"Blur that differs .* come back as they were.*`--operator`", README)
 
 

@@ -32,12 +32,12 @@ class Auto(Planner):
     )
     tone: Tone | None = Field(
         default=None,
-        description="What has changed the tones besides, which pictures do not tell: faded (a print), or haze",
+        description="Also undo what pictures do not show by themselves: fading (faded), or haze (haze)",
     )
 
     def refuses(self, known_operator: bool, prior: Prior) -> str:
         if known_operator:
-            return "is for blind restoration; leave it out beside an operator, and use --detail, or sampler soft-ddrm with an eta of 0.8 to 1"
+            return "is for blind restoration; leave it out beside an operator, and use --detail, or sampler soft-ddrm with an eta below 1"
         return "" if prior.space == "pixel" else "is for blind restoration in pixel space; give a strength"
 
     def strongest(self, prior: Prior) -> float | None:
