@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import torch.nn.functional as F
-from PIL import Image
 
 from dreamclean import DreamCleanError, Picture
+from dreamclean.pictures.decoding import decoded
 from dreamclean.pictures.picture import RECIPE_KEY, write_atomically
 from dreamclean.pictures.saving import png_text
 
@@ -31,8 +31,8 @@ def blended(original: Path, restored: Path, share: float, target: Path) -> Path:
         size = result.pixels.shape[-2:]
         given = F.interpolate(given, size, mode="bicubic", antialias=True).clamp(0, 1)
     image = result.with_pixels(given + share * (result.pixels - given))
-    with Image.open(restored, formats=["PNG"]) as file:
-        text = png_text(getattr(file, "text", {}).get(RECIPE_KEY), image.info.get("xmp"))
+    with decoded(restored, float("inf")) as file:  # its size was found bearable before it was made
+        text = png_text(getattr(file.image, "text", {}).get(RECIPE_KEY), image.info.get("xmp"))
     text.add_itxt(BLEND_KEY, json.dumps(round(share, 4)))
     kept = {key: image.info[key] for key in ("icc_profile", "exif") if key in image.info}
     data = io.BytesIO()

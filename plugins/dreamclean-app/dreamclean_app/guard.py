@@ -17,6 +17,8 @@ LARGEST = 1000
 """No number of a component or a step count is larger, except its seed: some would take memory without end."""
 SAMPLES = 16
 _CLOSED = {"device", "max_megapixels", "mask", "keep", "recipe"}
+_CHAIN = 32
+"""Operators in a chain."""
 _LONGEST = 4096
 """Numbers in a list."""
 _TEXT = 4_000_000
@@ -56,12 +58,14 @@ def _check_component(kind: str, spec: Spec, offered: Sequence[str], host: Host, 
 
 
 def _links(spec: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and settings of a component, and of those that it holds."""
+    """Name and settings of a component, and of those that it holds: ``_CHAIN`` at most."""
     if isinstance(spec, Component):
         raise InvalidSetting(f"{brief(spec)} is no text and no table")
     name, values = parse_spec(spec)
     held = values.pop("links", None)
     yield name, values
+    if isinstance(held, list | tuple) and len(held) > _CHAIN:
+        raise InvalidSetting(f"{name} has {len(held)} links; give {_CHAIN} at most")
     for link in held if isinstance(held, list | tuple) else ():
         yield from _links(link)
 
@@ -86,16 +90,22 @@ def _check_prior(
 def _check_no_file(component: type[Any], name: str, values: Mapping[str, Any]) -> None:
     kinds = {field.name: field.kind for field in fields_of(component)}
     for setting, value in values.items():
-        if value is not None and (kinds.get(setting) == "file" or _is_file(value)):
+        free = kinds.get(setting, "text") == "text"
+        if value is not None and (kinds.get(setting) == "file" or (free and _names_file(value))):
             raise DreamCleanError(
                 f"{name}: {setting} names a file of the machine that the app runs on; leave it out, or start the "
                 "app with --trust if all who reach it may read its files"
             )
 
 
-def _is_file(value: Any) -> bool:
+def _names_file(value: Any) -> bool:
+    """Whether a text is the name of a file, by its form, so that nobody learns which files there are; or is one here."""
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return False
+    if value.startswith(("/", "~", "\\")) or value[1:3] in (":/", ":\\") or ".." in value:
+        return True
     try:
-        return isinstance(value, str) and len(value) <= _LONGEST and Path(value).exists()
+        return Path(value).exists()
     except (OSError, ValueError):  # no name of a file
         return False
 

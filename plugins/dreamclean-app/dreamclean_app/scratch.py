@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -19,6 +20,12 @@ class Scratch:
         self._seconds = minutes * 60
         self._used: dict[str, float] = {}
         self._lock = threading.Lock()
+
+    def use(self, key: str) -> None:
+        """The time of ``key``'s folder starts again."""
+        with self._lock:
+            if key in self._used:
+                self._used[key] = time.monotonic()
 
     def folder(self, key: str) -> Path:
         """The folder of ``key``, made anew if it is gone; its time starts again."""
@@ -45,6 +52,15 @@ class Scratch:
             for key in [key for key, used in self._used.items() if now - used > self._seconds]:
                 del self._used[key]
                 shutil.rmtree(self._place(key), ignore_errors=True)
+        self._sweep_served()
+
+    def _sweep_served(self) -> None:
+        """Remove what Gradio does not: uploads that were broken off, and files that it forgot."""
+        oldest = time.time() - 2 * self._seconds - 60
+        for path in self.served.rglob("*"):
+            with suppress(OSError):
+                if path.is_file() and path.stat().st_mtime < oldest:
+                    path.unlink()
 
     def keep_swept(self, every: float = 30) -> None:
         """``sweep`` from a thread of its own until the process ends."""

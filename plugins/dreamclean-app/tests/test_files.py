@@ -1,5 +1,6 @@
 """Names, folders and blends."""
 
+import os
 import time
 from pathlib import Path
 
@@ -77,6 +78,29 @@ def test_scratch_stays_in_its_folder_whatever_a_request_calls_itself(key: str, t
     scratch.close()
 
 
+def test_scratch_removes_broken_off_uploads() -> None:
+    scratch = Scratch(minutes=1)
+    old, new = scratch.served / "a/old.png", scratch.served / "new.png"
+    old.parent.mkdir()
+    for file, age in ((old, 200), (new, 100)):
+        file.touch()
+        os.utime(file, (time.time() - age,) * 2)
+    scratch.sweep()
+    assert not old.exists() and new.exists()
+    scratch.close()
+
+
+def test_scratch_keeps_what_is_used() -> None:
+    scratch = Scratch(minutes=1)
+    folder = scratch.folder("a")
+    scratch._used["a"] -= 61
+    scratch.use("a")
+    scratch.use("nobody")
+    scratch.sweep()
+    assert folder.exists() and "nobody" not in scratch._used
+    scratch.close()
+
+
 def test_opened_refuses_large_files_and_bombs_by_the_name_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "secret-folder.png"
     Image.new("1", (3000, 2000)).save(path)
@@ -120,6 +144,11 @@ def test_blended_keeps_the_metadata(pair, tmp_path: Path) -> None:
     save(image, pair[1])
     with Image.open(blended(*pair, 0.5, tmp_path / "blend.png")) as made:
         assert made.info["xmp"] == b"<x:xmpmeta/>" and made.getexif()[270] == "a description"
+
+
+def test_blended_takes_what_the_page_may_not_open(pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # of 96; the page has a limit of its own for painted layers
+    assert embedded_recipe(blended(*pair, 0.5, tmp_path / "blend.png")) == '{"seed": 3}'
 
 
 def test_blended_with_all_of_the_result_is_its_file(pair, tmp_path: Path) -> None:

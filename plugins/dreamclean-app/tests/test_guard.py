@@ -59,6 +59,14 @@ def test_guard_refuses_files_of_this_machine(operator: Any) -> None:
     assert "names a file" in refused(operator=operator)
 
 
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("form", ["{}", "~/{}", "..{}", "C:\\{}", "\\\\host{}"])
+def test_guard_does_not_tell_which_files_there_are(form: str, there: bool) -> None:
+    name = form.format("/etc/hostname" if there else "/etc/no such file")
+    assert "names a file" in refused(operator={"name": "inpaint", "bitmap": name})
+    check({"operator": {"name": "blur", "shape": name}}, OFFERED, host())  # a choice: the component says what there is
+
+
 def test_guard_lets_files_through_where_all_are_trusted(tmp_path: Path) -> None:
     check({"operator": f"blur:file={tmp_path}/kernel.png", "prior": "denoiser:path=/x.pt"}, OFFERED, host(), True)
 
@@ -76,6 +84,7 @@ def test_guard_lets_files_through_where_all_are_trusted(tmp_path: Path) -> None:
         {"operator": {"name": "jpeg", "tables": [[1] * 64] * 5000}},
         {"operator": {"name": "identity", "bitmap": "x" * 5_000_000}},
         {"corrector": {"name": "vps", "repeats": 10**6}},
+        {"operator": ["identity"] * 33},
     ],
     ids=lambda value: str(value)[:40],
 )

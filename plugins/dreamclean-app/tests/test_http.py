@@ -282,6 +282,38 @@ def test_large_uploads_and_requests_are_refused(web: Any, photo: Path) -> None:
     alive(web, photo)
 
 
+def test_uploads_hold_files_and_no_large_fields(web: Any) -> None:
+    """Gradio would keep them in memory."""
+    answer = web.post("/gradio_api/upload", files={"files": (None, b"x" * 200_000)})
+    assert answer.status_code == 400 and "upload files as files" in answer.text
+
+
+def test_nobody_goes_past_the_queue(web: Any) -> None:
+    for path in ("run/recipe", "api/recipe", "run/predict", "component_server"):
+        assert web.post(f"/gradio_api/{path}", json={"data": [None]}).status_code == 403
+
+
+def test_a_session_is_no_folder(server: Any, web: Any, photo: Path, tmp_path: Path) -> None:
+    picture = as_file(upload(web, "ok.png", photo.read_bytes()))
+    for name in (str(tmp_path / "stranger"), "../../stranger"):
+        body = {"data": [picture, {}, None, None, 1], "session_hash": name}
+        answer = web.post("/gradio_api/call/restore", json=body)
+        assert answer.status_code == 200
+        web.get(f"/gradio_api/call/restore/{answer.json()['event_id']}")
+    assert not (tmp_path / "stranger").exists()
+
+
+def test_long_toml_is_no_recipe(web: Any) -> None:
+    slow = upload(web, "slow.toml", b"a." * 60_000 + b"a=1")
+    event, said = called(web, "recipe", as_file(slow))
+    assert event == "error" and "too long for a recipe" in said
+
+
+def test_requests_from_other_pages_are_refused(web: Any) -> None:
+    sent = {"files": {"files": ("a.png", b"x")}, "headers": {"Origin": "http://evil.example"}}
+    assert web.post("/gradio_api/upload", **sent).status_code == 403
+
+
 def test_requests_for_other_hosts_are_refused(web: Any) -> None:
     assert web.get("/", headers={"Host": "evil.example"}).status_code == 400
     assert web.get("/").status_code == 200

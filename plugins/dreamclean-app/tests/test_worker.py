@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,35 @@ def test_worker_stops_where_nobody_listens_any_more(pool: Pool, photo: Path, tmp
     began = time.monotonic()
     assert isinstance(messages(pool, task(photo, tmp_path))[-1], Restored)
     assert pool.workers[0]._process is process and time.monotonic() - began < 10
+
+
+def test_pool_does_not_wait_where_a_user_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's event loop closes the messages: while it waits, nobody is served."""
+    over = threading.Event()
+
+    class Slow:
+        def __init__(self, *given: Any) -> None:
+            pass
+
+        def warm(self) -> None:
+            pass
+
+        def do(self, *given: Any) -> Iterator[None]:
+            try:
+                while True:
+                    yield None
+            finally:
+                over.wait(10)
+
+    monkeypatch.setattr("dreamclean_app.work.pool.Worker", Slow)
+    pool = Pool(["cpu"], Limits())
+    run = pool.do(object())  # type: ignore[arg-type]
+    next(run)
+    began = time.monotonic()
+    run.close()
+    assert time.monotonic() - began < 2 and pool._free.empty()
+    over.set()
+    assert pool._free.get(timeout=5) is pool.workers[0]
 
 
 @pytest.mark.parametrize(

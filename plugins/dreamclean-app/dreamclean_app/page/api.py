@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
@@ -25,10 +26,9 @@ class Endpoints:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
 
-    def diagnose(self, picture: str, prior: str, request: gr.Request) -> tuple[str, Any, str | None]:
+    def diagnose(self, picture: str, prior: str) -> tuple[str, Any, str | None]:
         """What is wrong with a picture: in words, as JSON, and drawn."""
-        with said():
-            user = _user(request)
+        with self._call() as user:
             item = self._item(user, picture)
             *_, seen = self.studio.look(item, self.studio.settings({"prior": prior}))
             assert isinstance(seen, Item)
@@ -37,11 +37,10 @@ class Endpoints:
             return seen.found, seen.report, str(seen.figure) if seen.figure else None
 
     def restore(
-        self, picture: str, settings: Any, mask: str | None, keep: str | None, share: float, request: gr.Request
+        self, picture: str, settings: Any, mask: str | None, keep: str | None, share: float
     ) -> Iterator[tuple[str | None, Any]]:
         """Restore a picture: meanwhile its steps as JSON, at the end the PNG and what was done."""
-        with said():
-            user = _user(request)
+        with self._call() as user:
             item, own = self._item(user, picture), self.studio.settings(_table(settings))
             own |= self._masks({"mask": mask, "keep": keep})
             for message in self.studio.restore(user, item, own):
@@ -50,20 +49,19 @@ class Endpoints:
                 elif isinstance(message, Item):
                     yield str(self.studio.download(user, _whole(message), share)), _about(message)
 
-    def restore_many(self, pictures: list[str], settings: Any, request: gr.Request) -> tuple[str, Any]:
+    def restore_many(self, pictures: list[str], settings: Any) -> tuple[str, Any]:
         """Restore pictures: a ZIP of the PNGs, and what was done or failed, picture by picture."""
-        with said():
-            user, own = _user(request), self.studio.settings(_table(settings))
+        with self._call() as user:
+            own = self.studio.settings(_table(settings))
             items, refused = self.studio.take(user, pictures or [])
             done = [item for one in items for item in self.studio.restore(user, one, own) if isinstance(item, Item)]
             about = [*map(_about, done), *({"status": "failed", "error": text} for text in refused)]
             return str(self.studio.archive(user, done, 1.0)), about
 
-    def blend(self, picture: str, restored: str, share: float, request: gr.Request) -> str:
+    def blend(self, picture: str, restored: str, share: float) -> str:
         """A PNG between a picture and its restoration."""
-        with said():
-            first = self._item(_user(request), picture)
-            second = self._item(_user(request), restored)
+        with self._call() as user:
+            first, second = self._item(user, picture), self._item(user, restored)
             return str(blended(first.original, second.original, share, second.original.with_name("blend.png")))
 
     def recipe(self, file: str) -> Any:
@@ -84,6 +82,16 @@ class Endpoints:
             }
             for kind in KINDS
         }
+
+    @contextmanager
+    def _call(self) -> Iterator[str]:
+        """The name under which one call keeps its files, which go soon after it: what it returns is copied before."""
+        user = f"call {uuid4()}"
+        try:
+            with said():
+                yield user
+        finally:
+            self.studio.scratch.leave(user)
 
     def _item(self, user: str, path: str | None) -> Item:
         items, refused = self.studio.take(user, [path] if path else [])
@@ -106,10 +114,6 @@ def said() -> Iterator[None]:
         yield
     except DreamCleanError as error:
         raise gr.Error(str(error), print_exception=False) from None
-
-
-def _user(request: gr.Request) -> str:
-    return str(request.session_hash or "api")
 
 
 def _table(settings: Any) -> dict[str, Any]:

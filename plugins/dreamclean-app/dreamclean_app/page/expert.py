@@ -14,7 +14,8 @@ from dreamclean_app.pictures import opened
 
 ORDER = ("operator", "guidance", "prior", "corrector", "sampler", "initializer")
 """The kinds that come first."""
-_RECIPE_BYTES = 4_000_000
+_RECIPE_BYTES = {".json": 4_000_000, ".toml": 100_000}
+"""TOML takes longer than its length."""
 
 
 class Expert:
@@ -77,8 +78,8 @@ class Expert:
 def recipe_in(path: Path, studio: Studio) -> dict[str, Any]:
     """The recipe of an uploaded file, checked. DreamCleanError if there is none, or it asks for what is not offered."""
     name = plain(path.name) + path.suffix[:8]
-    if path.suffix.lower() in (".toml", ".json"):
-        if path.stat().st_size > _RECIPE_BYTES:
+    if (ending := path.suffix.lower()) in _RECIPE_BYTES:
+        if path.stat().st_size > _RECIPE_BYTES[ending]:
             raise DreamCleanError(f"{name} is too long for a recipe")
     else:
         opened(path, name, studio.limits)

@@ -21,6 +21,8 @@ from dreamclean_app.scratch import Scratch
 from dreamclean_app.work.pool import Pool
 from dreamclean_app.work.tasks import STOPPED, Failed, Look, Looked, Message, Restore, Restored
 
+GONE = "the files of this page are gone; drop the pictures again"
+
 
 class Studio:
     """Everything that users share: limits, folders, workers, the priors that are offered."""
@@ -80,6 +82,9 @@ class Studio:
         self, item: Item, settings: dict[str, Any], wanted: Callable[[], bool] = lambda: True
     ) -> Iterator[Message | Item | None]:
         """The messages of a diagnosis, and at the end ``item`` with what was found."""
+        if not item.original.exists():
+            yield replace(item, found=GONE)
+            return
         task = Look(item.original, item.name, settings, item.original.with_name("found.png"))
         for message in self.pool.do(task, wanted):
             if isinstance(message, Looked):
@@ -93,8 +98,12 @@ class Studio:
         self, user: str, item: Item, settings: dict[str, Any], wanted: Callable[[], bool] = lambda: True
     ) -> Iterator[Message | Item | None]:
         """The messages of a restoration, and at the end the item as it came out."""
+        if not item.original.exists():
+            yield replace(item, failure=GONE)
+            return
         task = Restore(item.original, item.name, settings, self.fresh(user) / "restored.png")
         for message in self.pool.do(task, wanted):
+            self.scratch.use(user)  # there is a message a second, if only None
             if isinstance(message, Restored):
                 before = task.target.with_name("before.png")
                 blended(item.original, task.target, 0.0, before)
@@ -118,8 +127,11 @@ class Studio:
         if item.restored is None:
             raise DreamCleanError(f"{item.name} is not restored yet")
         if not item.restored.exists():
-            raise DreamCleanError("the files of this page are gone; drop the pictures again")
-        return blended(item.original, item.restored, share, self.fresh(user) / item.download_name)
+            raise DreamCleanError(GONE)
+        self.scratch.use(user)
+        folder = item.restored.with_name("download")  # one for all shares
+        folder.mkdir(exist_ok=True)
+        return blended(item.original, item.restored, share, folder / item.download_name)
 
     def archive(self, user: str, items: Sequence[Item], share: float) -> Path:
         """A ZIP of the PNGs of all that are restored."""

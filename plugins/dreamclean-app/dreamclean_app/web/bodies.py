@@ -12,10 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dreamclean_app.limits import Limits
 
-_TEXT = 16_000_000
+_TEXT = 8_000_000
 """Bytes of a request that is no upload: settings, a mask as text."""
 _SPARE = 500_000_000
 """Bytes of the disk that uploads leave free."""
+_UPLOAD = "/gradio_api/upload"
+_POSTS = re.compile(r"/gradio_api/(upload|queue/join|call/(v2/)?[^/]+|cancel|reset)/?")
+"""What the page and its clients send; Gradio has more, for parts that are not on this page."""
+_LOOKED_AFTER = 20_000_000
+"""Bytes of an upload after which the room on the disk is looked at again."""
 _FETCHES = re.compile(r"/(file=|proxy=|file/)\s*https?:", re.IGNORECASE)
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -31,15 +36,42 @@ class Bodies:
             await self.app(scope, receive, send)
         elif _FETCHES.search(scope["path"]):
             await PlainTextResponse("addresses are not fetched; upload the file", 403)(scope, receive, send)
-        elif scope["method"] == "POST" and _is_upload(scope):
+        elif scope["method"] == "POST" and (why := self._refused(scope)):
+            await PlainTextResponse(why, 403)(scope, receive, send)
+        elif scope["method"] == "POST" and scope["path"].startswith(_UPLOAD):
             if shutil.disk_usage(self._folder).free < _SPARE + _length(scope):
                 await PlainTextResponse("no room for uploads; try again later", 507)(scope, receive, send)
             else:
-                await self.app(scope, _counted(receive, self._limits.bytes_a_request), send)
+                await self.app(scope, self._counted(receive), send)
         elif scope["method"] == "POST":
             await self._text(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> str:
+        """Why a request is refused whatever it holds; empty if it is not."""
+        if not _POSTS.fullmatch(scope["path"]):
+            return "this page takes no such request"
+        kinds = _header(scope, b"content-type")
+        upload = scope["path"].startswith(_UPLOAD)
+        if len(kinds) > 1 or bool(kinds and kinds[0].lower().startswith(b"multipart/")) != upload:
+            return "files are uploaded, everything else is JSON"
+        return ""
+
+    def _counted(self, receive: Receive) -> Receive:
+        """``receive`` up to what a request may hold and the disk has room for; then as if the user had left."""
+        count = looked = 0
+
+        async def counted() -> Message:
+            nonlocal count, looked
+            message = await receive()
+            count += len(message.get("body", b""))
+            full = False
+            if count - looked > _LOOKED_AFTER:
+                looked, full = count, shutil.disk_usage(self._folder).free < _SPARE
+            return {"type": "http.disconnect"} if full or count > self._limits.bytes_a_request else message
+
+        return counted
 
     async def _text(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request with JSON: all of it is read, looked at, and handed on."""
@@ -80,26 +112,12 @@ class Bodies:
 
 def _length(scope: Scope) -> int:
     """Bytes that the request says it has; 0 if it does not say."""
-    said = [value for name, value in scope["headers"] if name == b"content-length"]
+    said = _header(scope, b"content-length")
     return int(said[0]) if said and said[0].isdigit() else 0
 
 
-def _is_upload(scope: Scope) -> bool:
-    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-    return any(kind.lower().startswith(b"multipart/") for kind in kinds)
-
-
-def _counted(receive: Receive, most: int) -> Receive:
-    """``receive`` up to ``most`` bytes; then the connection ends as if the user had left."""
-    count = 0
-
-    async def counted() -> Message:
-        nonlocal count
-        message = await receive()
-        count += len(message.get("body", b""))
-        return message if count <= most else {"type": "http.disconnect"}
-
-    return counted
+def _header(scope: Scope, wanted: bytes) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name == wanted]
 
 
 def files_in(body: bytes) -> Iterator[tuple[str, bool]]:

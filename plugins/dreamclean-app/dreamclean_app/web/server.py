@@ -10,6 +10,9 @@ from dreamclean_app.limits import Limits
 from dreamclean_app.scratch import Scratch
 from dreamclean_app.work.pool import Pool
 
+_SESSIONS = 300
+"""Pages whose values are kept in memory; the ones that were used longest ago are forgotten first."""
+
 
 def serve(
     host: str,
@@ -79,21 +82,25 @@ def application(
     import gradio as gr
     from fastapi import FastAPI
     from PIL import Image
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from dreamclean_app.page.layout import page
     from dreamclean_app.page.studio import Studio
     from dreamclean_app.page.theme import CSS, theme
+    from dreamclean_app.pictures import SHOWN
     from dreamclean_app.web.bodies import Bodies
+    from dreamclean_app.web.fields import keep_fields_small
     from dreamclean_app.web.headers import Headers
+    from dreamclean_app.web.hosts import Hosts
 
-    Image.MAX_IMAGE_PIXELS = 30_000_000  # of what Gradio itself opens: painted layers of small pictures
+    Image.MAX_IMAGE_PIXELS = 2 * SHOWN**2  # of what Gradio itself opens: painted layers of small pictures
+    keep_fields_small()
     blocks = page(Studio(priors, limits, pool, scratch, trusting))
     blocks.has_launched = True  # else Gradio reads any file of this machine for whoever names its path
-    blocks.queue(max_size=limits.waiting, default_concurrency_limit=4)
+    blocks.state_session_capacity = _SESSIONS
+    blocks.queue(max_size=limits.waiting, default_concurrency_limit=4, api_open=False)  # or who calls does not wait
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Bodies, limits=limits, folder=scratch.served)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(host, names))
+    app.add_middleware(Hosts, allowed_hosts=_hosts(host, names), everywhere=host in ("0.0.0.0", "::"))
     app.add_middleware(Headers)
     return gr.mount_gradio_app(
         app,

@@ -1,6 +1,7 @@
 """The workers, one for each device; a task takes one that is free."""
 
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from dreamclean_app.limits import Limits
@@ -21,8 +22,20 @@ class Pool:
     def do(self, task: Task, wanted: Callable[[], bool] = lambda: True) -> Iterator[Message | None]:
         """As ``Worker.do``, by the first worker that is free."""
         worker = self._free.get()
+        messages, over = worker.do(task, wanted), False
         try:
-            yield from worker.do(task, wanted)
+            for message in messages:  # noqa: UP028 (not from: that would close them here)
+                yield message
+            over = True
+        finally:
+            if over:
+                self._free.put(worker)
+            else:  # its user has left: that must not wait, as it may be in the server's event loop, for the work to stop
+                threading.Thread(target=self._broken_off, args=(worker, messages), daemon=True).start()
+
+    def _broken_off(self, worker: Worker, messages: Iterator[Message | None]) -> None:
+        try:
+            messages.close()  # type: ignore[attr-defined]
         finally:
             self._free.put(worker)
 
