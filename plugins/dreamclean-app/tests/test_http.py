@@ -289,8 +289,11 @@ def test_uploads_hold_files_and_no_large_fields(web: Any) -> None:
 
 
 def test_nobody_goes_past_the_queue(web: Any) -> None:
-    for path in ("run/recipe", "api/recipe", "run/predict", "component_server"):
+    for path in ("run/recipe", "api/recipe", "component_server"):
         assert web.post(f"/gradio_api/{path}", json={"data": [None]}).status_code == 403
+    number = next(one["id"] for one in web.get("/config").json()["dependencies"] if one["api_name"] == "recipe")
+    answer = web.post("/gradio_api/run/predict", json={"data": [None], "fn_index": number})
+    assert answer.status_code == 404 and "join the queue" in answer.text
 
 
 def test_a_session_is_no_folder(server: Any, web: Any, photo: Path, tmp_path: Path) -> None:

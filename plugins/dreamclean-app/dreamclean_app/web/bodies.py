@@ -17,7 +17,7 @@ _TEXT = 8_000_000
 _SPARE = 500_000_000
 """Bytes of the disk that uploads leave free."""
 _UPLOAD = "/gradio_api/upload"
-_POSTS = re.compile(r"/gradio_api/(upload|queue/join|call/(v2/)?[^/]+|cancel|reset)/?")
+_POSTS = re.compile(r"/gradio_api/(upload|queue/join|run/predict|call/(v2/)?[^/]+|cancel|reset)/?")
 """What the page and its clients send; Gradio has more, for parts that are not on this page."""
 _LOOKED_AFTER = 20_000_000
 """Bytes of an upload after which the room on the disk is looked at again."""
