@@ -28,7 +28,7 @@ from dreamclean.method.frames import once, restore_frames, several
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
 from dreamclean.method.loaded import sized
 from dreamclean.method.marks import check_size, kept
-from dreamclean.method.measured import as_shown, info_of, measured
+from dreamclean.method.measured import NO_FILE, as_shown, info_of, measured
 from dreamclean.method.noise import seeds_of
 from dreamclean.method.planned import planned
 from dreamclean.method.resolved import recipe_of_run
@@ -36,7 +36,6 @@ from dreamclean.method.restoration import Restoration, carrying, joined
 from dreamclean.method.run import Listener, Watch, run
 from dreamclean.method.setup import set_up
 from dreamclean.pictures.decoding import check_limit
-from dreamclean.recipe.recipe import make_recipe
 from dreamclean.recipe.settings import KINDS, Settings, check_names, signature_with
 
 
@@ -161,7 +160,7 @@ class Restorer:
         self._check_masks(picture)
         exact = y.float() if y.dtype.itemsize < torch.float32.itemsize else y
         check_shape(exact, self.operator)
-        made = self._run(as_shown(exact, self.operator), self.operator, {}, seed, watch)
+        made = self._run(as_shown(exact, self.operator), self.operator, NO_FILE, seed, watch)
         return replace(made, image=kept(made.image.to(y.dtype), picture, self._keep))
 
     def _check_masks(self, picture: Tensor) -> None:
@@ -172,7 +171,7 @@ class Restorer:
     @torch.no_grad()
     def plan(self, image: Given) -> Plan:
         """What the planner says of a picture, or of a tensor (1, 3, H, W) in [0, 1]; nothing is restored."""
-        info: dict[str, Any] = {}
+        info = NO_FILE
         if isinstance(image, np.ndarray):
             check_array(image)
             image = pixels_of(image)
@@ -223,7 +222,7 @@ class Restorer:
         own = self.recipe.model_copy(update={"seed": seed})
 
         def follow(plan: Plan) -> Restoration[Tensor]:
-            how = self._setup.resolved(make_recipe(**(plan.recipe or {})))
+            how = self._setup.resolved(plan.recipe or {})
             y, operator = measured(image, how.operator)
             check_shape(y, operator)
             return run(how.with_operator(operator), self._here(y), [seed], watch)

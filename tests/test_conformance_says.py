@@ -4,8 +4,33 @@ import pytest
 import torch
 from pydantic import Field
 
-from dreamclean import Corrector, DDPMSchedule, LinearOperator, Model, Prior, Spacing
-from dreamclean.testing import CorrectorSuite, LinearOperatorSuite, PriorSuite, SpacingSuite, loaded, pictures
+from dreamclean import (
+    Component,
+    Corrector,
+    DDPMSchedule,
+    DreamCleanError,
+    Guidance,
+    LinearOperator,
+    Model,
+    Operator,
+    Path,
+    Plan,
+    Planner,
+    Prior,
+    Spacing,
+)
+from dreamclean.testing import (
+    CorrectorSuite,
+    GuidanceSuite,
+    LinearOperatorSuite,
+    OperatorSuite,
+    PathSuite,
+    PlannerSuite,
+    PriorSuite,
+    SpacingSuite,
+    loaded,
+    pictures,
+)
 from dreamclean.testing.moves import Scene
 
 X = pictures((8, 8))
@@ -61,6 +86,88 @@ class Alien(Prior):
         return Model(DDPMSchedule.linear(), predict)
 
 
+class Grey(Operator):
+    """Says that its images are grey."""
+
+    name = "says-grey"
+
+    def degrade(self, x):
+        return x.square().mean(1, keepdim=True)
+
+    def image_shape(self, y):
+        return y.shape
+
+
+class Crop(LinearOperator):
+    """Leaves nothing of a small picture."""
+
+    name = "crop"
+
+    def degrade(self, x):
+        return x[..., 4:-4, 4:-4]
+
+
+class Rows(LinearOperator):
+    """Sees no difference between a picture and its mirror image."""
+
+    name = "rows"
+
+    def degrade(self, x):
+        return x.mean(3, keepdim=True)
+
+    def image_shape(self, y):
+        return torch.Size((len(y), 3, y.shape[2], 32))
+
+
+class Greedy(Guidance):
+    """Writes on its arguments."""
+
+    name = "greedy"
+
+    def __call__(self, predict, x, level, operator, y, codec):
+        estimate = predict(x, level)
+        y.mul_(0.5)
+        return estimate
+
+
+class Stale(Corrector):
+    """Hands on the estimate of another x."""
+
+    name = "stale"
+
+    def __call__(self, latent, denoise, noise):
+        return latent.corrected(latent.x + 0.1 * noise(latent.x), denoise(latent.x, latent.level))
+
+
+class Generated(Path):
+    """Returns a generator."""
+
+    name = "generated"
+
+    def __call__(self, levels):
+        return (level for level in reversed(levels[:-1]))
+
+
+class Double(Prior):
+    """Gives its network another precision than its weights have."""
+
+    name = "double"
+
+    def load(self, device, dtype):
+        net = torch.nn.Conv2d(3, 3, 1).to(device, dtype)
+        return Model(DDPMSchedule.linear(), lambda x, level: net(x.float()).to(x))
+
+
+class Misspelt(Planner):
+    """Names an operator that there is not."""
+
+    name = "misspelt"
+
+    def __call__(self, image, info, prior, model):
+        assert info["jpeg"] is None
+        return Plan({"operator": {"name": "blurr"}})
+
+
 class Back(Spacing):
     """Turns back half way, or says too many."""
 
@@ -73,6 +180,12 @@ class Back(Spacing):
 
 LINEAR, MOVES, PRIORS, SPACINGS = LinearOperatorSuite(), CorrectorSuite(), PriorSuite(), SpacingSuite()
 BROKEN = {
+    "images are \\(B, 3, H, W\\), whatever": lambda: OperatorSuite().test_image_shape(Grey(), pictures((24, 32))),
+    "nothing is measured; set small_size": lambda: LINEAR._matrix(Crop()),
+    "y was changed; work on a copy": lambda: GuidanceSuite().test_inputs_are_left_alone(Greedy()),
+    "the estimate handed on is not of the new x": lambda: MOVES.test_level_is_kept(Stale(), "ddpm"),
+    "returns a generator; return a list": lambda: PathSuite().test_it_ends_at_the_picture(Generated()),
+    "loaded in bfloat16 it fails": lambda: PRIORS.test_bfloat16_is_taken(Double(), loaded(Double())),
     "is not linear.*derive from Operator": lambda: LINEAR.test_linearity(Square(), X),
     "leave it to autograd": lambda: LINEAR.test_adjoint_passes_the_dot_product_test(Transposed(), torch.float64),
     "rest of its batch; treat every image apart": lambda: MOVES.test_rest_of_the_batch_does_not_matter(
@@ -91,6 +204,24 @@ BROKEN = {
     "the name 'Bat ched' may have": lambda: MOVES.test_name_can_be_written_everywhere(Batched()),
     "how: not described; write Field": lambda: MOVES.test_every_setting_is_described(Batched()),
 }
+
+
+def test_suite_of_planners_finds_components_that_there_are_not():
+    with pytest.raises(DreamCleanError, match="there is no operator 'blurr'"):
+        PlannerSuite().test_plan_is_a_recipe(Misspelt())
+
+
+def test_suite_of_operators_takes_one_that_sees_no_mirror_image():
+    OperatorSuite().test_projection_brings_agreement(Rows(), pictures((24, 32)))
+
+
+def test_suite_of_components_takes_a_kind_that_recipes_have_no_field_for():
+    class Palette(Component):
+        kind = "palette"
+        name = "warm"
+
+    with pytest.raises(pytest.skip.Exception, match="no field for"):
+        PlannerSuite().test_recipe_form(Palette())
 
 
 @pytest.mark.parametrize("said", BROKEN)

@@ -90,7 +90,7 @@ class TestONNX(PriorSuite):
 
 
 class TestFunction(PriorSuite):
-    component = Denoiser.of(posterior_mean, highest=1.0)
+    component = Denoiser.of(posterior_mean)  # which knows less noise than signal
 
     def test_denoiser_string_form(self) -> None:
         """A function cannot be written down."""
@@ -142,9 +142,20 @@ def test_denoiser_with_a_matched_start_denoises_as_the_function_does() -> None:
 
 def test_denoiser_recommends_a_strength_in_its_range() -> None:
     for operator in (None, "identity"):
-        for highest in (0.05, 0.5):
+        for highest in (0.05, 0.5, 10 / 255, 20 / 255, 50 / 255, 55 / 255):
             top = Restorer(Denoiser.of(posterior_mean, highest=highest), operator=operator).levels[-1]
             assert top.sigma <= 2 * highest + 1e-9
+    with pytest.raises(DreamCleanError, match=r"choose nsr up to 0\.3922"):
+        Restorer(Denoiser.of(posterior_mean), strength="nsr:0.4")
+    assert Restorer(Denoiser.of(posterior_mean), strength="nsr:0.3922").levels[-1].sigma <= 100 / 255 + 1e-9
+
+
+def test_denoiser_of_a_file_is_asked_in_single_precision(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Conv2d(4, 3, 3, padding=1))
+    torch.jit.save(torch.jit.script(network), str(tmp_path / "net.pt"))  # type: ignore[no-untyped-call]
+    restorer = Restorer(Denoiser(path=str(tmp_path / "net.pt")), strength="nsr:0.1", steps=1, device="cpu")
+    made = restorer(torch.rand(1, 3, 16, 16, dtype=torch.float64)).image
+    assert made.dtype == torch.float64
 
 
 def test_denoiser_refuses_bad_files_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import VPS, Diffusers, DreamCleanError, Identity, LinearOperator, Mixture, Restorer, Step
+from dreamclean import (
+    VPS,
+    Diffusers,
+    DreamCleanError,
+    Identity,
+    LinearOperator,
+    Mixture,
+    Operator,
+    Plan,
+    Planner,
+    Restorer,
+    Step,
+)
 
 QUICK: dict[str, Any] = {"strength": 300, "steps": 3, "device": "cpu", "dtype": "float32"}
 
@@ -257,6 +269,71 @@ def test_setting_that_cannot_be_is_refused(make: Callable[[], object], message: 
 def test_setting_that_is_bad_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="gamma"):
         VPS(gamma=2)
+
+
+# Planners and operators from Python
+
+
+class Own(LinearOperator):
+    """Of the name of another, and not registered."""
+
+    name = "blur"
+
+    def degrade(self, x: Tensor) -> Tensor:
+        return 0.5 * x
+
+    def image_shape(self, y: Tensor) -> torch.Size:
+        return y.shape
+
+
+class Planning(Planner):
+    """Plans an operator as an object."""
+
+    name = "planning"
+
+    def __call__(self, image: Tensor, info: Any, prior: Any, model: Any) -> Plan:
+        assert dict(info) == {"transparent": False, "jpeg": None}
+        return Plan({"operator": Own(), "strength": 100, "steps": 2})
+
+
+def test_plan_with_an_operator_object_runs_that_object() -> None:
+    image = torch.full((1, 3, 16, 16), 0.4)
+    restorer = Restorer(Mixture.around(image, std=0.1), planner=Planning(), device="cpu", dtype="float32")
+    result = restorer(image)
+    assert (result.image - 0.8).abs().max() < 0.05
+    assert "Own" in str(result.recipe.operator)
+    assert "Own" in str(restorer.explain(image).settings["operator"].value)
+
+
+@pytest.mark.parametrize(("factor", "side"), [(5, 100), (5, 200), (7, 91), (9, 90), (4, 100), (3, 96)])
+def test_image_shape_of_what_shrinks_is_that_of_the_image(factor: int, side: int) -> None:
+    class Shrink(LinearOperator):
+        name = "shrink"
+
+        def degrade(self, x: Tensor) -> Tensor:
+            return torch.nn.functional.avg_pool2d(x, factor)
+
+    assert (
+        Shrink().image_shape(torch.rand(1, 3, side // factor, side // factor)).numel()
+        == 3 * (side // factor * factor) ** 2
+    )
+
+
+def test_operator_without_a_forward_derivative_is_told_what_to_do() -> None:
+    class Lens(Operator):
+        name = "lens"
+
+        def degrade(self, x: Tensor) -> Tensor:
+            grid = torch.nn.functional.affine_grid(torch.eye(2, 3)[None], [1, 3, *x.shape[2:]]).expand(
+                len(x), -1, -1, -1
+            )
+            return torch.nn.functional.grid_sample(x, grid, align_corners=False).clamp(min=1e-3) ** 0.5
+
+    x = torch.rand(1, 3, 16, 16)
+    with pytest.raises(
+        DreamCleanError, match=r"lens: torch has no forward derivative .* override linearize, or make it a"
+    ):
+        Lens().project(x, Lens().degrade(x.flip(3)), 0.1)
 
 
 # Operators of one channel

@@ -259,20 +259,36 @@ def test_host_is_apart_from_another_host(install: Install) -> None:
 LISTENER = """
 steps = []
 @hookimpl
+def defaults():
+    return {{"planner": "fixed"}}
+
+@hookimpl
 def on_step(step):
     steps.append(step.index)
     assert len(steps) < {limit}, "enough"
 """
 
 
-def test_on_step_tells_of_every_step_and_a_listener_that_fails_of_no_more(install: Install) -> None:
+def test_on_step_tells_of_every_step_and_a_listener_that_fails_of_no_more(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It alone: what else its package offers stays."""
     install("fake-a", fake_a=LISTENER.format(limit=2))
     install("fake-b", fake_b=LISTENER.format(limit=9))
     host, picture = Host(), pictures((8, 8))
     Restorer(Mixture.around(picture), steps=3, device="cpu", plugins=host)(picture)
     assert sys.modules["fake_a"].steps == [0, 1]
     assert sys.modules["fake_b"].steps == [0, 1, 2, 3]
-    assert host.failures == {"fake-a:fake_a": "AssertionError: enough"}
+    assert "plugin fake-a:fake_a gets no more steps: its on_step raised AssertionError: enough" in caplog.text
+    assert (host.failures, host.default("planner")) == ({}, "fixed")
+    assert len(host._offers()) == len(Host()._offers())
+
+
+def test_default_is_no_plugins_that_cannot_register(install: Install) -> None:
+    offer = '@hookimpl\ndef defaults():\n    return {{"planner": "{0}"}}\n@hookimpl\ndef register_priors(register):\n    {1}\n'
+    install("bad", bad=offer.format("flat", "register(3)"))
+    install("good", good=offer.format("fine", "pass"))
+    assert Host().default("planner") == "fine"
 
 
 KIND = """

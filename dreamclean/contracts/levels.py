@@ -16,6 +16,8 @@ import torch
 from dreamclean.contracts.errors import DreamCleanError, InvalidSetting
 from dreamclean.contracts.strength import as_nsr
 
+ROUNDED = 1e-3
+"""By what share a strength may be above the highest level: it was written with few digits."""
 MOST_STEPS = 10_000
 """The most steps of a schedule that has a level for every real number."""
 
@@ -86,7 +88,7 @@ class Schedule(ABC):
         """
         if isinstance(strength, str):
             ratio, limit = float(as_nsr(strength).removeprefix("nsr:")), self.at(self.highest).ratio
-            if not 0 < ratio <= limit:
+            if not 0 < ratio <= limit * (1 + ROUNDED):
                 raise InvalidSetting(
                     f"strength {strength} is outside what the prior knows; choose nsr up to {limit:.4g}"
                 )

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from dreamclean.contracts.component import CHAIN, Component, written
 from dreamclean.contracts.covariance import Covariance, Independent
+from dreamclean.contracts.derivative import derivative
 from dreamclean.contracts.double import double
 from dreamclean.contracts.filled import filled
 from dreamclean.contracts.least_squares import agreement, least_squares
@@ -31,7 +32,7 @@ from dreamclean.contracts.trial import size_by_trial
 class Operator(MeasurementNoise):
     """A known degradation: images (B, 3, H, W) in [0, 1] to measurements y.
 
-    ``degrade`` alone is enough if it is differentiable; the rest follows by automatic differentiation and conjugate
+    ``degrade`` alone is enough if torch differentiates it, forwards and backwards; the rest follows by that and conjugate
     gradients. Override methods that have a closed form.
     """
 
@@ -61,8 +62,7 @@ class Operator(MeasurementNoise):
 
     def linearize(self, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """A(x), and the derivative of A at ``x`` with its adjoint, as functions."""
-        value, pull, *_ = torch.func.vjp(self.degrade, x)
-        return value, lambda v: torch.func.jvp(self.degrade, (x,), (v,))[1], lambda v: pull(v)[0]
+        return derivative(self.degrade, x, self.name)
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         """The image nearest to agreement with ``y``, given an estimate ``x0`` of standard deviation ``std``.

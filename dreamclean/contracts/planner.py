@@ -56,12 +56,12 @@ class Planner(Component):
         """The plan of one ``image`` (1, 3, H, W) in [0, 1], on its model's device.
 
         ``info`` is information from its file: ``transparent``, whether all of it is; ``jpeg``, the settings of the
-        operator ``jpeg`` that compressed it, or None. ``model`` is what ``prior`` loaded: ``model.predict(x, level)`` is
+        operator ``jpeg`` that compressed it, or None; of a tensor False and None. ``model`` is what ``prior`` loaded: ``model.predict(x, level)`` is
         one evaluation, counted, for latents of any size. DreamCleanError if nothing can be said.
         """
 
     def review(self, image: Tensor, plan: Plan, result: Tensor, model: Model) -> Plan | None:
-        """A plan in the place of ``plan``, where the ``result`` that it led to, of the shape of ``image``, cannot be right.
+        """A plan in the place of ``plan``, where the ``result`` (1, 3, H', W') that it led to cannot be right.
 
         Asked once after a restoration, with the arguments that ``__call__`` had. None, the default: it stands.
         """

@@ -14,10 +14,17 @@ def size_by_trial(degrade: Callable[[Tensor], Tensor], y: Tensor, name: str) -> 
     DreamCleanError if a trial with a 96 x 96 image does not tell.
     """
     trial = degrade(torch.full((1, 3, 96, 96), 0.5, device=y.device)).shape
-    if len(trial) == y.ndim == 4:
-        shape = (y.shape[0], 3, y.shape[2] * 96 // trial[2], y.shape[3] * 96 // trial[3])
-        if degrade(torch.zeros(shape, dtype=y.dtype, device=y.device)).shape == y.shape:
-            return torch.Size(shape)
+    if len(trial) == y.ndim == 4 and min(trial[2:]) > 0:
+        scaled: tuple[Callable[[int, int], int], ...] = (
+            lambda side, made: side * (96 // made),  # by a whole factor, and the rest was cut off
+            lambda side, made: side * round(96 / made),
+            lambda side, made: side * 96 // made,
+        )
+        for scale in scaled:
+            sides = [scale(side, made) for side, made in zip(y.shape[2:], trial[2:], strict=True)]
+            shape = torch.Size((y.shape[0], 3, *sides))
+            if min(sides) and degrade(torch.zeros(shape, dtype=y.dtype, device=y.device)).shape == y.shape:
+                return shape
     advice = channel_advice(trial, y) or "override image_shape"
     raise DreamCleanError(f"{name}: cannot tell the image's size from a measurement of {tuple(y.shape)}; {advice}")
 

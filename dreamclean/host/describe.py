@@ -73,7 +73,8 @@ _LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "
 
 
 def _bounds(schema: dict[str, Any]) -> str:
-    parts = [text.format(f"{schema[key]:g}") for key, text in _LIMITS.items() if key in schema]
+    forms = [schema, *schema.get("anyOf", [])]  # of what may be none, its own
+    parts = [text.format(f"{form[key]:g}") for form in forms for key, text in _LIMITS.items() if key in form]
     return ", ".join(parts)
 
 

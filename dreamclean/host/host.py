@@ -132,6 +132,7 @@ class Host(Loader):
         """
         if chosen := configured().get(kind):
             return chosen
+        self.collect()  # or a plugin that cannot register offers something all the same
         offers = [(key, offer[kind]) for key, offer in self._offers() if kind in offer]
         foreign = [(key, name) for key, name in offers if self._plugins[key].package != "dreamclean"] or offers
         if len({name for _, name in foreign}) == 1:

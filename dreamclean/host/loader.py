@@ -43,6 +43,7 @@ class Loader:
         self.manager = pluggy.PluginManager("dreamclean")
         self.manager.add_hookspecs(hookspecs)
         self.failures: dict[str, str] = {}
+        self._silent: set[str] = set()
         self.kinds: dict[str, Kind] = {}
         self._plugins: dict[str, Plugin] = {}
         built_in = Plugin("dreamclean", __version__, "builtin", lambda: importlib.import_module(BUILT_IN))
@@ -136,9 +137,15 @@ class Loader:
         """Call every plugin's on_step; one that raises an error is logged and not called again, and the run continues."""
         for listener in self.manager.hook.on_step.get_hookimpls():
             key = listener.plugin_name
-            self._attempt(key, lambda key=key: self._call_one(key, "on_step", step=step))
-            if key in self.failures:
-                _log.warning("plugin %s gets no more steps: its on_step raised %s", key, self.failures[key])
+            if key in self._silent:
+                continue
+            try:
+                self._call_one(key, "on_step", step=step)
+            except (Exception, SystemExit) as error:
+                self._silent.add(key)
+                show(error)
+                said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                _log.warning("plugin %s gets no more steps: its on_step raised %s", key, said)
 
     def _offers(self) -> list[tuple[str, dict[str, str]]]:
         """What each plugin offers as defaults."""

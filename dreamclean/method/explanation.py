@@ -8,7 +8,6 @@ from dreamclean.contracts.errors import Refusal
 from dreamclean.contracts.planner import Plan, Report
 from dreamclean.method.resolved import Resolved, written
 from dreamclean.method.setup import Setup
-from dreamclean.recipe.recipe import make_recipe
 from dreamclean.recipe.settings import RecipeSettings, entries
 
 _LONG = 40
@@ -70,7 +69,7 @@ def explanation_of(setup: Setup, fixed: Resolved | None, plan: Plan) -> Explanat
     """What follows from ``plan``, which is not asked where the run is ``fixed``. Refusal if it is one."""
     if plan.refusal:
         raise Refusal(plan.refusal)
-    run = fixed or (None if plan.recipe is None else setup.resolved(make_recipe(**plan.recipe)))
+    run = fixed or (None if plan.recipe is None else setup.resolved(plan.recipe))
     recipe, sources = (run.recipe, run.sources) if run else (setup.recipe, setup.sources(setup.said))
     settings = {name: Explained(getattr(recipe, name), sources[name]) for name in entries(RecipeSettings)}
     settings["planner"] = Explained(setup.recipe.planner, setup.said.source("planner") or "default")

@@ -1,5 +1,7 @@
 """A picture as a measurement."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -28,6 +30,10 @@ def as_shown(y: Tensor, operator: Operator | None) -> Tensor:
         return y
     read = operator.from_picture(y.expand(-1, 3, -1, -1))
     return read if read.shape == y.shape else y
+
+
+NO_FILE: Mapping[str, Any] = MappingProxyType({"transparent": False, "jpeg": None})
+"""What a planner learns about an image that comes from no file."""
 
 
 def info_of(picture: Picture) -> dict[str, Any]:

@@ -78,23 +78,24 @@ class Setup:
         parts = {kind: getattr(self, kind) for kind in KINDS}
         return self.said.recipe.model_copy(update=self.settled(parts))
 
-    def resolved(self, plan: Recipe | None = None) -> Resolved:
-        """The run that follows, of a planner that looks with its ``plan``, over which goes what the user says.
+    def resolved(self, plan: Mapping[str, Any] | None = None) -> Resolved:
+        """The run that follows, of a planner that looks with its ``plan`` (a recipe's fields), over which goes what the user says.
 
         DreamCleanError where the components do not go together.
         """
         said, planner = self.said, self.planner
+        objects = {kind: value for kind, value in (plan or {}).items() if isinstance(value, Component)}
         if plan is not None:
-            plan = plan.model_copy(update={"prior": None, "planner": FIXED})
-            said = said.without("planner").over(source_of(planner), plan)
+            planned = make_recipe(**plan).model_copy(update={"prior": None, "planner": FIXED})
+            said = said.without("planner").over(source_of(planner), planned)
             planner = self.host.make("planner", FIXED)
-        operator = self.operator or _made(self.host, "operator", said.recipe)
+        operator = self.operator or _made(self.host, "operator", said.recipe, objects)
         schedule = self.model.schedule
         if operator is not None:
             said = with_operator(said, operator, self.prior, schedule, self.model.codec.pixel_scale)
         layers = with_rest(said, self.prior, schedule, operator is not None)
         recipe = layers.recipe
-        made = {kind: getattr(self, kind) or _made(self.host, kind, recipe) for kind in PARTS}
+        made = {kind: getattr(self, kind) or _made(self.host, kind, recipe, objects) for kind in PARTS}
         check_guidance(made["guidance"], operator)
         levels = schedule.ladder(recipe.strength, recipe.steps, made["spacing"])
         parts = {**made, "prior": self.prior, "operator": operator}

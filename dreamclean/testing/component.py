@@ -15,6 +15,7 @@ from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Chain
 from dreamclean.host.host import host
 from dreamclean.recipe.recipe import make_recipe
+from dreamclean.recipe.settings import KINDS
 from dreamclean.testing.check import check
 
 Size = tuple[int, int]
@@ -151,6 +152,8 @@ class ComponentSuite(FormSuite):
         check(dict(remade(subject, text)) == dict(subject), f"'{text}' makes another component; {LOSES}")
 
     def test_recipe_form(self, subject: Any) -> None:
+        if subject.kind not in KINDS:
+            pytest.skip("recipes have no field for components of this kind")
         recipe = make_recipe(**{subject.kind: subject})
         table = getattr(recipe, subject.kind)
         check(dict(remade(subject, table)) == dict(subject), f"a recipe's {table} makes another component; {LOSES}")

@@ -145,8 +145,13 @@ class CorrectorSuite(MoveSuite):
     drift: ClassVar[float] = 0.1
 
     def move(self, component: Any, x: Tensor, scene: Scene, denoise: Denoise, noise: Noise) -> Tensor:
-        latent: Latent = component(Latent(x, scene.levels[-1]), denoise, noise)
-        assert latent.level == scene.levels[-1], "a corrector keeps the level: return latent.corrected(x)"
+        level = scene.levels[-1]
+        latent: Latent = component(Latent(x, level), denoise, noise)
+        assert latent.level == level, "a corrector keeps the level: return latent.corrected(x)"
+        if latent.estimate is not None:
+            own = level.alpha * latent.estimate.x0 + level.sigma * latent.estimate.eps
+            otherwise = "the estimate handed on is not of the new x (x = a x0 + s eps); hand on one that is, or none"
+            check_close(own, latent.x, 1e-3, otherwise)
         return latent.x
 
     @FAMILIES

@@ -1,13 +1,18 @@
 """Suites of planners and paths."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from dreamclean.builtin.priors.mixture import Mixture
 from dreamclean.builtin.spacings.uniform import Uniform
+from dreamclean.contracts.component import Component
 from dreamclean.contracts.levels import DDPMSchedule
 from dreamclean.contracts.planner import Plan
+from dreamclean.host.host import host
 from dreamclean.method.evaluator import Evaluator
+from dreamclean.method.measured import NO_FILE
 from dreamclean.recipe.recipe import make_recipe
+from dreamclean.recipe.settings import KINDS
 from dreamclean.testing.check import check, check_equal
 from dreamclean.testing.component import ComponentSuite, Size, pictures
 from dreamclean.testing.loaded import loaded
@@ -23,12 +28,16 @@ class PlannerSuite(ComponentSuite):
         image = pictures(self.size)[:1]
         prior = Mixture.around(pictures(self.size), std=0.2)
         evaluator = Evaluator(loaded(prior))
-        return subject(image, {}, prior, evaluator.model), image, evaluator.nfe
+        return subject(image, NO_FILE, prior, evaluator.model), image, evaluator.nfe
 
     def test_plan_is_a_recipe(self, subject: Any) -> None:
         plan, _, _ = self.plan(subject)
         if plan.recipe is not None:
-            make_recipe(**plan.recipe)  # DreamCleanError says which field is wrong
+            recipe = make_recipe(**plan.recipe)  # DreamCleanError says which field is wrong
+            for kind in KINDS:
+                spec = plan.recipe.get(kind) if isinstance(plan.recipe.get(kind), Component) else getattr(recipe, kind)
+                if spec is not None:
+                    host().make(kind, spec)  # DreamCleanError says which component or setting there is not
 
     def test_picture_is_left_alone(self, subject: Any) -> None:
         _, image, _ = self.plan(subject)
@@ -55,7 +64,8 @@ class PathSuite(ComponentSuite):
 
     def test_it_ends_at_the_picture(self, subject: Any) -> None:
         levels = DDPMSchedule.linear().ladder(300, 12, Uniform())
-        order = list(subject(levels))
+        order = subject(levels)
+        check(isinstance(order, Sequence), f"it returns a {type(order).__name__}; return a list of levels")
         check(order and order[-1] == levels[0], "the last level is not the picture's own, levels[0]")
         check(set(order) <= set(levels), "a level is not one of those given; return elements of levels")
         steps = zip([levels[-1], *order], order, strict=False)

@@ -13,7 +13,7 @@ from dreamclean.contracts.model import Model
 from dreamclean.host.host import host
 from dreamclean.method.asking import fitted
 from dreamclean.method.evaluator import Evaluator
-from dreamclean.method.loaded import sized
+from dreamclean.method.loaded import load, sized
 from dreamclean.restorer import Restorer
 from dreamclean.testing.check import check, check_close, check_equal
 from dreamclean.testing.component import DTYPES, ComponentSuite, Noise, Size, pictures
@@ -50,10 +50,15 @@ class PriorSuite(ComponentSuite):
         x: Tensor = model.codec.encode(pictures(size, dtype))
         return level.alpha * x + level.sigma * Noise(0, 1)(x)
 
+    def ratios(self, model: Model, *shares: float) -> list[float]:
+        """``shares`` of as much noise as signal, or of the most noise that the prior knows if that is less."""
+        most = min(1.0, model.schedule.at(model.schedule.highest).ratio)
+        return [share * most for share in shares]
+
     def levels(self, model: Model) -> list[Level]:
-        """A quiet level, one with half as much noise as signal, and one with as much."""
-        schedule = model.schedule
-        return [schedule.at(schedule.lowest), *(schedule.at(schedule.resolve(f"nsr:{r}")) for r in (0.5, 1.0))]
+        """A quiet level, one with half as much noise as signal, and one with as much; or what the prior knows."""
+        schedule, ratios = model.schedule, self.ratios(model, 0.5, 1.0)
+        return [schedule.at(schedule.lowest), *(schedule.at(schedule.resolve(f"nsr:{ratio}")) for ratio in ratios)]
 
     def test_noise_rises_with_the_timestep(self, model: Model) -> None:
         schedule = model.schedule
@@ -68,11 +73,12 @@ class PriorSuite(ComponentSuite):
         host().make("spacing", model.schedule.usual)  # DreamCleanError names those that there are
 
     def test_strength_as_noise_to_signal_ratio(self, model: Model) -> None:
-        for ratio in (0.25, 0.5, 1.0):
+        for ratio in self.ratios(model, 0.25, 0.5, 1.0):
             found = model.schedule.at(model.schedule.resolve(f"nsr:{ratio}")).ratio
             right = abs(found - ratio) < 0.05 * ratio
             check(
-                right, f"nsr:{ratio} resolves to a level of sigma / alpha = {found:.3g}; correct the schedule's resolve"
+                right,
+                f"nsr:{ratio:.4g} resolves to a level of sigma / alpha = {found:.3g}; correct the schedule's resolve",
             )
 
     @KNOWN
@@ -100,6 +106,18 @@ class PriorSuite(ComponentSuite):
             x = self.latents(model, level, self.size, dtype)
             eps = model.predict(x, level)  # DreamCleanError says of which shape it is, if of another
             check(eps.isfinite().all(), f"t = {level.t:g}: eps is not finite; level.sigma is greater than 0")
+
+    def test_bfloat16_is_taken(self, subject: Any, model: Model) -> None:
+        """On a GPU models are loaded so; latents stay in single precision."""
+        level = self.levels(model)[1]
+        half = fitted(sized(load(subject, torch.device("cpu"), torch.bfloat16), *self.size))
+        x = self.latents(half, level, self.size)
+        otherwise = "loaded in bfloat16 it fails; give the network x.to(dtype), and return what is of x's dtype"
+        try:
+            eps = half.predict(x, level)
+        except Exception as error:
+            raise AssertionError(f"{otherwise} ({' '.join(str(error).split())[:200]})") from error
+        check(eps.isfinite().all(), otherwise)
 
     def test_picture_itself_can_be_asked_about(self, model: Model) -> None:
         clean = model.schedule.clean

@@ -131,7 +131,8 @@ class Restore(io.ComfyNode):
         )
         given = {name: value for name, value in said.items() if value is not None}
         restorer = Restorer(prior, **given, **_place(prior))
-        result = restorer(_pictures(image))
+        pictures = _pictures(image)
+        result = restorer(operator.from_picture(pictures) if operator and operator.viewable else pictures)
         return io.NodeOutput(result.image.clamp(0, 1).movedim(1, -1).float().cpu(), result.recipe.to_json())
 
 

@@ -15,4 +15,4 @@ class {{ cookiecutter.__class }}(dreamclean.LinearOperator):
 
     def image_shape(self, y: torch.Tensor) -> torch.Size:
         """The shape of the pictures that the measurement y is of."""
-        return y.shape
+        return torch.Size((len(y), 3, *y.shape[2:]))

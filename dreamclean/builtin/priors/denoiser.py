@@ -81,7 +81,7 @@ class Denoiser(Prior):
         limit = self.highest * 2
         corrector = f"dreamclean/vps:gamma={0.9 if known_operator else 0.05},fused=true"
         start = "forward-noising" if known_operator else "matched-level"
-        strength = f"nsr:{min(0.5 if known_operator else 0.2, limit):g}"
+        strength = f"nsr:{min(0.5 if known_operator else 0.2, limit):.4g}"
         return {
             "initializer": f"dreamclean/{start}",
             "corrector": corrector,
@@ -94,7 +94,7 @@ class Denoiser(Prior):
         """``network`` as D(y, sigma), told sigma in its own way and on its own scale."""
 
         def denoise(y: Tensor, sigma: float) -> Tensor:
-            y, level = y * self.white, sigma * self.white
+            y, level = y.float() * self.white, sigma * self.white
             batch, _, height, width = y.shape
             if self.sigma == "none":
                 return network(y) / self.white

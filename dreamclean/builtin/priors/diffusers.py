@@ -1,5 +1,6 @@
 """Pixel-space networks in diffusers' format, in folders and on the hub."""
 
+import json
 import re
 from abc import abstractmethod
 from pathlib import Path
@@ -88,6 +89,12 @@ def _scheduler(config: dict[str, Any]) -> Any:
     return DDPMScheduler.from_config(config)
 
 
+def _of_latents(path: str | Path) -> bool:
+    """Whether a folder's pipeline has an autoencoder."""
+    index = Path(path) / "model_index.json"
+    return index.is_file() and bool(json.loads(index.read_text()).keys() & {"vae", "vqvae"})
+
+
 def load_parts(path: str | Path, revision: str | None = None, variant: str | None = None) -> tuple[Any, Any]:
     """Network and scheduler of a diffusers folder or hub id; DreamCleanError where there are none."""
     from diffusers import DDPMScheduler, DiTTransformer2DModel, UNet2DModel
@@ -102,8 +109,11 @@ def load_parts(path: str | Path, revision: str | None = None, variant: str | Non
         """From the pipeline's subfolder, else from the root (as in the first DDPM repositories)."""
         try:
             return method(path, subfolder=subfolder, **where, **options)
-        except OSError:
-            return method(path, **where, **options)
+        except OSError as first:
+            try:
+                return method(path, **where, **options)
+            except OSError:
+                raise first from None
 
     try:
         options = dict(torch_dtype=torch.float32, low_cpu_mem_usage=False, output_loading_info=True)
@@ -112,6 +122,8 @@ def load_parts(path: str | Path, revision: str | None = None, variant: str | Non
         unet, report = load(cls.from_pretrained, folder, variant=variant, **options)
         if report["missing_keys"]:
             raise ValueError("its weights are another network's")
+        if unet.config.in_channels != 3 or _of_latents(path):
+            raise ValueError("its network is of latents or of other pictures than colour ones")
         return unet, _scheduler(load(DDPMScheduler.load_config, "scheduler"))
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         if lacks_memory(error):

@@ -34,7 +34,8 @@ class DreamClean(deepinv.models.Reconstructor):
         super().__init__(device)
         self.blind, self.clip = blind, clip
         self.settings = {"device": str(device), **settings}
-        self.restorer = Restorer(prior, **self.settings)
+        without = {name: value for name, value in self.settings.items() if name not in ("guidance", "noise")}
+        self.restorer = Restorer(prior, **without)  # blind, where there is no operator for them to belong to
 
     def restore(self, y: Tensor, physics: Any = None) -> Restoration[Tensor]:
         """The restoration, with its number of evaluations and its recipe; not clipped.

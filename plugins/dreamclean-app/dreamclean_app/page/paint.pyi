@@ -23,8 +23,6 @@ TELL = "() => { window.editor?.notify('change'); return []; }"
 """Before the canvas is read: the editor is told of a change. It sends its given picture, without a layer, until it
 has seen a change after loading that; so without a layer means not loaded."""
 
-from gradio.events import Dependency
-
 class Canvas(gr.ImageEditor):  # type: ignore[misc]
     """An editor with one layer: each that a request names would be opened and held at once."""
 
@@ -34,8 +32,11 @@ class Canvas(gr.ImageEditor):  # type: ignore[misc]
         if payload is not None and len(payload.layers or []) > 1:
             raise gr.Error("there is one layer to paint on", print_exception=False)
         return super().preprocess(payload)
-    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
+
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
