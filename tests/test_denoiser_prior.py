@@ -150,6 +150,19 @@ def test_denoiser_recommends_a_strength_in_its_range() -> None:
     assert Restorer(Denoiser.of(posterior_mean), strength="nsr:0.3922").levels[-1].sigma <= 100 / 255 + 1e-9
 
 
+def test_recipe_of_a_file_cannot_name_a_program_alone(tmp_path: Path) -> None:
+    """A TorchScript file can write files, and a recipe may come from anybody."""
+    path, recipe = scripted(tmp_path), tmp_path / "recipe.toml"
+    recipe.write_text(f"prior = 'denoiser:path={path},highest=0.5'\nstrength = 'nsr:0.2'")
+    with pytest.raises(DreamCleanError, match=r"recipe recipe.toml names a program .* if you trust it, say it as well"):
+        Restorer(recipe=recipe)
+    said = Restorer(f"denoiser:path={path},highest=0.5", recipe=recipe)
+    assert Restorer(recipe=said.recipe).prior == said.prior  # which somebody made in Python
+    exchanged = exported(tmp_path)  # ONNX holds operations on tensors alone
+    recipe.write_text(f"prior = 'denoiser:path={exchanged},sigma=map,highest=0.5'\nstrength = 'nsr:0.2'")
+    assert Restorer(recipe=recipe).prior.program is None
+
+
 def test_denoiser_of_a_file_is_asked_in_single_precision(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Conv2d(4, 3, 3, padding=1))
     torch.jit.save(torch.jit.script(network), str(tmp_path / "net.pt"))  # type: ignore[no-untyped-call]

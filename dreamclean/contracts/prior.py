@@ -27,6 +27,14 @@ class Prior(Component):
         """The file or folder that the model comes from, beside which planners keep what they know of it; else None."""
         return None
 
+    @property
+    def program(self) -> Path | None:
+        """The file that is run as a program when the model is asked, and could do anything; None: there are weights alone.
+
+        A recipe from a file is not enough to name one: whoever runs it has to.
+        """
+        return None
+
     def recipe_for(self, known_operator: bool) -> Mapping[str, Any]:
         """The recipe that suits this prior, blind or with a known operator; fields as in ``Recipe``.
 

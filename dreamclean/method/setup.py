@@ -153,6 +153,7 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
     """
     said, objects = _said(settings)
     prior: Prior = _made(host, "prior", said.recipe, objects) or host.default_prior()
+    _check_program(prior, said.source("prior"), settings)
     operator = _operator(host, said.recipe, objects, settings)
     known, preset = operator is not None, settings.get("preset")
     if preset is not None and preset not in PRESETS:
@@ -205,6 +206,15 @@ def _operator(
     if noise is not None:
         raise DreamCleanError("noise belongs to a known operator; give one too (identity, if there is noise alone)")
     return None
+
+
+def _check_program(prior: Prior, source: str | None, settings: Settings) -> None:
+    """DreamCleanError where it is a recipe's file that names a program to run."""
+    if prior.program and source not in (None, USER) and isinstance(settings.get("recipe"), str | FilePath):
+        raise DreamCleanError(
+            f"{source} names a program as its prior, {prior.program}, which could do anything; "
+            f"if you trust it, say it as well: --prior {prior.name}:path={prior.program},..."
+        )
 
 
 def _check_planner(planner: Planner, known_operator: bool, prior: Prior, said: Recipe) -> None:

@@ -67,6 +67,10 @@ class Denoiser(Prior):
     def source(self) -> Path | None:
         return Path(self.path) if self.path and Path(self.path).exists() else None
 
+    @property
+    def program(self) -> Path | None:
+        return Path(self.path) if _SUFFIXES.get(Path(self.path).suffix.lower()) == "TorchScript" else None
+
     def load(self, device: torch.device, dtype: torch.dtype) -> Model:
         given = None if self.path else self._denoise
         denoise, codec = given or self._told(_load(self.path, device)), PixelCodec()
