@@ -18,6 +18,7 @@ from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.planner import Plan
 from dreamclean.contracts.warn import warn_of
 from dreamclean.host.host import Host, host
+from dreamclean.method import doubts
 from dreamclean.method.arrays import check_array, pixels_of, restore_array
 from dreamclean.method.blame import blame
 from dreamclean.method.each import restore_each
@@ -160,7 +161,10 @@ class Restorer:
         self._check_masks(picture)
         exact = y.float() if y.dtype.itemsize < torch.float32.itemsize else y
         check_shape(exact, self.operator)
-        made = self._run(as_shown(exact, self.operator), self.operator, NO_FILE, seed, watch)
+        shown = as_shown(exact, self.operator)
+        made = self._run(shown, self.operator, NO_FILE, seed, watch)
+        if self._mask is None and not shown.equal(exact):  # without a mask a tensor is what the operator made
+            warn_of(doubts.of_agreement(made.image, self.operator, exact.to(made.image.device)))
         return replace(made, image=kept(made.image.to(y.dtype), picture, self._keep))
 
     def _check_masks(self, picture: Tensor) -> None:
