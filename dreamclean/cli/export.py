@@ -14,7 +14,7 @@ _DARKTABLE_SIGMA = "25/255"
 
 Sigma = Annotated[
     str | None,
-    typer.Option(help="One standard deviation of the noise, [0, 1] scale or like 25/255; none: a second input."),
+    typer.Option(help="Fixed standard deviation of the noise, on [0, 1] or like 25/255; none: it is a second input."),
 ]
 
 

@@ -33,7 +33,7 @@ ENLARGE: dict[str, Any] = {
         typer.Option(
             min=2,
             max=16,
-            help="Make a small picture so many times as large: --operator downsample:factor=N,method=bicubic.",
+            help="Enlarge a small picture N times; the same as --operator downsample:factor=N,method=bicubic.",
         ),
     ],
 }

@@ -59,7 +59,7 @@ class RecipeSettings(TypedDict, total=False):
             more="With a strength, a preset or an operator it is fixed.",
         ),
     ]
-    initializer: Annotated[Spec | None, Setting("The way to the top noise level.")]
+    initializer: Annotated[Spec | None, Setting("How the picture is taken to the top noise level, e.g. matched-level.")]
     corrector: Annotated[Spec | None, Setting("The move within a level, e.g. vps:gamma=0.05.")]
     sampler: Annotated[Spec | None, Setting("The step to the next level.")]
     path: Annotated[Spec | None, Setting("The order in which noise levels are visited, e.g. descent.")]
@@ -75,7 +75,7 @@ class RecipeSettings(TypedDict, total=False):
     understate: Annotated[
         float | None,
         Setting(
-            "Share by which the network is told less noise than there is: 0.05 is crisper, at some cost in PSNR.",
+            "Tell the network of less noise than there is, by this share: 0.05 is crisper, at some cost in PSNR.",
             more="By default 0; below 0.5.",
             check=checked_share,
         ),

@@ -30,7 +30,7 @@ class SpectralProjection(Guidance):
     """
 
     name = "spectral-projection"
-    margin: float = Field(default=6.0, ge=1, description="The error's variance over that of a Gaussian picture's")
+    margin: float = Field(default=6.0, ge=1, description="Variance of the error, as a multiple of a Gaussian picture's")
 
     def __call__(
         self, predict: Predict, x: Tensor, level: Level, operator: Operator, y: Tensor, codec: Codec

@@ -38,7 +38,7 @@ class MatchedSpectrum(Coloured, Initializer):
 
     name = "matched-spectrum"
     uneven: bool = Field(
-        default=False, description="Louder in some parts than in others, as one noise estimate tells (one evaluation)"
+        default=False, description="The noise is louder in some parts, as one noise estimate shows (one evaluation)"
     )
 
     def __call__(self, start: Tensor, levels: Sequence[Level], denoise: Denoise, noise: Noise) -> Latent:

@@ -43,7 +43,7 @@ class Blur(SeparableOperator):
     )
     size: int = Field(default=9, ge=1, description="Uniform, Gaussian: side of the kernel, an odd number of pixels")
     std: FloatList = Field(
-        default=(3.0,), min_length=1, max_length=2, description="Gaussian: pixels; vertical/horizontal if two"
+        default=(3.0,), min_length=1, max_length=2, description="Gaussian: std in pixels; vertical/horizontal if two"
     )
     radius: float = Field(default=3.0, gt=0, le=100, description="Defocus: radius of the disc in pixels")
     length: float = Field(default=15.0, ge=1, description="Motion: length in pixels")
