@@ -18,7 +18,6 @@ from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.planner import Plan
 from dreamclean.contracts.warn import warn_of
 from dreamclean.host.host import Host, host
-from dreamclean.method import doubts
 from dreamclean.method.arrays import check_array, pixels_of, restore_array
 from dreamclean.method.blame import blame
 from dreamclean.method.each import restore_each
@@ -28,8 +27,8 @@ from dreamclean.method.explanation import Explanation, explanation_of
 from dreamclean.method.frames import once, restore_frames, several
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
 from dreamclean.method.loaded import sized
-from dreamclean.method.marks import check_size, kept
-from dreamclean.method.measured import NO_FILE, as_shown, info_of, measured
+from dreamclean.method.marks import check_size, kept, masked
+from dreamclean.method.measured import NO_FILE, info_of, measured
 from dreamclean.method.noise import seeds_of
 from dreamclean.method.planned import planned
 from dreamclean.method.resolved import recipe_of_run
@@ -160,11 +159,7 @@ class Restorer:
         check_values(y, self.operator)
         self._check_masks(picture)
         exact = y.float() if y.dtype.itemsize < torch.float32.itemsize else y
-        check_shape(exact, self.operator)
-        shown = as_shown(exact, self.operator)
-        made = self._run(shown, self.operator, NO_FILE, seed, watch)
-        if self._mask is None and not shown.equal(exact):  # without a mask a tensor is what the operator made
-            warn_of(doubts.of_agreement(made.image, self.operator, exact.to(made.image.device)))
+        made = self._run(masked(exact, self._mask), self.operator, NO_FILE, seed, watch)
         return replace(made, image=kept(made.image.to(y.dtype), picture, self._keep))
 
     def _check_masks(self, picture: Tensor) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from dreamclean import DreamCleanError, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.calibration import Calibration
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis, left_alone
+from dreamclean.cli.planners import with_shortcuts
 from dreamclean.cli.restored import said
 from dreamclean.host.host import host
 from dreamclean.pictures.picture import embedded_recipe
@@ -200,6 +201,16 @@ def test_restore_takes_detail(cli: Cli, prior: str) -> None:
         assert cli("restore", "in/noisy.png", "-o", "out.png", *options)[0] == 0
         recipe = json.loads(embedded_recipe(Path("out.png")))
         assert (recipe["steps"], recipe["corrector"], recipe["sampler"]["eta"]) == (steps, {"name": "none"}, 0)
+
+
+def test_detail_and_tone_go_over_a_recipes_planner(tmp_path: Path) -> None:
+    recipe = {"planner": {"name": "auto", "tone": "faded"}}
+    assert with_shortcuts({"recipe": recipe, "detail": 0.5})["planner"] == {
+        "name": "auto",
+        "tone": "faded",
+        "detail": 0.5,
+    }
+    assert with_shortcuts({"recipe": {"planner": "fixed"}, "detail": 0.5})["planner"] == {"name": "auto", "detail": 0.5}
 
 
 def test_restore_takes_detail_beside_an_operator(cli: Cli, prior: str) -> None:

@@ -103,8 +103,8 @@ def check_grain(operator: Enlarged) -> None:
 class GrainAsNoise(Enlarged):
     """Broken: the small picture's noise is taken for noise of the large one."""
 
-    def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        return Enlarged(factor=self.factor).solve(v, gain, self.grain**2)
+    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        return Enlarged(factor=self.factor, noise=self.grain).project(x0, y, std)
 
 
 def test_enlarged_with_grain_projects_as_downsample_does() -> None:

@@ -286,6 +286,22 @@ class Own(LinearOperator):
         return y.shape
 
 
+class Mono(LinearOperator):
+    """One channel, and nothing else is said."""
+
+    name = "mono"
+
+    def degrade(self, x: Tensor) -> Tensor:
+        return x.mean(1, keepdim=True)
+
+
+def test_measurement_of_one_channel_is_taken_as_it_is() -> None:
+    x = torch.rand(1, 3, 16, 16)
+    chain = Mono() @ Own()
+    result = Restorer(Mixture.around(x, std=0.1), operator=chain, **QUICK)(chain.degrade(x))
+    assert result.image.shape == x.shape
+
+
 class Planning(Planner):
     """Plans an operator as an object."""
 

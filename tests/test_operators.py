@@ -751,6 +751,14 @@ def test_project_under_poisson_noise_does_not_depend_on_the_rest_of_the_batch(op
     assert (operator.project(x0, y.mean(0, keepdim=True).expand_as(y), 0.1) - projected).abs().max() > 1e-3
 
 
+def test_solve_cuts_off_what_is_zero_of_an_image_without_noise_beside_a_noisy_one() -> None:
+    operator = Blur(shape="uniform", size=3)  # singular to rounding
+    v = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    variance = torch.tensor([0.0, 0.01]).view(2, 1, 1, 1).expand_as(v)
+    both, alone = operator.solve(v, 1.0, variance), operator.solve(v[:1], 1.0, 0.0)
+    torch.testing.assert_close(both[:1], alone)
+
+
 @pytest.mark.parametrize("settings", [{"std": 0.1, "blur": 1.0}, {"bands": (0.01, 0, 0, 0.01, 0, 0.01)}])
 def test_grain_with_photons_starts_at_the_level_of_both(settings: dict[str, Any]) -> None:
     schedule = DDPMSchedule.linear()

@@ -101,6 +101,7 @@ def test_restore_of_one_picture_twice_makes_one_result(cli, pictures: Path) -> N
     status, out, _ = cli("degrade", "a.png", "./a.png", "b.png", "-o", "out")
     assert status == 0 and out.count("out/a") == 1
     assert {path for path in files() if path.startswith("out/")} == {"out/a.png", "out/b.png"}
+    assert cli("degrade", "a.png", "a.png", "-o", "new")[0] == 0 and "new/a.png" in files()
 
 
 def test_restore_writes_no_picture_to_a_terminal(cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

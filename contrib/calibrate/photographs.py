@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from dreamclean.pictures.picture import is_picture
+from PIL import Image
 
 
 def photographs(folder: Path) -> list[Path]:
     """Those of ``folder`` and of the folders inside it."""
-    found = sorted(path for path in folder.rglob("*") if is_picture(path))
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in Image.registered_extensions())
     if not found:
         raise SystemExit(f"there is no picture in {folder}")
     return found

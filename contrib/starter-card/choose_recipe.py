@@ -16,10 +16,10 @@ from dreamclean_bench.metrics import metrics
 from dreamclean_bench.runner import crop
 from dreamclean_bench.suites import find_suite
 from dreamclean_bench.tasks import find_task, shown
+from PIL import Image
 
 from dreamclean import Restorer
 from dreamclean.host.host import host
-from dreamclean.pictures.picture import is_picture
 
 BLIND_TASKS = ("sr4-noisy", "jpeg-cascade", "denoise")
 
@@ -48,10 +48,8 @@ def main() -> None:
     names = args.tasks or (find_suite("restoration").tasks if args.known else BLIND_TASKS)
     initializer = args.initializer or ("forward-noising" if args.known else "matched-level")
     prior = host().make("prior", args.prior) if args.prior else host().default_prior()
-    images = [
-        crop(path, args.size)
-        for path in sorted(filter(is_picture, args.photos.rglob("*")))[args.every - 1 :: args.every][: args.limit]
-    ]
+    photos = sorted(path for path in args.photos.rglob("*") if path.suffix.lower() in Image.registered_extensions())
+    images = [crop(path, args.size) for path in photos[args.every - 1 :: args.every][: args.limit]]
     print("strength steps gamma spacing sampler | " + " | ".join(f"{name} dPSNR dLPIPS" for name in names), flush=True)
     samplers = args.samplers or [None]
     for strength, steps, gamma, spacing, sampler in product(

@@ -294,7 +294,9 @@ class Run:
         if state:
             self.load(state)
         if before and not resumed:
-            self.cooled = self.crops
+            self.cooled, self.minutes = self.crops, 0.0
+        if self.cooled is not None and self.cooled >= args.crops and args.minutes == math.inf:
+            raise SystemExit("all crops are seen: say in --minutes how long the cool-down takes")
 
     def load(self, state: dict) -> None:
         self.net.load_state_dict(state["net"])

@@ -33,7 +33,6 @@ def plan(
     for source in sources:
         if source != STREAM and not source.exists():
             raise DreamCleanError(f"there is no file {source}")
-    sources = list(dict.fromkeys(sources))
     if len(sources) == 1 and not sources[0].is_dir():
         if shard:
             raise DreamCleanError("--shard divides several pictures, and this is one; leave --shard out")
@@ -42,8 +41,10 @@ def plan(
         several = "several pictures'" if len(sources) > 1 else "a folder's"
         raise DreamCleanError(f"{output} cannot take {several} results; give -o another folder")
     jobs: list[Job] = []
+    single = len(sources) == 1
+    sources = list(dict.fromkeys(sources))
     for source in filter(Path.is_dir, sources):
-        inside = output / source.name if output and len(sources) > 1 else output
+        inside = output / source.name if output and not single else output
         jobs += _of_folder(source, inside or source.with_name(f"{source.name}-{suffix}"), shard)
     files = [source for source in sources if not source.is_dir() and belongs(Path(source.name), shard)]
     if output:

@@ -65,7 +65,10 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
         raise InvalidSetting(
             f"--{next(iter(given))} is for pictures that are diagnosed, and a strength is given; give one of the two"
         )
-    name, own = parse_spec(rest.get("planner") or "auto")
+    before = (
+        recipe.planner if recipe.planner and recipe.planner["name"] != "fixed" else "auto"
+    )  # fixed: none was needed
+    name, own = parse_spec(rest.get("planner") or before)
     return rest | {"planner": {"name": name, **own, **given}}
 
 

@@ -72,6 +72,11 @@ def with_mask(operator: Operator | None, mask: Any, host: Host) -> Operator | No
     return inpaint if operator is None else inpaint @ operator
 
 
+def masked(y: Tensor, mask: Any) -> Tensor:
+    """A measurement (B, C, H, W) with 0 where ``mask``, if there is one, is white: in what is given anything may stand there."""
+    return y if mask is None else y.masked_fill(mask_of(mask, "mask").to(y.device), 0)
+
+
 def check_size(mask: Any, what: str, picture: Tensor) -> None:
     """DreamCleanError unless ``mask``, if there is one, has the size of ``picture`` (B, C, H, W)."""
     if mask is None:

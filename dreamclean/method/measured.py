@@ -24,14 +24,6 @@ def measured(pixels: Tensor, operator: Operator | None) -> tuple[Tensor, Operato
     return operator.from_picture(pixels), noisy
 
 
-def as_shown(y: Tensor, operator: Operator | None) -> Tensor:
-    """A measurement (B, C, h, w) that is a picture, as ``operator`` reads it in one: under a mask anything may stand."""
-    if operator is None or not operator.viewable or y.shape[1] not in (1, 3):
-        return y
-    read = operator.from_picture(y.expand(-1, 3, -1, -1))
-    return read if read.shape == y.shape else y
-
-
 NO_FILE: Mapping[str, Any] = MappingProxyType({"transparent": False, "jpeg": None})
 """What a planner learns about an image that comes from no file."""
 

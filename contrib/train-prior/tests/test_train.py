@@ -138,6 +138,18 @@ def test_cool_down_of_a_run_that_has_seen_all_its_crops_goes_by_its_minutes(phot
     assert resumed(tmp_path / "run", "--crops", "16").done(0) == 1
 
 
+def test_cool_down_of_a_cooled_run_has_its_own_minutes_and_one_of_all_crops_needs_some(photos, tmp_path):
+    go(photos, tmp_path / "run", "--crops", 16)
+    cooled = resumed(tmp_path / "cooled", "--cool-from", str(tmp_path / "run"), "--minutes", "20", "--crops", "1000000")
+    cooled.save(20.0)
+    again = resumed(
+        tmp_path / "again", "--cool-from", str(tmp_path / "cooled"), "--minutes", "20", "--crops", "1000000"
+    )
+    assert again.done(0) < 0.01
+    with pytest.raises(SystemExit, match="say in --minutes"):
+        resumed(tmp_path / "endless", "--cool-from", str(tmp_path / "run"), "--crops", "16")
+
+
 def test_train_resumes_without_the_folder_that_it_started_from(photos, tmp_path):
     go(photos, tmp_path / "first", "--crops", 8)
     (tmp_path / "first/model/unet").rename(tmp_path / "unet")

@@ -84,19 +84,15 @@ class Enlarged(Resized, SeparableOperator):
         return super().noise_variance(y) + self.grain**2 * self._amplified(y)
 
     def noise_covariance(self, y: Tensor) -> Covariance:
-        """With grain S = grain^2 U U^T + the mean variance of the other noise; ``project`` goes by its closed form."""
+        """With grain S = grain^2 U U^T + the mean variance of the other noise. (``project`` needs it in chains alone.)"""
         return GrainOfSmall(self, of_each(super().noise_variance(y), y)) if self.grain else super().noise_covariance(y)
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
-        return x0 + std**2 * self.solve(y - self.degrade(x0), std**2, super().noise_variance(y))
-
-    def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        """With grain ``variance`` is that of the noise beside it."""
         if not self.grain:
-            return super().solve(v, gain, variance)
-        rows, columns = (_reduced(self, v.shape[2 + axis], axis)[1] for axis in (0, 1))
-        noise = self.grain**2 + self.reduced_noise(*v.shape[2:]) * of_each(variance, v)
-        return inverted(rows, columns, self.small(v), gain, noise)
+            return super().project(x0, y, std)
+        rows, columns = (_reduced(self, y.shape[2 + axis], axis)[1] for axis in (0, 1))
+        noise = self.grain**2 + self.reduced_noise(*y.shape[2:]) * of_each(super().noise_variance(y), y)
+        return x0 + std**2 * inverted(rows, columns, self.small(y - self.degrade(x0)), std**2, noise)
 
     def reduced_noise(self, height: int, width: int) -> float:
         """The variance in the small picture of white noise of variance 1 in an enlarged one: the mean diagonal of (U^T U)^-1."""
@@ -106,7 +102,7 @@ class Enlarged(Resized, SeparableOperator):
     def _amplified(self, y: Tensor) -> float:
         """The mean diagonal of U U^T: variance of an enlarged pixel, of the small picture's white noise of variance 1."""
         sides = enumerate(y.shape[2:])
-        return math.prod(float(self._up(size, axis).square().sum(1).mean()) for axis, size in sides)
+        return math.prod(float(_up(self, size, axis).singular.square().sum()) / size for axis, size in sides)
 
     def _side(self, size: int, axis: int) -> int:
         return smaller_side(size, self.factor[-1 if axis else 0])
@@ -125,17 +121,17 @@ class GrainOfSmall(Covariance):
         self._operator, self._white = operator, white
 
     def times(self, v: Tensor) -> Tensor:
-        return self._function(v, lambda power: power)
+        return self._function(v, lambda variance: variance)
 
     def solve(self, v: Tensor, gain: float) -> Tensor:
-        return self._function(v, lambda power: 1 / (gain + power))
+        return self._function(v, lambda variance: 1 / (gain + variance))
 
     def _function(self, v: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
-        """f(S) v: white outside the range of U, where it changes nothing but the scale."""
+        """f(S) v, f of the eigenvalues of S: on U's left singular vectors, and of ``white`` on all that is at right angles to them."""
         rows, columns = (_up(self._operator, size, axis) for axis, size in enumerate(v.shape[2:]))
-        power = (self._operator.grain * rows.singular[:, None] * columns.singular).square()
+        grain = (self._operator.grain * rows.singular[:, None] * columns.singular).square()
         left, right = rows.left.to(v), columns.left.to(v)
-        factor = f(power + self._white) - f(self._white)
+        factor = f(grain + self._white) - f(self._white)
         return f(self._white).to(v) * v + left @ (factor.to(v) * (left.mT @ v @ right)) @ right.mT
 
 

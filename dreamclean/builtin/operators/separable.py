@@ -59,14 +59,14 @@ def decomposed(matrix: Tensor) -> Axis:
 
 def of_each(variance: Tensor | float, v: Tensor) -> Tensor:
     """The mean variance of each image of ``v`` (B, 1, 1, 1), or the one of all (), float64 on the CPU."""
-    values = torch.as_tensor(variance).cpu().double()
-    return values.expand(v.shape).mean((1, 2, 3), keepdim=True) if values.ndim else values
+    values = torch.as_tensor(variance)
+    return (values.expand(v.shape).mean((1, 2, 3), keepdim=True) if values.ndim else values).cpu().double()
 
 
 def inverted(rows: Axis, columns: Axis, v: Tensor, gain: float, noise: Tensor) -> Tensor:
     """A^T (gain A A^T + noise)^-1 v, by the decompositions; least squares where that is singular. ``noise``: ``of_each``."""
     singular = rows.singular[:, None] * columns.singular[None, :]
-    kept = singular > (0 if noise.any() else _CUTOFF) * singular.max()
+    kept = singular > torch.where(noise > 0, 0.0, _CUTOFF) * singular.max()
     factor = torch.where(kept, singular / (gain * singular.square() + noise), 0.0).to(v)
     return rows.right.to(v).mT @ (factor * (rows.left.to(v).mT @ v @ columns.left.to(v))) @ columns.right.to(v)
 

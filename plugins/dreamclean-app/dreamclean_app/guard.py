@@ -45,7 +45,9 @@ def check(settings: Mapping[str, Any], offered: Sequence[str], host: Host, trust
 
 
 def _check_component(kind: str, spec: Spec, offered: Sequence[str], host: Host, trusting: bool) -> None:
-    for name, values in _links(spec):
+    for number, (name, values) in enumerate(_links(spec)):
+        if number > _CHAIN:
+            raise InvalidSetting(f"the {kind} has too many links; give {_CHAIN} at most")
         for setting, value in values.items():
             _within(f"{name}: {setting}", value, SAMPLES if setting == "samples" else LARGEST)
         if trusting:
@@ -58,14 +60,12 @@ def _check_component(kind: str, spec: Spec, offered: Sequence[str], host: Host, 
 
 
 def _links(spec: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and settings of a component, and of those that it holds: ``_CHAIN`` at most."""
+    """Name and settings of a component, and of those that it holds."""
     if isinstance(spec, Component):
         raise InvalidSetting(f"{brief(spec)} is no text and no table")
     name, values = parse_spec(spec)
     held = values.pop("links", None)
     yield name, values
-    if isinstance(held, list | tuple) and len(held) > _CHAIN:
-        raise InvalidSetting(f"{name} has {len(held)} links; give {_CHAIN} at most")
     for link in held if isinstance(held, list | tuple) else ():
         yield from _links(link)
 

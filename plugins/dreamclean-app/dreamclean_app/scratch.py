@@ -59,7 +59,8 @@ class Scratch:
         oldest = time.time() - 2 * self._seconds - 60
         for path in self.served.rglob("*"):
             with suppress(OSError):
-                if path.is_file() and path.stat().st_mtime < oldest:
+                seen = path.stat()
+                if path.is_file() and max(seen.st_mtime, seen.st_ctime) < oldest:  # a copy keeps its first mtime
                     path.unlink()
 
     def keep_swept(self, every: float = 30) -> None:

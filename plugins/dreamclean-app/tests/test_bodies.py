@@ -45,6 +45,12 @@ def test_bodies_refuse_links_that_lead_elsewhere(client: Any, tmp_path: Path) ->
     assert client.post(JOIN, json={"path": str(tmp_path / "link.png"), "meta": {}}).status_code == 400
 
 
+def test_bodies_refuse_more_than_one_layer(client: Any) -> None:
+    canvas = {"background": None, "layers": [{"path": "a"}, {"path": "b"}], "composite": None}
+    assert client.post(JOIN, json={"data": [1, canvas]}).status_code == 400
+    assert client.post(JOIN, json={"data": [1, {**canvas, "layers": canvas["layers"][:1]}]}).status_code == 200
+
+
 @pytest.mark.parametrize("address", ["http://x/a", " HTTPS://x/a", "ftp://x/a", "file:///etc/passwd"])
 def test_bodies_refuse_addresses(client: Any, address: str) -> None:
     assert client.post(JOIN, json={"path": address}).status_code == 400
@@ -99,6 +105,8 @@ def test_bodies_look_at_the_disk_while_an_upload_comes(tmp_path: Path, monkeypat
         ("127.0.0.1:7860", "http://127.0.0.1:7860", 200),
         ("127.0.0.1:7860", "http://evil.example", 403),
         ("127.0.0.1:7860", "null", 403),
+        ("127.0.0.1:7860", "http://[", 403),
+        ("[", None, 400),
         ("127.0.0.1:7860", "https://photos.example", 200),  # behind a server of that name
         ("evil.example", None, 400),
         ("192.168.1.2:7860", None, 200),
@@ -112,5 +120,7 @@ def test_hosts_refuse_other_pages(host: str, origin: str | None, status: int, tm
     headers = {"host": host, **({"origin": origin} if origin else {})}
     assert testclient.TestClient(app).post(UPLOAD, headers=headers).status_code == status
     assert testclient.TestClient(app).get("/", headers=headers).status_code == (200 if status == 403 else status)
+    anyone = hosts.Hosts(echo, ["*"], everywhere=False)
+    assert testclient.TestClient(anyone).post(UPLOAD, headers=headers).status_code == 200
     local = hosts.Hosts(echo, ["127.0.0.1"], everywhere=False)
     assert testclient.TestClient(local).get("/", headers={"host": "192.168.1.2"}).status_code == 400

@@ -78,15 +78,16 @@ def test_scratch_stays_in_its_folder_whatever_a_request_calls_itself(key: str, t
     scratch.close()
 
 
-def test_scratch_removes_broken_off_uploads() -> None:
-    scratch = Scratch(minutes=1)
-    old, new = scratch.served / "a/old.png", scratch.served / "new.png"
-    old.parent.mkdir()
-    for file, age in ((old, 200), (new, 100)):
-        file.touch()
-        os.utime(file, (time.time() - age,) * 2)
-    scratch.sweep()
-    assert not old.exists() and new.exists()
+def test_scratch_removes_broken_off_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch, now = Scratch(minutes=1), time.time()
+    upload = scratch.served / "a/old.png"
+    upload.parent.mkdir()
+    upload.touch()
+    os.utime(upload, (now - 10_000,) * 2)  # a copy of an older file, made now
+    for later, there in ((100, True), (200, False)):
+        monkeypatch.setattr(time, "time", lambda later=later: now + later)
+        scratch.sweep()
+        assert upload.exists() == there
     scratch.close()
 
 

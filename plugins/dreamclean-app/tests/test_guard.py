@@ -85,6 +85,7 @@ def test_guard_lets_files_through_where_all_are_trusted(tmp_path: Path) -> None:
         {"operator": {"name": "identity", "bitmap": "x" * 5_000_000}},
         {"corrector": {"name": "vps", "repeats": 10**6}},
         {"operator": ["identity"] * 33},
+        {"operator": {"name": "chain", "links": [{"name": "chain", "links": ["identity"] * 8}] * 8}},
     ],
     ids=lambda value: str(value)[:40],
 )

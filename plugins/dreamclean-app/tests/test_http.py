@@ -296,16 +296,6 @@ def test_nobody_goes_past_the_queue(web: Any) -> None:
     assert answer.status_code == 404 and "join the queue" in answer.text
 
 
-def test_a_session_is_no_folder(server: Any, web: Any, photo: Path, tmp_path: Path) -> None:
-    picture = as_file(upload(web, "ok.png", photo.read_bytes()))
-    for name in (str(tmp_path / "stranger"), "../../stranger"):
-        body = {"data": [picture, {}, None, None, 1], "session_hash": name}
-        answer = web.post("/gradio_api/call/restore", json=body)
-        assert answer.status_code == 200
-        web.get(f"/gradio_api/call/restore/{answer.json()['event_id']}")
-    assert not (tmp_path / "stranger").exists()
-
-
 def test_long_toml_is_no_recipe(web: Any) -> None:
     slow = upload(web, "slow.toml", b"a." * 60_000 + b"a=1")
     event, said = called(web, "recipe", as_file(slow))

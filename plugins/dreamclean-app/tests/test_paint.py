@@ -31,15 +31,6 @@ def test_masks_are_of_the_picture_s_size_and_by_colour(tmp_path: Path) -> None:
     assert masks["keep"][10:, 20:].all() and masks["keep"].sum() == 200
 
 
-def test_canvas_opens_one_layer_and_no_more() -> None:
-    canvas = paint.editor()
-    assert canvas.get_block_name() == "imageeditor"  # what the browser knows it by
-    data = type(canvas).data_model
-    with pytest.raises(Exception, match="one layer"):
-        canvas.preprocess(data(background=None, layers=[{"path": "a.png"}, {"path": "a.png"}], composite=None))
-    assert canvas.preprocess(None) is None
-
-
 @pytest.mark.parametrize("painted", [None, {}, {"layers": []}, {"layers": [layer()]}, {"background": None}])
 def test_masks_are_none_where_nothing_is_painted(painted, tmp_path: Path) -> None:
     assert paint.masks(painted, (40, 20), tmp_path) == {}

@@ -10,6 +10,7 @@ import typer
 
 from dreamclean import DreamCleanError
 from dreamclean.cli.options import option
+from dreamclean_bench.least import LEAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from dreamclean_bench.tasks import Task
 
 bench = typer.Typer(no_args_is_help=True, help="Compare restoration methods on one prior.", rich_markup_mode=None)
-
-LEAST = 32
-"""Side in pixels of the smallest crop: LPIPS needs 31."""
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The file that holds the results.")]
 Images = Annotated[Path, typer.Option("--images", help="Folder of clean pictures.")]

@@ -12,10 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from dreamclean import DreamCleanError
+from dreamclean_bench.least import LEAST
 
 WEIGHTS = Path(__file__).with_name("lpips_alex_fp16.safetensors")
-LEAST = 31
-"""Side in pixels of the smallest picture that AlexNet's poolings leave something of."""
 _LAYERS = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}  # convolution: stride, padding
 _POOLED = (3, 6)  # convolutions that a 3 x 3 maximum over stride 2 goes before
 _MEAN, _STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)

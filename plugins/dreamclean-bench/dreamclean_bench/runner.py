@@ -27,12 +27,9 @@ from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.metrics import metrics
 from dreamclean_bench.said_once import in_one_line, said_once
 from dreamclean_bench.sizes import large_enough, refuse
-from dreamclean_bench.store import Cell, Row, Store
+from dreamclean_bench.store import WEIGHTS, Cell, Row, Store
 from dreamclean_bench.tasks import Measured, Task, find_task, settled, shown
 from dreamclean_bench.weights import digest_of
-
-WEIGHTS = "weights"
-"""In a row's ``versions``: the digest of the prior's files."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +150,10 @@ def run(
     ``tell`` is called for every cell, with None for one that was there. A cell that fails is written with
     its error and the others go on. DreamCleanError where ``store`` has cells of the prior with other weights.
     """
-    left = []
+    work, left = list(work), []
+    _check_weights(work, store, setting)
     for item in work:
         status = store.status(item.cell)
-        if status is not None:
-            _check_weights(item.cell, store, setting)
         if status is None or (retry and status == "failed"):
             left.append(item)
         else:
@@ -178,13 +174,14 @@ def _weights(method: Method, prior: Prior) -> dict[str, str]:
 _digest_of = cache(digest_of)
 
 
-def _check_weights(cell: Cell, store: Store, setting: Setting) -> None:
-    """DreamCleanError if ``cell`` is there, and its prior's weights have changed since."""
-    before = store.versions(cell).get(WEIGHTS) if cell.prior else None
-    if before and before != _digest_of(_prior(setting, needed=False)[0]):
-        raise DreamCleanError(
-            f"{store.path} holds results of other weights of {cell.prior}; give another file with --store"
-        )
+def _check_weights(work: Iterable[Work], store: Store, setting: Setting) -> None:
+    """DreamCleanError if ``store`` has results of a prior of ``work`` whose weights have changed since."""
+    for name in {item.cell.prior for item in work if item.cell.prior}:
+        before = store.weights(name)
+        if before and before != {_digest_of(_prior(setting, needed=False)[0])}:
+            raise DreamCleanError(
+                f"{store.path} holds results of other weights of {name}; give another file with --store"
+            )
 
 
 def _outcomes(work: list[Work], setting: Setting, jobs: int) -> Iterator[Outcome]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from dreamclean import DreamCleanError
 from dreamclean.contracts.warn import warn
-from dreamclean_bench.cli import LEAST
+from dreamclean_bench.least import LEAST
 
 
 def large_enough(paths: Sequence[Path], size: int) -> list[Path]:

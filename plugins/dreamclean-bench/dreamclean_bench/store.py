@@ -51,6 +51,8 @@ class Row:
     """The result as a picture file, where it was asked for."""
 
 
+WEIGHTS = "weights"
+"""In a row's ``versions``: the digest of the prior's files."""
 KEY = [f.name for f in fields(Cell)]
 VALUES = [f.name for f in fields(Row) if f.name != "cell"]
 PICTURE = [name for name in KEY if name not in ("method", "prior")]
@@ -95,12 +97,11 @@ class Store:
             found = cursor.execute(f"select status from cells where {where}", list(asdict(cell).values())).fetchone()
         return found[0] if found else None
 
-    def versions(self, cell: Cell) -> dict[str, str]:
-        """What ``cell`` was computed with; empty if it is not there."""
-        where = " and ".join(f"{name} = ?" for name in KEY)
+    def weights(self, prior: str) -> set[str]:
+        """The digests of the files of ``prior`` that its results here were computed with, as far as they say."""
         with self._errors(), closing(self._connection.cursor()) as cursor:
-            found = cursor.execute(f"select versions from cells where {where}", list(asdict(cell).values())).fetchone()
-        return dict(json.loads(found[0])) if found else {}
+            found = cursor.execute("select distinct versions from cells where prior = ?", [prior]).fetchall()
+        return {weights for (versions,) in found if (weights := json.loads(versions).get(WEIGHTS))}
 
     def add(self, row: Row) -> None:
         """Write ``row``, in place of an earlier one of the same cell."""

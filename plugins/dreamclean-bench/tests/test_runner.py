@@ -64,6 +64,8 @@ def test_runner_refuses_to_mix_results_of_other_weights(
         cached.cache_clear()
     with pytest.raises(DreamCleanError, match=r"results.sqlite holds results of other weights of mixture.*--store"):
         run(work, store, Setting(mixture))
+    with pytest.raises(DreamCleanError, match="other weights"):  # other cells of the prior do not go in either
+        run(planned(bench_host, photos, mixture, ["once"], task="denoise"), store, Setting(mixture))
     assert len(store.rows()) == 2
 
 
@@ -297,7 +299,7 @@ def test_store_loses_at_most_one_cell_of_a_killed_run(photos: Path, mixture: str
 import os
 from pathlib import Path
 from dreamclean.host.host import Host
-from dreamclean_bench import latents, runner, suites, weights
+from dreamclean_bench import runner, suites
 from dreamclean_bench.store import Store
 from dreamclean_bench.tasks import find_task
 host = Host()
@@ -406,7 +408,7 @@ def test_paper_command_continues_and_leaves_small_pictures_out(
 def test_bench_refuses_crops_that_its_metrics_cannot_judge(name: str, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="") as error:
         command(name, *(["quick"] if name == "run" else []), "--images", photos, "--size", 30)
-    assert "greater than or equal to 32" in error.value.format_message()  # type: ignore[attr-defined]
+    assert "greater than or equal to 31" in error.value.format_message()  # type: ignore[attr-defined]
 
 
 def test_paper_command_looks_for_all_pictures_before_it_runs(

@@ -34,8 +34,9 @@ class DreamClean(deepinv.models.Reconstructor):
         super().__init__(device)
         self.blind, self.clip = blind, clip
         self.settings = {"device": str(device), **settings}
-        without = {name: value for name, value in self.settings.items() if name not in ("guidance", "noise")}
-        self.restorer = Restorer(prior, **without)  # blind, where there is no operator for them to belong to
+        of_operators = () if blind else ("guidance", "noise")  # which there is not, before there is a physics
+        without = {name: value for name, value in self.settings.items() if name not in of_operators}
+        self.restorer = Restorer(prior, **without)
 
     def restore(self, y: Tensor, physics: Any = None) -> Restoration[Tensor]:
         """The restoration, with its number of evaluations and its recipe; not clipped.

@@ -85,7 +85,7 @@ class Endpoints:
 
     @contextmanager
     def _call(self) -> Iterator[str]:
-        """The name under which one call keeps its files, which go soon after it: what it returns is copied before."""
+        """The name under which one call keeps its files. They go a minute after it: what it returns is copied in that time."""
         user = f"call {uuid4()}"
         try:
             with said():

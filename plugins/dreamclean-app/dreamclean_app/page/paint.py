@@ -24,20 +24,9 @@ TELL = "() => { window.editor?.notify('change'); return []; }"
 has seen a change after loading that; so without a layer means not loaded."""
 
 
-class Canvas(gr.ImageEditor):  # type: ignore[misc]
-    """An editor with one layer: each that a request names would be opened and held at once."""
-
-    is_template = True
-
-    def preprocess(self, payload: Any) -> Any:
-        if payload is not None and len(payload.layers or []) > 1:
-            raise gr.Error("there is one layer to paint on", print_exception=False)
-        return super().preprocess(payload)
-
-
 def editor() -> gr.ImageEditor:
     """The canvas with two brushes."""
-    return Canvas(
+    return gr.ImageEditor(
         show_label=False,
         height=600,
         type="pil",

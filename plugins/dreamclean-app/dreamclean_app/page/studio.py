@@ -103,7 +103,7 @@ class Studio:
             return
         task = Restore(item.original, item.name, settings, self.fresh(user) / "restored.png")
         for message in self.pool.do(task, wanted):
-            self.scratch.use(user)  # there is a message a second, if only None
+            self.scratch.use(user)  # there is a message now and then, if only None
             if isinstance(message, Restored):
                 before = task.target.with_name("before.png")
                 blended(item.original, task.target, 0.0, before)

@@ -84,10 +84,14 @@ class Bodies:
                 return
             if not message.get("more_body"):
                 break
-        if not all(self._served(path, is_file) for path, is_file in files_in(body)):
-            await PlainTextResponse("this is no file that was uploaded here; upload it first", 400)(
-                scope, receive, send
-            )
+        tables = list(tables_in(body))
+        why = ""
+        if not all(self._served(one) for one in tables):
+            why = "this is no file that was uploaded here; upload it first"
+        elif any(isinstance(layers := one.get("layers"), list) and len(layers) > 1 for one in tables):
+            why = "there is one layer to paint on"  # Gradio would open all of them, and hold them at once
+        if why:
+            await PlainTextResponse(why, 400)(scope, receive, send)
             return
         given = False
 
@@ -100,12 +104,15 @@ class Bodies:
 
         await self.app(scope, again, send)
 
-    def _served(self, path: str, is_file: bool) -> bool:
+    def _served(self, table: dict[str, Any]) -> bool:
         """Whether it is an uploaded file, or no file at all. Gradio itself does not check that where it is mounted."""
+        path = table.get("path")
+        if not isinstance(path, str):
+            return True
         if _ADDRESS.match(path):
             return False
         try:
-            return not is_file or self._folder in Path(path).resolve().parents
+            return "meta" not in table or self._folder in Path(path).resolve().parents
         except (OSError, ValueError):
             return False
 
@@ -120,8 +127,8 @@ def _header(scope: Scope, wanted: bytes) -> list[bytes]:
     return [value for name, value in scope["headers"] if name == wanted]
 
 
-def files_in(body: bytes) -> Iterator[tuple[str, bool]]:
-    """Every ``path`` in a JSON body, and whether Gradio would take it for that of a file; none if it is no JSON."""
+def tables_in(body: bytes) -> Iterator[dict[str, Any]]:
+    """Every table in a JSON body; none if it is no JSON."""
     try:
         found: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -130,8 +137,7 @@ def files_in(body: bytes) -> Iterator[tuple[str, bool]]:
     while todo:
         one = todo.pop()
         if isinstance(one, dict):
-            if isinstance(one.get("path"), str):
-                yield one["path"], "meta" in one
+            yield one
             todo += one.values()
         elif isinstance(one, list):
             todo += one

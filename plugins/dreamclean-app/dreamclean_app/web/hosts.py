@@ -29,19 +29,28 @@ class Hosts(TrustedHostMiddleware):  # type: ignore[misc]
         host, origin = headers.get("host", ""), headers.get("origin")
         if origin is not None and scope.get("method") not in ("GET", "HEAD") and not self._ours(origin, host):
             await PlainTextResponse("another page may not use this one", 403)(scope, receive, send)
-        elif self._everywhere and _is_address(urlsplit(f"//{host}").hostname):
+        elif self._everywhere and _is_address(_place(f"//{host}")[1]):
             await self.app(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
     def _ours(self, origin: str, host: str) -> bool:
         """Whether a page of ``origin`` is this one, under whichever name; behind another server ``host`` may be that one's."""
-        place = urlsplit(origin)
-        return place.netloc.lower() == host.lower() or place.hostname in self.allowed_hosts
+        place, name = _place(origin)
+        return self.allow_any or place == host.lower() or name in self.allowed_hosts
 
 
-def _is_address(host: str | None) -> bool:
+def _place(address: str) -> tuple[str, str]:
+    """Host and port of an address, and the host alone; empty if it is none."""
     try:
-        return bool(ipaddress.ip_address(host or ""))
+        parts = urlsplit(address.lower())
+        return parts.netloc, parts.hostname or ""
+    except ValueError:
+        return "", ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
     except ValueError:
         return False
