@@ -8,10 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dreamclean import DDPMSchedule, Grain, MatchedSpectrum
-from dreamclean.builtin.noise.line import Line
 from dreamclean.builtin.noise.spectrum import from_bands
 from dreamclean.builtin.noise.treatment import noise_treatment
-from dreamclean.builtin.planners.diagnosis.grey import tint_bands, tint_of
 from dreamclean.builtin.planners.diagnosis.noise_estimate import SMALLEST, estimate_noise
 from dreamclean.builtin.planners.diagnosis.noise_features import band_power, quiet_power
 from dreamclean.recipe.recipe import make_recipe
@@ -92,13 +90,6 @@ def test_estimate_noise_asks_to_be_as_sure_as_wanted() -> None:
     assert estimate_noise(noisy(std=0.06, blur=0.7), sure=1.0) is None
 
 
-def test_ratio_is_that_of_the_level_of_the_loudest_component() -> None:
-    found = estimate_noise(noisy(std=0.1, common=0.0))
-    assert found is not None
-    assert found.ratio() == pytest.approx(0.2, rel=0.2)
-    assert found.ratio(pixel_scale=1.0) == pytest.approx(found.ratio() / 2)
-
-
 # ---------------------------------------------------------------------------------------------- features
 
 
@@ -126,14 +117,6 @@ def test_quiet_power_leaves_clipped_blocks_out() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- treatment
-
-
-def test_tint_of_a_grey_picture() -> None:
-    assert tint_of(scene()) is None
-    grey = tint_of(scene().mean(1, keepdim=True).expand(-1, 3, -1, -1))
-    assert isinstance(grey, Line)
-    covariance = from_bands(tint_bands(grey, 0.1))[0]
-    assert torch.allclose(covariance, torch.full((3, 3), 0.01, dtype=torch.float64), atol=1e-6)
 
 
 @pytest.mark.parametrize("noise", [Grain(std=20 / 255, blur=1), Grain(std=0.1, common=0), Grain(std=0.05)])

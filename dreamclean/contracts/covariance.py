@@ -32,3 +32,8 @@ class Independent(Covariance):
 
     def solve(self, v: Tensor, gain: float) -> Tensor:
         return v / (gain + torch.as_tensor(self.variance).to(v))
+
+
+def silent(noise: Covariance) -> bool:
+    """Whether there is no noise at all."""
+    return isinstance(noise, Independent) and not bool(torch.as_tensor(noise.variance).any())

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from dreamclean.contracts.covariance import Covariance, Independent
+from dreamclean.contracts.covariance import Covariance, silent
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.out_of_memory import lacks_memory
 
@@ -58,7 +58,7 @@ class Stages(NamedTuple):
         """Covariance of the noise of all links in the measurement ``y``."""
         values = [*(stage.value for stage in self.each[:-1]), y]
         noises = [stage.noise(value) for stage, value in zip(self.each, values, strict=True)]
-        return noises[-1] if all(map(_silent, noises[:-1])) else Propagated(self.each, noises)
+        return noises[-1] if all(map(silent, noises[:-1])) else Propagated(self.each, noises)
 
 
 def linearized(links: Sequence[Link], x: Tensor) -> Stages:
@@ -120,8 +120,3 @@ class Propagated(Covariance):
 
     def solve(self, v: Tensor, gain: float) -> Tensor:
         return self._each[-1].solve(v, gain + self.earlier)
-
-
-def _silent(noise: Covariance) -> bool:
-    """Whether there is no noise at all."""
-    return isinstance(noise, Independent) and not bool(torch.as_tensor(noise.variance).any())

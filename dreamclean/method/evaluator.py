@@ -34,7 +34,8 @@ class Evaluator:
         tiles: Tiles | None = None,
         understate: float = 0.0,
     ) -> None:
-        self._model, self._guidance, self._operator, self._y = model, guidance, operator, y
+        self._model, self._guidance = model, guidance
+        self._measured = None if operator is None or y is None else Measurement(operator, y, model.codec)
         asked = tiles or fitted(model)
         self._predict, self._invert = self._counted(asked.predict), self._counted(asked.invert or asked.predict)
         if understate:
@@ -50,11 +51,8 @@ class Evaluator:
     @property
     def denoise(self) -> Denoise:
         """The callables for initializers, correctors and samplers."""
-        measurement = None
         alone = self._guidance is None or not self._guidance.agrees
-        if alone and self._operator is not None and self._y is not None:
-            measurement = Measurement(self._operator, self._y, self._model.codec)
-        return Denoise(self._guided, self.prior, self.invert, measurement)
+        return Denoise(self._guided, self.prior, self.invert, self._measured if alone else None)
 
     def prior(self, x: Tensor, level: Level) -> Estimate:
         """The model's own estimate at ``x`` (B, C, H, W), without the measurement."""
@@ -82,12 +80,12 @@ class Evaluator:
         return asked
 
     def _guided(self, x: Tensor, level: Level) -> Estimate:
-        if self._guidance is None or self._operator is None or self._y is None or level.sigma == 0:
+        if self._guidance is None or self._measured is None or level.sigma == 0:
             return self.prior(x, level)
-        estimate = self._guidance(self.prior, x, level, self._operator, self._y, self._model.codec)
+        estimate = self._guidance(self.prior, x, level, *self._measured)
         finite(
             estimate.eps,
-            f"operator {self._operator.name} (t = {level.t:g})",
+            f"operator {self._measured.operator.name} (t = {level.t:g})",
             "check its settings and noise, and the precision of a latent prior's autoencoder",
         )
         self._x0 = estimate.x0

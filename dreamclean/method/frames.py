@@ -12,7 +12,7 @@ from dreamclean.contracts.model import Model
 from dreamclean.contracts.planner import Plan, Planner
 from dreamclean.contracts.prior import Prior
 from dreamclean.method.given import path_of
-from dreamclean.method.restoration import Restoration
+from dreamclean.method.restoration import Restoration, costing
 from dreamclean.pictures.frames import TIMING, frames_of
 
 
@@ -29,10 +29,7 @@ def restore_frames(
     for still, result in zip(stills, results, strict=True):
         result.image.info |= {key: still.info[key] for key in TIMING if key in still.info}
     return replace(
-        results[0],
-        nfe=sum(result.nfe for result in results),
-        seconds=sum(result.seconds for result in results),
-        prior_seconds=sum(result.prior_seconds for result in results),
+        costing(results[0], results),
         trace=[step for result in results for step in result.trace],
         frames=[result.image for result in results],
     )

@@ -12,7 +12,7 @@ from dreamclean.contracts.model import Model
 from dreamclean.contracts.planner import Plan, Planner
 from dreamclean.contracts.prior import Prior
 from dreamclean.method.evaluator import Evaluator
-from dreamclean.method.restoration import Restoration
+from dreamclean.method.restoration import Restoration, costing
 from dreamclean.recipe.recipe import Recipe
 
 Follow = Callable[[Plan], Restoration[Tensor]]
@@ -38,8 +38,8 @@ def planned(
         return made
     revised, again = _asked(image, own, evaluator(), lambda model: planner.review(image, plan, made.image, model))
     if revised is None:
-        return _with_cost(made, again)
-    return _followed(revised, _with_cost(replace(again, reports=made.reports), made), follow)
+        return costing(made, (made, again))
+    return _followed(revised, costing(replace(again, reports=made.reports), (made, again)), follow)
 
 
 def _asked(
@@ -53,13 +53,7 @@ def _asked(
 
 def _followed(plan: Plan, looked: Restoration[Tensor], follow: Follow) -> Restoration[Tensor]:
     looked = replace(looked, reports=[plan.report] if plan.report else looked.reports)
-    return looked if plan.recipe is None else _with_cost(replace(follow(plan), reports=looked.reports), looked)
-
-
-def _with_cost(made: Restoration[Tensor], other: Restoration[Tensor]) -> Restoration[Tensor]:
-    return replace(
-        made,
-        nfe=made.nfe + other.nfe,
-        seconds=made.seconds + other.seconds,
-        prior_seconds=made.prior_seconds + other.prior_seconds,
-    )
+    if plan.recipe is None:
+        return looked
+    made = follow(plan)
+    return costing(replace(made, reports=looked.reports), (made, looked))

@@ -18,6 +18,7 @@ from dreamclean.pictures.saving import png_text
 from dreamclean.recipe.recipe import Recipe
 
 ImageT_co = TypeVar("ImageT_co", covariant=True)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,18 @@ def joined(parts: Sequence[Restoration[Tensor]], recipe: Recipe) -> Restoration[
     )
 
 
+def costing(made: Restoration[T], runs: Sequence[Restoration[Any]]) -> Restoration[T]:
+    """``made``, with the evaluations and the time of all ``runs``."""
+    return replace(
+        made,
+        nfe=sum(run.nfe for run in runs),
+        seconds=sum(run.seconds for run in runs),
+        prior_seconds=sum(run.prior_seconds for run in runs),
+    )
+
+
 def averaged(results: Sequence[Restoration[Tensor]]) -> Restoration[Tensor]:
     """The mean of ``results`` of the same images, with the cost of all and the trace of the first."""
     if len(results) == 1:
         return results[0]
-    return replace(
-        results[0],
-        image=torch.stack([result.image for result in results]).mean(0),
-        nfe=sum(result.nfe for result in results),
-        seconds=sum(result.seconds for result in results),
-        prior_seconds=sum(result.prior_seconds for result in results),
-    )
+    return replace(costing(results[0], results), image=torch.stack([result.image for result in results]).mean(0))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dreamclean.builtin.noise.stationary import radial_nodes
 from dreamclean.contracts.codec import Codec
-from dreamclean.contracts.covariance import Independent
+from dreamclean.contracts.covariance import silent
 from dreamclean.contracts.double import double
 from dreamclean.contracts.estimate import Estimate, Predict
 from dreamclean.contracts.guidance import Guidance
@@ -40,7 +40,7 @@ class SpectralProjection(Guidance):
         return Estimate.from_x0(x, level, codec.encode(image))
 
     def _projected(self, image: Tensor, operator: Operator, y: Tensor, r: float) -> Tensor:
-        if _noiseless(operator, y):  # the same whatever the error is
+        if silent(operator.noise_covariance(y)):  # the same whatever the error is
             return operator.project(image, y, r)
         halvings = self._halvings(image, r)
         made = image
@@ -63,11 +63,6 @@ class SpectralProjection(Guidance):
         error = self.margin * ((power**2 + 4 * power * r**2).sqrt() - power) / 2
         halvings = (r / error.clamp(min=1e-12).sqrt()).log2().clamp(0, HALVINGS)
         return halvings.float()[:, radius].view(-1, 1, 2 * height, width + 1)
-
-
-def _noiseless(operator: Operator, y: Tensor) -> bool:
-    noise = operator.noise_covariance(y)
-    return isinstance(noise, Independent) and not torch.as_tensor(noise.variance).any()
 
 
 def _mirrored(image: Tensor) -> Tensor:

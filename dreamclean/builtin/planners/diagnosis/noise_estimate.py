@@ -44,10 +44,6 @@ class NoiseEstimate:
     line: Line | None
     """Where the picture is grey or tinted, the line of its colours, on which its noise lies too."""
 
-    def ratio(self, pixel_scale: float = 0.5) -> float:
-        """The noise-to-signal ratio of the level that its loudest component matches."""
-        return self.loudest / pixel_scale
-
 
 def estimate_noise(image: Tensor, sure: float = SURE) -> NoiseEstimate | None:
     """The noise of ``image`` (1, 3, H, W) in [0, 1]; None where noise is less probable than ``sure``, or it is too small.

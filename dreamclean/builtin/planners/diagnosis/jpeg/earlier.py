@@ -27,7 +27,6 @@ class Earlier(NamedTuple):
     offset: tuple[int, int]
     """Row and column where its first whole block starts."""
     quality: int
-    dip: float
 
 
 def earlier_pass(counts: Tensor, offset: tuple[int, int], last: tuple[int, ...]) -> Earlier | None:
@@ -53,7 +52,7 @@ def earlier_pass(counts: Tensor, offset: tuple[int, int], last: tuple[int, ...])
     place, number = divmod(int(dips.argmax()), len(tried))
     dip = float(dips.max())
     spread = 1.48 * float(dips[dips.isfinite()].abs().median())
-    found = Earlier(divmod(place, 8), int(tried[number]) + 1, dip)
+    found = Earlier(divmod(place, 8), int(tried[number]) + 1)
     return found if dip > max(DIP, SPREADS * spread) else None
 
 

@@ -62,10 +62,6 @@ class Found:
     def _where(self) -> str:
         return "from the file" if self.source == "file" else f"from the pixels, {self.sure:.0%} sure"
 
-    def spec(self) -> dict[str, Any]:
-        """As JSON-ready values."""
-        return {**vars(self), "sure": round(self.sure, 4)}
-
 
 def _quality_of(tables: Sequence[Sequence[int]]) -> int | None:
     """The quality whose tables of libjpeg's they are; None: they are others."""

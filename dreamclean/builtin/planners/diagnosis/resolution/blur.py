@@ -55,9 +55,8 @@ def estimate_blur(image: Tensor, ask: Ask | None = None) -> Found | None:
         return None
     if noisy and edges and guess.blur.shape == "gaussian" and (share := edges / NARROWEST / guess.std) < 1:
         guess = guess._replace(blur=narrowed(guess.blur, share), std=share * guess.std)
-    evidence = {"std": guess.std, "edges": edges or 0.0, "lead": guess.lead}
     sure = 1 - 0.5 * (LEAST[noisy] / guess.std) ** 4
-    return Found(guess.blur.model_copy(update={"noise": guess.noise}), sure, evidence)
+    return Found(guess.blur.model_copy(update={"noise": guess.noise}), sure)
 
 
 def _share(guess: Guess, noisy: bool, small: bool) -> float:

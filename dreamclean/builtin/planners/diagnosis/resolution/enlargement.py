@@ -86,8 +86,7 @@ def estimate_enlargement(image: Tensor) -> Found | None:
         return None
     operator = Enlarged(factor=_factors(image.shape[2:], *best.size), method=best.method)
     sure = 1 - 0.5 * min(1.0, best.ratio / limit) ** 4
-    evidence = {"ratio": best.ratio, "residual": best.residual, "control": best.control}
-    return Found(operator.model_copy(update={"noise": later_noise(image, operator)}), sure, evidence)
+    return Found(operator.model_copy(update={"noise": later_noise(image, operator)}), sure)
 
 
 def later_noise(image: Tensor, operator: Enlarged) -> float:

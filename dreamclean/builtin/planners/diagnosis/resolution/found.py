@@ -1,6 +1,6 @@
 """What a search of a picture for one kind of damage finds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dreamclean.contracts.operator import Operator
 
@@ -13,5 +13,3 @@ class Found:
     """The degradation with its settings and the noise that came after it."""
     sure: float
     """How sure, from 0 to 1: the share of such findings that were right on calibration pictures, roughly."""
-    evidence: dict[str, float] = field(default_factory=dict)
-    """The numbers that it rests on, by name."""
