@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from dreamclean.contracts.component import Spec
+from dreamclean.contracts.double import single
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.model import Model
@@ -158,8 +159,7 @@ class Restorer:
         """A batch, in single precision at least; what is kept is that of ``picture``, which ``y`` was measured from."""
         check_values(y, self.operator)
         self._check_masks(picture)
-        exact = y.float() if y.dtype.itemsize < torch.float32.itemsize else y
-        made = self._run(masked(exact, self._mask), self.operator, NO_FILE, seed, watch)
+        made = self._run(masked(single(y), self._mask), self.operator, NO_FILE, seed, watch)
         return replace(made, image=kept(made.image.to(y.dtype), picture, self._keep))
 
     def _check_masks(self, picture: Tensor) -> None:
@@ -180,7 +180,7 @@ class Restorer:
             picture = opened(image, self._max_megapixels)
             image, info = picture.pixels, info_of(picture)
         check_shape(image, None)
-        image = image.float() if image.dtype.itemsize < torch.float32.itemsize else image
+        image = single(image)
         if len(image) > 1:
             raise DreamCleanError("a plan is for one image; give (1, 3, H, W)")
         self._check_masks(image)

@@ -7,6 +7,7 @@ report on the photographs kept out. One core.
 """
 
 import argparse
+import io
 import math
 import random
 import time
@@ -29,6 +30,7 @@ from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit, normal
 from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
 from dreamclean.builtin.planners.diagnosis.outliers.overlay import WEIGHTS, find_overlay
 from dreamclean.builtin.planners.diagnosis.outliers.overlay_network import OverlayNetwork
+from dreamclean.pictures.picture import write_atomically
 
 SIDE, BATCH, RATE = 128, 8, 5e-3
 SEEN, HIDDEN = 0.05, 0.015
@@ -224,9 +226,9 @@ def main() -> None:
     fit, kept = shared_out(args.photos, args.hold_out)
 
     def keep(network: OverlayNetwork) -> None:
-        half_written = args.checkpoint.with_name(args.checkpoint.name + ".new")
-        torch.save(network.state_dict(), half_written)
-        half_written.replace(args.checkpoint)
+        file = io.BytesIO()
+        torch.save(network.state_dict(), file)
+        write_atomically(args.checkpoint, file.getvalue())
 
     if args.minutes:
         fitted([pixels(path) for path in fit], args.minutes, args.start, keep)

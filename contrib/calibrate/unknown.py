@@ -8,6 +8,7 @@ is started again goes on with them.
 """
 
 import argparse
+import io
 from pathlib import Path
 from random import Random
 
@@ -89,9 +90,9 @@ def main() -> None:
         made += 20
         print(made, len(samples), flush=True)
         if args.features:
-            half_written = args.features.with_name(args.features.name + ".new")
-            torch.save((made, samples), half_written)
-            half_written.replace(args.features)
+            file = io.BytesIO()
+            torch.save((made, samples), file)
+            write_atomically(args.features, file.getvalue())
     rules = Calibration.load(args.calibration)
     families = [*rules.family[: len(FAMILIES) - 1]]
     levels = [*rules.level[: len(FAMILIES) - 1], []]

@@ -33,15 +33,15 @@ def plan(
     for source in sources:
         if source != STREAM and not source.exists():
             raise DreamCleanError(f"there is no file {source}")
-    if len(sources) == 1 and not sources[0].is_dir():
+    single = len(sources) == 1
+    if single and not sources[0].is_dir():
         if shard:
             raise DreamCleanError("--shard divides several pictures, and this is one; leave --shard out")
         return [_single(sources[0], output, suffix, overwrite)], []
     if output and (output.is_file() or (names_result(output) and not output.is_dir())):
-        several = "several pictures'" if len(sources) > 1 else "a folder's"
+        several = "several pictures'" if not single else "a folder's"
         raise DreamCleanError(f"{output} cannot take {several} results; give -o another folder")
     jobs: list[Job] = []
-    single = len(sources) == 1
     sources = list(dict.fromkeys(sources))
     for source in filter(Path.is_dir, sources):
         inside = output / source.name if output and not single else output

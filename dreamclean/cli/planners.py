@@ -52,6 +52,7 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     if not given:
         return rest
     from dreamclean.method.given import recipe_of
+    from dreamclean.recipe.recipe import FIXED
 
     recipe = recipe_of(rest.get("recipe"))
     if (operator := rest.get("operator") or recipe.operator) is not None or rest.get("mask") is not None:
@@ -65,9 +66,9 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
         raise InvalidSetting(
             f"--{next(iter(given))} is for pictures that are diagnosed, and a strength is given; give one of the two"
         )
-    before = (
-        recipe.planner if recipe.planner and recipe.planner["name"] != "fixed" else "auto"
-    )  # fixed: none was needed
+    before = recipe.planner or FIXED
+    if before == FIXED:  # nobody chose one
+        before = "auto"
     name, own = parse_spec(rest.get("planner") or before)
     return rest | {"planner": {"name": name, **own, **given}}
 

@@ -105,7 +105,7 @@ class Loader:
             self.manager.unregister(name=key)
         self._plugins.pop(key, None)
         show(error)
-        self.failures[key] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        self.failures[key] = _line(error)
 
     def _call_one(self, key: str, hook: str, **arguments: Any) -> None:
         others = [p for name, p in self.manager.list_name_plugin() if name != key and p is not None]
@@ -144,8 +144,7 @@ class Loader:
             except (Exception, SystemExit) as error:
                 self._silent.add(key)
                 show(error)
-                said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                _log.warning("plugin %s gets no more steps: its on_step raised %s", key, said)
+                _log.warning("plugin %s gets no more steps: its on_step raised %s", key, _line(error))
 
     def _offers(self) -> list[tuple[str, dict[str, str]]]:
         """What each plugin offers as defaults."""
@@ -155,3 +154,8 @@ class Loader:
             if offer:
                 offers.append((caller.plugin_name, offer))
         return offers
+
+
+def _line(error: BaseException) -> str:
+    """An error and its kind in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -45,14 +45,19 @@ def names_result(path: Path) -> bool:
     return _extensions().get(path.suffix.lower()) in WRITTEN
 
 
+def check_free(path: Path, overwrite: bool) -> None:
+    """DreamCleanError if a file that may not be replaced is at ``path``."""
+    if path.exists() and not overwrite:
+        raise DreamCleanError(f"{path} is there already; choose another name or say --overwrite")
+
+
 def check_target(path: Path, overwrite: bool) -> None:
     """DreamCleanError unless a picture may be written at ``path``."""
     if not names_result(path):
         raise DreamCleanError(
             f"cannot write a picture called {path.name}; give it an ending such as .png, .jpg or .tif"
         )
-    if path.exists() and not overwrite:
-        raise DreamCleanError(f"{path} is there already; choose another name or say --overwrite")
+    check_free(path, overwrite)
     if not path.parent.is_dir():
         raise DreamCleanError(f"there is no folder {path.parent}; make it first")
 

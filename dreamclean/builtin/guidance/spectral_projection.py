@@ -7,7 +7,7 @@ from torch import Tensor
 from dreamclean.builtin.noise.stationary import radial_nodes
 from dreamclean.contracts.codec import Codec
 from dreamclean.contracts.covariance import silent
-from dreamclean.contracts.double import double
+from dreamclean.contracts.double import double, single
 from dreamclean.contracts.estimate import Estimate, Predict
 from dreamclean.contracts.guidance import Guidance
 from dreamclean.contracts.levels import Level
@@ -67,7 +67,7 @@ class SpectralProjection(Guidance):
 
 def _mirrored(image: Tensor) -> Tensor:
     """(B, C, 2H, 2W): the picture and its mirror images, so that it has no seams; at least in single precision."""
-    image = image if image.dtype == torch.float64 else image.float()
+    image = single(image)
     image = torch.cat([image, image.flip(2)], 2)
     return torch.cat([image, image.flip(3)], 3)
 

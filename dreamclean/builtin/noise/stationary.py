@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dreamclean.builtin.noise.spectrum import CORNER
 from dreamclean.contracts.covariance import Covariance
+from dreamclean.contracts.double import single
 from dreamclean.contracts.errors import DreamCleanError
 
 Function = Callable[[Tensor], Tensor]
@@ -57,7 +58,7 @@ class Stationary(Covariance):
     def _filtered(self, v: Tensor, values: Tensor) -> Tensor:
         if (values == values[0, 0]).all():  # the same for all: no transform, no rounding
             return float(values[0, 0]) * v
-        exact = v if v.dtype == torch.float64 else v.float()
+        exact = single(v)
         matrices = ((self._axes * values[:, None]) @ self._axes.mT).to(exact)
         if (values == values[:1]).all() and (self._axes == self._axes[:1]).all():  # white: channels alone are mixed
             return torch.einsum("ij,bjhw->bihw", matrices[0], exact).to(v)

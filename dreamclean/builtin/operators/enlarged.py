@@ -96,8 +96,8 @@ class Enlarged(Resized, SeparableOperator):
 
     def reduced_noise(self, height: int, width: int) -> float:
         """The variance in the small picture of white noise of variance 1 in an enlarged one: the mean diagonal of (U^T U)^-1."""
-        inverses = (_reduced(self, size, axis)[0] for axis, size in enumerate((height, width)))
-        return math.prod(float(inverse.square().sum(1).mean()) for inverse in inverses)
+        ups = (_up(self, size, axis) for axis, size in enumerate((height, width)))
+        return math.prod(float(up.singular.square().reciprocal().sum()) / up.right.shape[1] for up in ups)
 
     def _amplified(self, y: Tensor) -> float:
         """The mean diagonal of U U^T: variance of an enlarged pixel, of the small picture's white noise of variance 1."""

@@ -25,14 +25,15 @@ class EnlargedJPEG(Resized, Compression):
         """The same without the compression."""
         return Enlarged(**{name: getattr(self, name) for name in Resized.model_fields})
 
-    def jpeg(self) -> JPEG:
-        """The compression of the small picture."""
-        return JPEG(quality=self.quality, tables=self.tables, shift=self.shift, subsampling=self.subsampling)
+    def jpeg(self, **noise: float) -> JPEG:
+        """The compression of the small picture, with its ``noise`` and ``poisson``."""
+        said = {name: getattr(self, name) for name in ("quality", "tables", "shift", "subsampling")}
+        return JPEG(**said, **noise)
 
     def _noisy_jpeg(self, y: Tensor) -> JPEG:
         """The same with the noise of ``y`` (B, C, H, W), as it is in the small picture: white there."""
         share = self.enlarged().reduced_noise(*y.shape[2:])
-        return self.jpeg().model_copy(update={"noise": share**0.5 * self.noise, "poisson": self.poisson / share})
+        return self.jpeg(noise=share**0.5 * self.noise, poisson=self.poisson / share)
 
     def degrade(self, x: Tensor) -> Tensor:
         enlarged = self.enlarged()
