@@ -137,6 +137,17 @@ def test_find_outliers_believes_a_prior_that_expects_what_is_there() -> None:
     assert find_outliers(made.shown, smooth) is not None
 
 
+def test_a_prior_confirms_each_finding_on_its_own() -> None:
+    dated = KINDS["date"].make(SMALL, 2, std=3.0)
+    both = KINDS["salt-and-pepper"].make(dated.shown, 2, share=0.01)
+    alone, asked = find_outliers(both.shown), find_outliers(both.shown, lambda picture, std: dated.shown)
+    assert dated.lost is not None and both.lost is not None and alone is not None and asked is not None
+    assert alone.kinds == ("salt and pepper", "stamped date")
+    assert asked.kinds == ("salt and pepper",)
+    assert not (asked.lost & dated.lost & ~both.lost).any()
+    assert float((asked.lost & both.lost).sum() / both.lost.sum()) > 0.9
+
+
 def test_find_outliers_completes_impulses_with_a_prior() -> None:
     made = KINDS["random-impulses"].make(SMALL, 2, share=0.06)
     assert made.lost is not None

@@ -1,6 +1,6 @@
 """Outliers: pixels that no operator explains. They are found in the picture, taken out, and left to inpainting."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ to show the noise too."""
 SMALLEST = 32
 """Side in pixels; the statistics of smaller pictures say nothing."""
 AGREED = 0.5
-"""The least share of the lost pixels that the prior must find unexpected as well."""
+"""The least share of a finding's pixels that the prior must find unexpected as well."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Outliers:
 def find_outliers(image: Tensor, ask: Ask | None = None) -> Outliers | None:
     """The outliers of ``image`` (1, 3, H, W) in [0, 1]; None where there are none, or it cannot be told.
 
-    The statistics of the picture decide (``FINDERS``). Asked once, a prior then confirms the mask and completes it: its
+    The statistics of the picture decide (``FINDERS``). Asked once, a prior then confirms each finding and completes the mask: its
     posterior mean of the picture without the lost pixels is what should stand there. Highlights, stars, print and thin
     lines are left alone; so are lost pixels of middle tones on texture.
     """
@@ -68,14 +68,15 @@ def find_outliers(image: Tensor, ask: Ask | None = None) -> Outliers | None:
     lost = _union(image, findings)
     if not lost.any() or lost.all():
         return None
-    noise, sure = noise_outside(image, lost), max(finding.sure for finding in findings)
+    noise = noise_outside(image, lost)
     if ask is not None:
         odd = unexpected(image, lost, noise, ask)
-        agreed = float(odd[lost].float().mean())
-        if agreed < AGREED:
+        findings = _confirmed(findings, odd)
+        if not findings:
             return None
-        lost, sure = _completed(image, findings, odd), sure * agreed
+        lost = _completed(image, findings, odd)
         noise = noise_outside(image, lost)
+    sure = max(finding.sure for finding in findings)
     return Outliers(tuple(finding.kind for finding in findings), lost, sure, noise)
 
 
@@ -95,6 +96,12 @@ def _one_by_one(image: Tensor) -> list[Finding]:
 def _union(image: Tensor, findings: list[Finding]) -> Tensor:
     lost = torch.zeros_like(image[:, :1], dtype=torch.bool)
     return lost.logical_or(torch.stack([finding.lost for finding in findings]).any(0)) if findings else lost
+
+
+def _confirmed(findings: list[Finding], odd: Tensor) -> list[Finding]:
+    """Those that the prior confirms, each as sure as it was, times the share of its pixels that are ``odd``."""
+    agreed = [(finding, float(odd[finding.lost].float().mean())) for finding in findings]
+    return [replace(finding, sure=finding.sure * share) for finding, share in agreed if share >= AGREED]
 
 
 def _completed(image: Tensor, findings: list[Finding], odd: Tensor) -> Tensor:
