@@ -133,7 +133,7 @@ _ALL = (
         "known-100",
         "The degradation is given: at 100 evaluations each, and DreamClean's own number",
         _GIVEN,
-        ("dreamclean-known", *_with_steps(100), "dreamclean-known:steps=100,detail=1"),
+        ("bm3d", "one-step", "dreamclean-known", *_with_steps(100), "dreamclean-known:steps=100,detail=1"),
     ),
     Suite(
         "known-grid",
@@ -143,14 +143,14 @@ _ALL = (
     ),
     Suite(
         "known-published",
-        "The degradation is given: every method as published",
+        "The degradation is given: methods as published",
         _GIVEN,
-        ("dreamclean-known", "dreamclean-known:preset=paper", *_PUBLISHED),
+        ("bm3d", "one-step", "dreamclean-known", "dreamclean-known:preset=paper", *_PUBLISHED),
         limit=2,
     ),
     Suite(
         "quick",
-        "Every task and every method, few steps, small pictures",
+        "Tasks and methods of all kinds, few steps, small pictures",
         tuple(name for name, task in TASKS.items() if task.operator is not None and name not in _NOT_QUICK),
         (
             "input",
