@@ -80,16 +80,19 @@ class Restorer:
         self._mask, self._keep = settings.get("mask"), settings.get("keep")
         self._host = plugins or host()
         self._setup = setup = set_up(settings, self._host, model)
-        self._fixed = None if setup.planner.looks else setup.resolved()
-        self.model = setup.model
-        known = self._fixed or setup
+        known = setup.fixed or setup
         self.prior, self.operator, self.planner = known.prior, known.operator, setup.planner
         self.guidance, self.initializer, self.corrector = known.guidance, known.initializer, known.corrector
         self.sampler, self.path, self.spacing, self.recipe = known.sampler, known.path, known.spacing, known.recipe
-        self.levels: Sequence[Level] = self._fixed.levels if self._fixed else []
+        self.levels: Sequence[Level] = setup.fixed.levels if setup.fixed else []
         self.device, self.dtype = setup.device, setup.dtype
-        if self._fixed:
-            warn_of(setup.doubt_of(settings.get("preset"), self._fixed))
+        if setup.fixed:
+            warn_of(setup.doubt_of(settings.get("preset"), setup.fixed))
+
+    @property
+    def model(self) -> Model:
+        """What the prior loaded."""
+        return self._setup.model
 
     @overload
     def __call__(
@@ -193,9 +196,9 @@ class Restorer:
 
         DreamCleanError where ``image`` would not be restored either.
         """
-        if self._fixed and not isinstance(image, Tensor | np.ndarray):
+        if self._setup.fixed and not isinstance(image, Tensor | np.ndarray):
             self._check_masks(opened(image, self._max_megapixels).pixels)
-        return explanation_of(self._setup, self._fixed, Plan() if self._fixed else self.plan(image))
+        return explanation_of(self._setup, Plan() if self._setup.fixed else self.plan(image))
 
     @torch.no_grad()
     def _run(
@@ -208,12 +211,12 @@ class Restorer:
     ) -> Restoration[Tensor]:
         check_shape(y, operator)
         seeds = seeds_of(self.recipe.seed if seed is None else seed, len(y))
-        if len(y) > 1 and (self.recipe.exact or not self._fixed):
+        if len(y) > 1 and (self.recipe.exact or not self._setup.fixed):
             alone = [self._run(y[k : k + 1], operator, info, seeds[k], watch.after(k)) for k in range(len(y))]
             return joined(alone, recipe_of_run(self.recipe, seeds[0], self._setup.tiles))
         with self._arithmetic():
-            if self._fixed:
-                return run(self._fixed.with_operator(operator), self._here(y), seeds, watch)
+            if fixed := self._setup.fixed:
+                return run(fixed.with_operator(operator), self._here(y), seeds, watch)
             return self._planned(self._here(y), info, seeds[0], watch)
 
     def _planned(self, image: Tensor, info: Mapping[str, Any], seed: int, watch: Watch) -> Restoration[Tensor]:
@@ -243,15 +246,6 @@ class Restorer:
         settings = {name: getattr(self.recipe, name) for name in ("strength", "steps", "seed")}
         told = {**parts, **settings, "device": str(self.device), "dtype": self.recipe.dtype}
         return f"Restorer({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the model, which another process loads anew."""
-        return {**vars(self), "model": None, "_fixed": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        setup = state["_setup"]
-        fixed = None if setup.planner.looks else setup.resolved()
-        vars(self).update(state, model=setup.model, _fixed=fixed)
 
 
 Restorer.__signature__ = signature_with(Restorer.__init__)  # type: ignore[attr-defined]  # for help() and notebooks

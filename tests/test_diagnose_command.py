@@ -249,12 +249,18 @@ def test_restore_takes_detail_beside_a_mask(cli: Cli, prior: str) -> None:
 
 @pytest.mark.parametrize(
     ("operator", "detail", "steps"),
-    [("identity:noise=0.1", "0", 1), ("grain:std=0.1", "0.5", 3), ("identity:poisson=1", "0", 8)],
+    [
+        ("identity:noise=0.1", "0", 1),
+        ("identity --noise 0.1", "0", 1),
+        ("grain:std=0.1", "0.5", 3),
+        ("identity:poisson=1", "0", 8),
+        ("identity --noise poisson:1", "0", 8),
+    ],
 )
 def test_detail_beside_noise_alone_is_steps_from_its_own_level(
     cli: Cli, prior: str, operator: str, detail: str, steps: int
 ) -> None:
-    options = ["in/noisy.png", "-o", "out.png", "--prior", prior, "--operator", operator, "--detail", detail]
+    options = ["in/noisy.png", "-o", "out.png", "--prior", prior, "--operator", *operator.split(), "--detail", detail]
     assert cli("restore", *options)[0] == 0
     recipe = json.loads(embedded_recipe(Path("out.png")))
     assert recipe["steps"] == steps

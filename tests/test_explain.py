@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import DreamCleanError, Mixture, Plan, Planner, Recipe, Restorer
+from dreamclean import DreamCleanError, Mixture, Plan, Planner, Recipe, Restorer, hookimpl
+from dreamclean.host.host import Host, Plugin
 from dreamclean.recipe.layers import Layers
 from dreamclean.recipe.settings import RecipeSettings, entries
 
@@ -65,7 +66,6 @@ def test_layers_the_first_that_sets_a_field_decides_it() -> None:
     layers = Layers().over("top", Recipe(steps=3)).over("middle", Recipe(steps=4, seed=0)).over("low", Recipe(tile=64))
     assert (layers.recipe.steps, layers.recipe.tile, layers.recipe.strength) == (3, 64, None)
     assert [layers.source(name) for name in ("steps", "seed", "tile", "strength")] == ["top", "middle", "low", None]
-    assert layers.without("steps").recipe.steps is None
 
 
 @pytest.mark.filterwarnings("ignore::dreamclean.DreamCleanWarning")
@@ -136,6 +136,33 @@ def test_explain_takes_tile_and_precision_of_the_prior_beside_a_plan() -> None:
     told = restorer.explain(image()).settings
     assert (told["tile"], told["dtype"]) == ((32, "prior particular"), ("float64", "prior particular"))
     assert (restorer.dtype, restorer(image()).recipe.tile) == (torch.float64, 32)
+
+
+def test_explain_says_nothing_of_a_plan_that_the_run_does_not_follow() -> None:
+    plan = {"strength": 100, "steps": 2, "tile": 64, "dtype": "float64", "seed": 7}
+    restorer = Restorer(prior(), planner=Looking(recipe=plan), device="cpu", dtype="float32", seed=1)
+    told, done = restorer.explain(image()).settings, restorer(image()).recipe
+    assert (told["steps"], told["seed"]) == ((2, "planner looking"), (1, "you"))
+    for name in ("tile", "dtype", "seed"):
+        assert told[name].source != "planner looking"
+        assert (told[name].value or None) == (getattr(done, name) or None), name
+
+
+@pytest.mark.filterwarnings("ignore::dreamclean.DreamCleanWarning")
+def test_a_planner_of_a_package_may_be_called_fixed() -> None:
+    class Mine(Looking):
+        name = "fixed"
+
+    class Package:
+        @staticmethod
+        @hookimpl
+        def register_planners(register: Any) -> None:
+            register(Mine)
+
+    both = Host([Plugin("package", "1", "main", lambda: Package)])
+    assert Restorer(prior(), strength=100, steps=2, plugins=both, **CPU)(image()).recipe.steps == 2
+    told = Restorer(prior(), planner="dreamclean/fixed", preset="paper", **CPU).explain(image()).settings
+    assert told["strength"].source == "preset paper"
 
 
 def test_explain_restores_nothing_and_says_when_nothing_would_be() -> None:

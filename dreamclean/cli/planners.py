@@ -1,15 +1,16 @@
 """Planners on the command line."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from dreamclean.contracts.component import parse_spec
 from dreamclean.contracts.errors import DreamCleanError, InvalidSetting
 
 if TYPE_CHECKING:
+    from dreamclean.contracts.operator import Operator
     from dreamclean.contracts.planner import Plan, Report
+    from dreamclean.recipe.settings import Settings
 
 HELP = {"planner": "How each picture's recipe is chosen, e.g. auto:detail=0, or fixed."}
 """Where more can be said than the list of settings knows."""
@@ -51,38 +52,37 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     given = {name: settings[name] for name in SHORTCUTS if settings.get(name) is not None}
     if not given:
         return rest
-    from dreamclean.method.given import recipe_of
-    from dreamclean.recipe.recipe import FIXED
+    from dreamclean.host.host import host
+    from dreamclean.method.setup import operator_of, said_by
+    from dreamclean.recipe.layers import USER
 
-    recipe = recipe_of(rest.get("recipe"))
-    if (operator := rest.get("operator") or recipe.operator) is not None or rest.get("mask") is not None:
+    asked = cast("Settings", rest)
+    layers, objects = said_by(asked)
+    said = layers.recipe
+    plugins = rest.get("plugins") or host()
+    operator = operator_of(plugins, said, objects, asked)
+    if operator is not None:
         if "tone" in given:
             raise InvalidSetting(
                 "--tone is for blind restoration; beside an operator say it as one, in the order of what happened: "
                 "--operator 'faded:black=0.2,white=0.9 | ...'"
             )
         return rest | _crispness(operator, given["detail"], rest)
-    if rest.get("strength") not in (None, "auto") or recipe.strength is not None:
+    if said.strength is not None:
         raise InvalidSetting(
             f"--{next(iter(given))} is for pictures that are diagnosed, and a strength is given; give one of the two"
         )
-    before = recipe.planner or FIXED
-    if before == FIXED:  # nobody chose one
-        before = "auto"
-    name, own = parse_spec(rest.get("planner") or before)
-    return rest | {"planner": {"name": name, **own, **given}}
+    chosen = said.planner
+    if chosen and layers.source("planner") != USER and not plugins.make("planner", chosen).looks:  # nobody chose it
+        chosen = None
+    return rest | {"planner": {**(chosen or {"name": "auto"}), **given}}
 
 
-def _crispness(operator: Any, detail: float, rest: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that ``detail`` chooses beside ``operator`` and the mask; InvalidSetting where ``rest`` has one of them."""
+def _crispness(operator: "Operator", detail: float, rest: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that ``detail`` chooses beside ``operator``; InvalidSetting where ``rest`` has one of them."""
     from dreamclean.builtin.planners.diagnosis.treatment import crispness
-    from dreamclean.host.host import host
-    from dreamclean.method.marks import with_mask
 
-    plugins = rest.get("plugins") or host()
-    known = with_mask(plugins.make("operator", operator) if operator else None, rest.get("mask"), plugins)
-    assert known is not None
-    fields = crispness(known, detail)
+    fields = crispness(operator, detail)
     if said := [name for name in fields if rest.get(name) is not None]:
         raise InvalidSetting(f"--detail chooses the {said[0]} beside an operator; give either --detail or --{said[0]}")
     return dict(fields)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dreamclean.contracts.errors import Refusal
 from dreamclean.contracts.planner import Plan, Report
-from dreamclean.method.resolved import Resolved, written
+from dreamclean.method.resolved import written
 from dreamclean.method.setup import Setup
 from dreamclean.recipe.settings import RecipeSettings, entries
 
@@ -65,11 +65,11 @@ def _shortened(value: Any) -> Any:
     return f"{value[:_LONG]}..." if isinstance(value, str) and len(value) > 2 * _LONG else value
 
 
-def explanation_of(setup: Setup, fixed: Resolved | None, plan: Plan) -> Explanation:
-    """What follows from ``plan``, which is not asked where the run is ``fixed``. Refusal if it is one."""
+def explanation_of(setup: Setup, plan: Plan) -> Explanation:
+    """What follows from ``plan``, which is not asked where the run is fixed. Refusal if it is one."""
     if plan.refusal:
         raise Refusal(plan.refusal)
-    run = fixed or (None if plan.recipe is None else setup.resolved(plan.recipe))
+    run = setup.fixed or (None if plan.recipe is None else setup.resolved(plan.recipe))
     recipe, sources = (run.recipe, run.sources) if run else (setup.recipe, setup.sources(setup.said))
     settings = {name: Explained(getattr(recipe, name), sources[name]) for name in entries(RecipeSettings)}
     settings["planner"] = Explained(setup.recipe.planner, setup.said.source("planner") or "default")

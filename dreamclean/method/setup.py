@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +40,8 @@ from dreamclean.version import __version__
 
 PARTS = ("guidance", "initializer", "corrector", "sampler", "path", "spacing")
 """The components that a plan may choose."""
+OF_THE_RUN = ("prior", "planner", "tile", "dtype", "exact", "seed")
+"""What it may not: these are decided before a picture is seen."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class Setup:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the model, which another process loads anew."""
-        return {**vars(self), "model": None, "tiles": side(self.tiles)}
+        kept = {name: value for name, value in vars(self).items() if name != "fixed"}
+        return {**kept, "model": None, "tiles": side(self.tiles)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         model = load(state["prior"], state["device"], state["dtype"])
@@ -78,6 +82,11 @@ class Setup:
         parts = {kind: getattr(self, kind) for kind in KINDS}
         return self.said.recipe.model_copy(update=self.settled(parts))
 
+    @cached_property
+    def fixed(self) -> Resolved | None:
+        """The run of every picture; None: each has a plan of its own."""
+        return None if self.planner.looks else self.resolved()
+
     def resolved(self, plan: Mapping[str, Any] | None = None) -> Resolved:
         """The run that follows, of a planner that looks with its ``plan`` (a recipe's fields), over which goes what the user says.
 
@@ -86,8 +95,7 @@ class Setup:
         said, planner = self.said, self.planner
         objects = {kind: value for kind, value in (plan or {}).items() if isinstance(value, Component)}
         if plan is not None:
-            planned = make_recipe(**plan).model_copy(update={"prior": None, "planner": FIXED})
-            said = said.without("planner").over(source_of(planner), planned)
+            said = said.over(source_of(planner), make_recipe(**plan).model_copy(update=dict.fromkeys(OF_THE_RUN)))
             planner = self.host.make("planner", FIXED)
         operator = self.operator or _made(self.host, "operator", said.recipe, objects)
         schedule = self.model.schedule
@@ -151,10 +159,10 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
 
     DreamCleanError for settings that cannot be.
     """
-    said, objects = _said(settings)
+    said, objects = said_by(settings)
     prior: Prior = _made(host, "prior", said.recipe, objects) or host.default_prior()
     _check_program(prior, said.source("prior"), settings)
-    operator = _operator(host, said.recipe, objects, settings)
+    operator = operator_of(host, said.recipe, objects, settings)
     known, preset = operator is not None, settings.get("preset")
     if preset is not None and preset not in PRESETS:
         raise DreamCleanError(f"there is no preset '{preset}'; {there_are(PRESETS)}")
@@ -164,7 +172,9 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
     wanted = said.over(source_of(prior), recommended(prior, known)).recipe
     dtype = pick_dtype(exact_dtype(settings.get("dtype")) if wanted.exact else wanted.dtype, device)
     model = model or load(prior, device, dtype)
-    said = said if preset is None else with_preset(said, preset, model.schedule, known)
+    own: Planner | None = _made(host, "planner", said.recipe, objects)
+    if preset is not None:
+        said = with_preset(said, preset, model.schedule, known, planned=own is not None and own.looks)
     said = with_planner(said, prior, known, lambda: host.default("planner"))
     planner: Planner = _made(host, "planner", said.recipe, objects)
     _check_planner(planner, known, prior, said.recipe)
@@ -174,14 +184,14 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
     return Setup(host, said, prior, model, operator, planner, tiles, device, source, dtype, **parts)
 
 
-def _said(settings: Settings) -> tuple[Layers, dict[str, Component | Sequence[Any]]]:
+def said_by(settings: Settings) -> tuple[Layers, dict[str, Component | Sequence[Any]]]:
     """The user's layers, and the components among them that were given as objects."""
     given = {name: value for name, value in settings.items() if name in entries(RecipeSettings)}
     said = Layers().over(USER, make_recipe(**given))
     recipe = settings.get("recipe")
     if recipe is not None:
         name = f"recipe {FilePath(recipe).name}" if isinstance(recipe, str | FilePath) else "recipe"
-        said = said.over(name, recipe_of(recipe).without_versions())
+        said = said.over(name, recipe_of(recipe))
     return said, {name: value for name, value in given.items() if isinstance(value, Component | list | tuple)}
 
 
@@ -193,7 +203,7 @@ def _made(
     return host.make(kind, spec) if spec else None
 
 
-def _operator(
+def operator_of(
     host: Host, said: Recipe, objects: Mapping[str, Component | Sequence[Any]], settings: Settings
 ) -> Operator | None:
     """The operator with its noise, and then the mask: noise is what the picture had, not what was masked."""

@@ -25,10 +25,6 @@ class Layers:
         """These layers, with ``recipe`` as one more under them."""
         return Layers((*self.layers, (name, recipe)))
 
-    def without(self, field: str) -> "Layers":
-        """These layers, none of which sets ``field``."""
-        return Layers(tuple((name, recipe.model_copy(update={field: None})) for name, recipe in self.layers))
-
     @property
     def recipe(self) -> Recipe:
         """What they come to."""

@@ -14,7 +14,8 @@ from dreamclean.recipe.exact import exact_dtype
 from dreamclean.recipe.old import in_todays_words, modern
 from dreamclean.recipe.settings import Entry, RecipeSettings, entries
 
-FIXED: dict[str, Any] = {"name": "fixed"}
+FIXED: dict[str, Any] = {"name": "dreamclean/fixed"}
+"""The planner that has no plans."""
 
 
 def _config(value: Any) -> Any:
@@ -92,9 +93,6 @@ class Recipe(_Fields):
     def said(self) -> dict[str, Any]:
         """The fields that are set."""
         return {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
-
-    def without_versions(self) -> "Recipe":
-        return self.model_copy(update={"versions": {}})
 
     def to_json(self) -> str:
         return self.model_dump_json(exclude_none=True)

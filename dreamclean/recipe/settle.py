@@ -37,11 +37,10 @@ PRESETS = {"paper": paper}
 """Named presets, functions of whether the operator is known and of the prior's noise levels."""
 
 
-def with_preset(said: Layers, preset: str, schedule: Schedule, known_operator: bool) -> Layers:
-    """``said`` over a preset; beside a planner of the user's own, the preset has no strength."""
+def with_preset(said: Layers, preset: str, schedule: Schedule, known_operator: bool, planned: bool) -> Layers:
+    """``said`` over a preset, which has no strength where every picture is ``planned`` as the user says."""
     named = PRESETS[preset](known_operator, schedule)
-    alone = said.recipe.planner in (None, FIXED)
-    return said.over(f"preset {preset}", named if alone else named.model_copy(update={"strength": None}))
+    return said.over(f"preset {preset}", named.model_copy(update={"strength": None}) if planned else named)
 
 
 def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: Callable[[], str]) -> Layers:

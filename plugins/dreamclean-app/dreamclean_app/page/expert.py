@@ -84,7 +84,7 @@ def recipe_in(path: Path, studio: Studio) -> dict[str, Any]:
     else:
         opened(path, name, studio.limits)
     try:
-        recipe = read_recipe(path).without_versions().model_dump(mode="json", exclude_none=True)
+        recipe = read_recipe(path).model_dump(mode="json", exclude_none=True)
     except DreamCleanError as error:
         raise DreamCleanError(str(error).replace(str(path), name)) from None
     recipe.pop("versions", None)

@@ -1,6 +1,6 @@
 """What WebP and AVIF take from a photograph, and whether its removal as noise makes the photograph better.
 
-    python contrib/calibrate/codecs.py PHOTOS --every 40
+    python contrib/calibrate/lossy.py PHOTOS --every 40
 
 How much a file lost can be told from the file alone: the picture is compressed once more, a few pixels shifted, to as many
 bytes, and loses about as much again. Here it is removed as white noise of that standard deviation. Centre crops of
@@ -15,6 +15,7 @@ from statistics import median
 
 from detail import crops, report
 from PIL import Image
+from torch import Tensor
 
 from dreamclean import Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.damages.kind import eight_bit
@@ -66,7 +67,7 @@ def decompressed(file: bytes) -> Image.Image:
     return Image.open(io.BytesIO(file)).convert("RGB")
 
 
-def difference(a, b) -> float:
+def difference(a: Tensor, b: Tensor) -> float:
     """Root mean square, [0, 1] scale."""
     return math.sqrt(float((a - b).square().mean()))
 
