@@ -28,7 +28,7 @@ from dreamclean.method.explanation import Explanation, explanation_of
 from dreamclean.method.frames import once, restore_frames, several
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
 from dreamclean.method.loaded import sized
-from dreamclean.method.marks import check_size, kept, masked
+from dreamclean.method.marks import check_place, check_size, kept, masked
 from dreamclean.method.measured import NO_FILE, info_of, measured
 from dreamclean.method.noise import seeds_of
 from dreamclean.method.planned import planned
@@ -152,16 +152,17 @@ class Restorer:
         picture = opened(image, self._max_megapixels)
         self._check_masks(picture.pixels)
         pixels, operator = measured(picture.pixels, self.operator)
+        check_place(self._keep, picture.pixels, pixels, operator)
         result: Restoration[Any] = self._run(pixels, operator, info_of(picture), seed, watch)
-        colours = operator is not None and pixels.shape[1] == 1
         image = kept(result.image, picture.pixels, self._keep)
-        restored = picture.with_pixels(image, keep_grey=not colours)
+        restored = picture.with_pixels(image, keep_grey=pixels.shape[1] != 1)
         return replace(result, image=carrying(restored, result.recipe))
 
     def _restore_tensor(self, y: Tensor, picture: Tensor, seed: Any, watch: Watch) -> Restoration[Tensor]:
         """A batch, in single precision at least; what is kept is that of ``picture``, which ``y`` was measured from."""
         check_values(y, self.operator)
         self._check_masks(picture)
+        check_place(self._keep, picture, y, self.operator)
         made = self._run(masked(single(y), self._mask), self.operator, NO_FILE, seed, watch)
         return replace(made, image=kept(made.image.to(y.dtype), picture, self._keep))
 
@@ -194,7 +195,7 @@ class Restorer:
     def explain(self, image: Given) -> Explanation:
         """Every setting of the restoration of ``image`` and where it comes from; nothing is restored.
 
-        DreamCleanError where ``image`` would not be restored either.
+        DreamCleanError where the picture cannot be read, or nothing can be done with it.
         """
         if self._setup.fixed and not isinstance(image, Tensor | np.ndarray):
             self._check_masks(opened(image, self._max_megapixels).pixels)

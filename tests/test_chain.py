@@ -25,7 +25,6 @@ from dreamclean import (
     Operator,
 )
 from dreamclean.builtin.operators import dct
-from dreamclean.contracts.component import written
 from dreamclean.contracts.covariance import Covariance
 from dreamclean.contracts.differentiable import differentiable
 from dreamclean.host.host import host
@@ -117,10 +116,10 @@ def test_chain_with_an_operator_of_ones_own_says_so_in_its_recipe() -> None:
         make(form)
 
 
-def test_written_gives_what_is_not_as_by_default() -> None:
-    assert written(Identity()) == "identity"
-    assert written(Blur(std=(1.5, 2.0), noise=0.1)) == "blur:noise=0.1,shape=gaussian,std=1.5/2.0"
-    assert make(written(Downsample(method="bicubic"))) == Downsample(method="bicubic")
+def test_str_gives_what_is_not_as_by_default() -> None:
+    assert str(Identity()) == "identity"
+    assert str(Blur(std=(1.5, 2.0), noise=0.1)) == "blur:noise=0.1,shape=gaussian,std=1.5/2.0"
+    assert make(str(Downsample(method="bicubic"))) == Downsample(method="bicubic")
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_export_command_writes_darktables_folder(
     y = torch.rand(1, 3, 16, 16)
     assert torch.allclose(answers(folder / "model.onnx", y), mean(prior, y, 25 / 255), atol=1e-4)
     assert run(monkeypatch, spec, folder, "--darktable") == 2
-    assert "model.onnx exists; give another name, or --overwrite" in capsys.readouterr().err
+    assert "model.onnx is there already; choose another name or say --overwrite" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

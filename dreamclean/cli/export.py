@@ -36,14 +36,13 @@ def export(
     from dreamclean.builtin.priors import export as exporting
     from dreamclean.contracts.fraction import number
     from dreamclean.host.host import host
+    from dreamclean.pictures.saving import check_free
 
     if not darktable and output.suffix.lower() != ".onnx":
         raise DreamCleanError(f"{output} is not named *.onnx; give a file name that is, or --darktable for a folder")
     target = output / "model.onnx" if darktable else output
-    if target.exists() and not overwrite:
-        raise DreamCleanError(f"{target} exists; give another name, or --overwrite")
-    if not darktable and not output.absolute().parent.is_dir():
-        raise DreamCleanError(f"there is no folder {output.absolute().parent}")
+    if not darktable or target.exists():  # its folder is made
+        check_free(target, overwrite)
     said = sigma if sigma or not darktable else _DARKTABLE_SIGMA
     try:
         level = None if said is None else float(number(said))

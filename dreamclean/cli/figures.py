@@ -8,7 +8,7 @@ from dreamclean.pictures.saving import check_free
 
 
 def check_figure(figure: Path, overwrite: bool, pictures: Iterable[Path]) -> None:
-    """DreamCleanError if a file that may not be replaced is at ``figure``, or one of the ``pictures`` is or will be."""
+    """DreamCleanError unless ``figure`` may be written, and is none of the ``pictures``."""
     if figure.resolve() in {path.resolve() for path in pictures}:
         raise DreamCleanError(f"the drawing would replace {figure}; give it another name")
     check_free(figure, overwrite)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dreamclean.cli.outcome import Outcome
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.pictures.picture import write_atomically
+from dreamclean.pictures.saving import check_free, write_atomically
 
 COLUMNS = ("input", "output", "status", "found", "nfe", "seconds", "error")
 """Of the CSV form; ``found`` is what the planner found."""
@@ -26,8 +26,7 @@ class Report:
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() not in _ENDINGS:
             raise DreamCleanError(f"a report is a .csv or .json file, not {path.name}")
-        if not path.parent.is_dir():
-            raise DreamCleanError(f"there is no folder {path.parent}; make it first")
+        check_free(path, overwrite=True)
         self.path, self._csv = path, path.suffix.lower() == ".csv"
         self._head = ",".join(COLUMNS) + "\n" if self._csv else ""
         self._lines: dict[str, dict[str, Any]] = {}

@@ -51,7 +51,8 @@ class Component(BaseModel):
 
     def __str__(self) -> str:
         """The string form, with the settings that are not as by default: ``vps:gamma=0.1``."""
-        return written(self)
+        values, changed = self.model_dump(mode="json"), self.model_dump(exclude_defaults=True)
+        return string_form(self.name, {name: values[name] for name in values if name in changed})
 
     def reloadable(self) -> tuple[str, ...]:
         """Private attributes that are loaded again when needed: not pickled, not compared, and not in a changed copy."""
@@ -151,12 +152,6 @@ IntList = Annotated[tuple[int, ...], BeforeValidator(_split)]
 
 FloatList = Annotated[tuple[float, ...], BeforeValidator(_split)]
 """The type of a setting of several numbers: one, a sequence, or ``0.3/0.4/0.3`` in the string form."""
-
-
-def written(component: Component) -> str:
-    """The string form with the settings that are not as by default, ``vps:gamma=0.1``."""
-    values, changed = component.model_dump(mode="json"), component.model_dump(exclude_defaults=True)
-    return string_form(component.name, {name: values[name] for name in values if name in changed})
 
 
 def string_form(name: str, settings: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic.config import JsonDict
 from torch import Tensor
 
-from dreamclean.contracts.component import CHAIN, Component, written
+from dreamclean.contracts.component import CHAIN, Component
 from dreamclean.contracts.covariance import Covariance, Independent
 from dreamclean.contracts.derivative import derivative
 from dreamclean.contracts.double import double
@@ -212,7 +212,7 @@ class Chain(Operator):
 
     def __str__(self) -> str:
         """As strings are written."""
-        return " | ".join(map(written, self.links))
+        return " | ".join(map(str, self.links))
 
     def degrade(self, x: Tensor) -> Tensor:
         return through(self.links, lambda link, x: link.degrade(x), x)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from dreamclean.contracts.brief import brief
-from dreamclean.contracts.component import FROM_PYTHON, Component, Spec, marked, parse_spec, validated
+from dreamclean.contracts.component import FROM_PYTHON, Component, Spec, marked, parse_spec
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.listing import there_are
 from dreamclean.host.config import config_file, configured
@@ -114,7 +114,7 @@ class Host(Loader):
                 f"give a {kind} as well"
             )
         component = self.find(kind, name).component
-        return validated(component, f"{kind} {name}", settings | self._held(component, settings))
+        return component(**(settings | self._held(component, settings)))
 
     def _held(self, component: type[Component], settings: Mapping[str, Any]) -> dict[str, Any]:
         """Those of ``settings`` that hold components, with every one of them made."""

@@ -33,9 +33,10 @@ def restore_array(
         result = restore(Image.fromarray(array))
         return replace(result, image=np.array(result.image))
     pixels = pixels_of(array)
-    result = restore_tensor(operator.from_picture(pixels) if operator else pixels, pixels)
+    y = operator.from_picture(pixels) if operator else pixels
+    result = restore_tensor(y, pixels)
     image = result.image[0].movedim(0, -1).cpu().numpy().astype(array.dtype)
-    coloured = operator is not None and operator.from_picture(pixels).shape[1] == 1
+    coloured = y.shape[1] == 1
     return replace(result, image=image.mean(-1) if array.ndim == 2 and not coloured else image)
 
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def restore_each(restore: Callable[..., Restoration[T]], images: Sequence[Any], seed: Seeds) -> list[Restoration[T]]:
-    """``restore(image, seed, first)`` for each; ``first`` is the number of images before it.
+    """``restore(image, seed, first)`` for each; ``first`` is the number of images before it, an animation's pictures each.
 
     ``seed`` is one for all of them or a sequence with one for each. DreamCleanError says which picture is bad.
     """
@@ -29,5 +29,5 @@ def restore_each(restore: Callable[..., Restoration[T]], images: Sequence[Any], 
             results.append(restore(image, own, first))
         except DreamCleanError as error:
             raise type(error)(f"picture {number} of {len(images)}: {error}") from error
-        first += len(image) if isinstance(image, Tensor) else 1
+        first += len(image) if isinstance(image, Tensor) else len(results[-1].frames) or 1
     return results

@@ -19,6 +19,7 @@ from dreamclean.method.given import opened
 
 EDGE = 4
 """Pixels over which what is kept passes into what is restored."""
+NO_PLACE = "what is to be kept has no place in the result, which has another size than the picture; leave keep out"
 
 
 def mask_of(given: Any, what: str) -> Tensor:
@@ -89,6 +90,12 @@ def check_size(mask: Any, what: str, picture: Tensor) -> None:
         )
 
 
+def check_place(keep: Any, picture: Tensor, y: Tensor, operator: Operator | None) -> None:
+    """DreamCleanError where there is something to ``keep`` of ``picture``, and the image that ``y`` measures has another size."""
+    if keep is not None and operator is not None and operator.image_shape(y)[-2:] != picture.shape[-2:]:
+        raise DreamCleanError(NO_PLACE)
+
+
 def kept(restored: Tensor, picture: Tensor, keep: Any) -> Tensor:
     """``restored`` with ``picture`` (both (B, C, H, W)) where ``keep`` is white, and a soft edge outside of it.
 
@@ -97,9 +104,7 @@ def kept(restored: Tensor, picture: Tensor, keep: Any) -> Tensor:
     if keep is None:
         return restored
     if restored.shape[-2:] != picture.shape[-2:]:
-        raise DreamCleanError(
-            "what is to be kept has no place in the result, which has another size than the picture; leave keep out"
-        )
+        raise DreamCleanError(NO_PLACE)
     near = mask_of(keep, "keep").to(restored)
     weight = torch.stack([F.max_pool2d(near, 2 * k + 1, 1, k) for k in range(EDGE + 1)]).mean(0)
     return torch.where(near > 0, picture.to(restored), weight * picture.to(restored) + (1 - weight) * restored)

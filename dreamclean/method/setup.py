@@ -223,7 +223,7 @@ def _check_program(prior: Prior, source: str | None, settings: Settings) -> None
     if prior.program and source not in (None, USER) and isinstance(settings.get("recipe"), str | FilePath):
         raise DreamCleanError(
             f"{source} names a program as its prior, {prior.program}, which could do anything; "
-            f"if you trust it, say it as well: --prior {prior.name}:path={prior.program},..."
+            f"if you trust it, say it as well: --prior {prior}"
         )
 
 

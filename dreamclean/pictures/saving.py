@@ -46,7 +46,9 @@ def names_result(path: Path) -> bool:
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """DreamCleanError if a file that may not be replaced is at ``path``."""
+    """DreamCleanError unless ``path`` is in a folder that is there, and no file that may not be replaced is at it."""
+    if not path.parent.is_dir():
+        raise DreamCleanError(f"there is no folder {path.parent}; make it first")
     if path.exists() and not overwrite:
         raise DreamCleanError(f"{path} is there already; choose another name or say --overwrite")
 
@@ -58,8 +60,6 @@ def check_target(path: Path, overwrite: bool) -> None:
             f"cannot write a picture called {path.name}; give it an ending such as .png, .jpg or .tif"
         )
     check_free(path, overwrite)
-    if not path.parent.is_dir():
-        raise DreamCleanError(f"there is no folder {path.parent}; make it first")
 
 
 def png_text(recipe: str | None, xmp: bytes | None) -> PngImagePlugin.PngInfo:

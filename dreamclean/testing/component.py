@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor
 
-from dreamclean.contracts.component import FROM_PYTHON, Component, parse_spec, validated
+from dreamclean.contracts.component import FROM_PYTHON, Component, parse_spec
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.operator import Chain
 from dreamclean.host.host import host
@@ -62,7 +62,7 @@ def remade(component: Component, spec: Any) -> Component:
     check(name == component.name, f"the form names '{name}', not '{component.name}'; leave spec() as it is")
     if isinstance(component, Chain):
         settings["links"] = [remade(link, one) for link, one in zip(component.links, settings["links"], strict=True)]
-    return validated(type(component), name, settings)
+    return type(component)(**settings)
 
 
 LOSES = "make every setting a field that keeps what it is given; for several numbers use IntList or FloatList"

@@ -22,12 +22,12 @@ def convert(
     ] = "",
 ) -> None:
     """Write a checkpoint as safetensors with a config, a folder that the prior's path may name."""
-    from dreamclean.contracts.component import parse_spec, validated
+    from dreamclean.contracts.component import parse_spec
     from dreamclean_adm.files import check_free, write
     from dreamclean_adm.prior import ADM
 
     check_free(folder)
-    prior = validated(ADM, "prior adm", {**parse_spec(f"adm:{settings}")[1], "path": str(source)})
+    prior = ADM(**{**parse_spec(f"adm:{settings}")[1], "path": str(source)})
     config, network = prior.parts()
     write(folder, network.state_dict(), config)
     count = sum(tensor.numel() for tensor in network.parameters())

@@ -16,8 +16,6 @@ def check(path: Path) -> None:
         raise DreamCleanError('matplotlib is not there; install it with pip install "dreamclean[figures]"')
     if path.suffix.lower() not in (".png", ".svg"):
         raise DreamCleanError(f"{path} cannot be drawn; choose a name that ends in .png or .svg")
-    if not path.parent.is_dir():
-        raise DreamCleanError(f"there is no folder {path.parent}; make it first")
 
 
 def draw(diagnoses: Mapping[str, Diagnosis], path: Path) -> None:

@@ -22,8 +22,6 @@ def check(path: Path) -> None:
     """DreamCleanError unless ``draw`` can write ``path``."""
     if path.suffix.lower() != ".png":
         raise DreamCleanError(f"{path} cannot be drawn; choose a name that ends in .png")
-    if not path.parent.is_dir():
-        raise DreamCleanError(f"there is no folder {path.parent}; make it first")
 
 
 def draw(given: Tensor, found: Diagnosis | None, result: Tensor, path: Path) -> None:

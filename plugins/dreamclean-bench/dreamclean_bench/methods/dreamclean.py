@@ -8,7 +8,6 @@ from torch import Tensor
 from dreamclean import VPS, Corrector, GradientAscent, Langevin, NoCorrector, Operator, Restorer
 from dreamclean.builtin.planners.diagnosis.tones.toned import Tone
 from dreamclean.cli.planners import with_shortcuts
-from dreamclean.contracts.component import validated
 from dreamclean.recipe.recipe import field_of
 from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.methods.ladder import Strength
@@ -76,7 +75,7 @@ class _DreamClean(Method):
         inherited = {k: v for k, v in recommended.model_dump().items() if k in cls.model_fields}
         said = {"gamma": self.gamma, "repeats": self.repeats, "fused": self.fused}
         said = {key: value for key, value in said.items() if value is not None}
-        return validated(cls, f"corrector {cls.name}", {**inherited, **said})
+        return cls(**{**inherited, **said})
 
     def _run(self, problem: Problem, operator: Operator | None, y: Tensor) -> Tensor:
         result = self.restorer(problem, operator)(y, seed=problem.seeds)
