@@ -192,3 +192,23 @@ def test_denoiser_refuses_bad_files_in_one_line(tmp_path: Path, monkeypatch: pyt
         Restorer(Denoiser(path=str(tmp_path / "bad.onnx")))(torch.rand(1, 3, 16, 16))
     with pytest.raises(ValueError, match="lowest must be less"):
         Denoiser(lowest=0.5, highest=0.1)
+
+
+def test_denoiser_of_onnx_says_how_to_tell_it_sigma(tmp_path: Path) -> None:
+    path = str(exported(tmp_path))
+    with pytest.raises(DreamCleanError, match=r"has 2 inputs, and 1 would be given; .* sigma=map or sigma=number"):
+        loaded(Denoiser(path=path))
+    assert loaded(Denoiser(path=path, sigma="map")).schedule
+
+
+def test_denoiser_of_a_function_is_asked_in_single_precision() -> None:
+    asked = []
+
+    def denoise(y: Tensor, sigma: float) -> Tensor:
+        asked.append(y.dtype)
+        return y
+
+    model = loaded(Denoiser.of(denoise))
+    level = model.schedule.at(model.schedule.highest)
+    assert model.predict(torch.zeros(1, 3, 8, 8, dtype=torch.float64), level).dtype == torch.float64
+    assert asked == [torch.float32]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DDPMScheduler, UNet2DModel
+from diffusers import DDPMScheduler, DiTTransformer2DModel, UNet2DModel
 from torch import Tensor
 
 from dreamclean import Denoiser, Diffusers, DreamCleanError, Evaluator, Prior
@@ -143,3 +143,35 @@ def test_export_command_refuses(
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(params=["onnx", "torchscript", "dit"])
+def untraceable(tmp_path: Path, prior: Diffusers, request: pytest.FixtureRequest) -> Prior:
+    """Priors of which a trace remembers the example's answer, or its size, or that cannot be traced."""
+    if request.param == "onnx":
+        export(prior, tmp_path / "first.onnx", 0.1)
+        return Denoiser(path=str(tmp_path / "first.onnx"), sigma="none", highest=0.5, divisor=2)
+    if request.param == "torchscript":
+        torch.jit.save(torch.jit.script(torch.nn.Conv2d(3, 3, 1)), str(tmp_path / "first.pt"))
+        return Denoiser(path=str(tmp_path / "first.pt"), sigma="none", highest=0.5)
+    dit = DiTTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=3,
+        out_channels=3,
+        num_layers=1,
+        norm_num_groups=4,
+        sample_size=16,
+        patch_size=4,
+        num_embeds_ada_norm=5,
+    )
+    dit.save_pretrained(tmp_path / "dit/transformer")
+    DDPMScheduler().save_pretrained(tmp_path / "dit/scheduler")
+    return Diffusers(path=str(tmp_path / "dit"))
+
+
+def test_export_writes_no_file_that_answers_otherwise(untraceable: Prior, tmp_path: Path) -> None:
+    with pytest.raises(DreamCleanError, match=r"cannot be written as ONNX for pictures of every size \(") as caught:
+        export(untraceable, tmp_path / "out.onnx", 0.1)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*out.onnx*"))

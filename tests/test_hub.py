@@ -1,12 +1,15 @@
 """A model on the hub that is not available: the true cause, in one line, without a retry."""
 
+import json
+import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from diffusers import DDPMScheduler, DiTTransformer2DModel, UNet2DModel
 
 from dreamclean import Diffusers, DreamCleanError
 from dreamclean.builtin.priors.hub import hub_options
@@ -123,3 +126,51 @@ def test_hub_is_not_needed_for_a_model_in_the_cache(unreachable: str, unet: str,
     (repo / "snapshots" / ("c0ffee" * 6 + "abcd")).symlink_to(unet.removeprefix("diffusers:path="))
     assert hub_options("some/model", None, FILES) == {"local_files_only": True}
     assert loaded(Diffusers(path="some/model")).geometry.native_size == 32
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
+    """``cached(folder)``: a pipeline as it lies in the cache of a machine without a network; its hub id."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+
+    def put(folder: Path) -> str:
+        model = tmp_path / "cache" / "models--some--model"
+        shutil.copytree(folder, model / "snapshots" / ("0" * 40))
+        (model / "refs").mkdir()
+        (model / "refs" / "main").write_text("0" * 40)
+        return "some/model"
+
+    return put
+
+
+@pytest.mark.parametrize("members", [["vqvae", "unet"], ["transformer"]])
+def test_hub_model_is_looked_at_as_a_folder_is(tmp_path: Path, cached: Callable[[Path], str], members: list[str]):
+    folder = tmp_path / "pipeline"
+    if "unet" in members:
+        UNet2DModel(
+            sample_size=16,
+            block_out_channels=(4,),
+            norm_num_groups=2,
+            down_block_types=("DownBlock2D",),
+            up_block_types=("UpBlock2D",),
+        ).save_pretrained(folder / "unet")
+    else:
+        DiTTransformer2DModel(
+            num_attention_heads=1,
+            attention_head_dim=4,
+            in_channels=3,
+            num_layers=1,
+            norm_num_groups=2,
+            sample_size=16,
+            patch_size=4,
+            num_embeds_ada_norm=5,
+        ).save_pretrained(folder / "transformer")
+    DDPMScheduler().save_pretrained(folder / "scheduler")
+    (folder / "model_index.json").write_text(json.dumps({key: ["diffusers", "A"] for key in [*members, "scheduler"]}))
+    name = cached(folder)
+    if "vqvae" in members:
+        assert "its network is of latents" in refusal(str(folder))
+        assert "its network is of latents" in refusal(name)
+    else:
+        assert loaded(Diffusers(path=name)).geometry == loaded(Diffusers(path=str(folder))).geometry

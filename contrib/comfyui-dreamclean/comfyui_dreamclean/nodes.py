@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import ComfyExtension, io
 from torch import Tensor
 
-from dreamclean import Operator, Prior, Restorer
+from dreamclean import DreamCleanError, Operator, Prior, Restorer
 from dreamclean.host.host import host
 from dreamclean.recipe.noise import with_noise
 
@@ -152,6 +152,8 @@ class Diagnose(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, prior: Prior | None = None) -> io.NodeOutput:
+        if prior is not None and prior.space != "pixel":
+            raise DreamCleanError("a diagnosis asks a prior of pixels; leave prior empty, or connect DreamClean Prior")
         restorer = Restorer(prior, planner="auto", **_place(prior))
         plans = [restorer.plan(one) for one in torch.split(_pictures(image), 1)]
         return io.NodeOutput("\n".join(plan.report.words() if plan.report else plan.refusal for plan in plans))

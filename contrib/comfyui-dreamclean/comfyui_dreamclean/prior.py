@@ -33,14 +33,20 @@ class ComfyPrior(Prior):
 
     def load(self, device: torch.device, dtype: torch.dtype) -> Model:
         codec = Codec(self._vae, self._model.get_model_object("latent_format"))
-        return Model(schedule_of(self._model), self._predict, codec, Geometry(2 * codec.scale_factor))
+        return Model(
+            schedule_of(self._model), self._predict, codec, Geometry(2 * codec.scale_factor), invert=self._invert
+        )
 
-    def _predict(self, x: Tensor, level: Level) -> Tensor:
-        """eps = (x - a x0) / s of ComfyUI's x0."""
+    def _invert(self, x: Tensor, level: Level) -> Tensor:
+        """The same for DDIM inversion, whose errors more guidance than 1 would magnify."""
+        return self._predict(x, level, min(self.cfg, 1.0))
+
+    def _predict(self, x: Tensor, level: Level, cfg: float | None = None) -> Tensor:
+        """eps = (x - a x0) / s of ComfyUI's x0, with ``cfg`` or the prior's own."""
         guider = comfy.samplers.CFGGuider(self._model)
         assert self._conditioning is not None
         guider.set_conds(*self._conditioning)
-        guider.set_cfg(self.cfg)
+        guider.set_cfg(self.cfg if cfg is None else cfg)
         once = _Once(x, level.sigma)
         sigmas = torch.tensor([level.sigma, 0.0])
         guider.sample(torch.zeros_like(x), torch.zeros_like(x), once, sigmas, disable_pbar=True, seed=0)

@@ -149,3 +149,19 @@ def test_prior_from_model_restores(flow: bool, image: Tensor) -> None:
     (prior,) = nodes.PriorFromModel.execute(Model(flow), VAE(), 1.0, 1.0).result
     made, _ = nodes.Restore.execute(image, "nsr:0.4", 3, 0, prior=prior).result
     assert made.shape == image.shape and made.isfinite().all()
+
+
+@pytest.mark.parametrize(("cfg", "inverting"), [(7.0, 1.0), (0.5, 0.5)])
+def test_prior_from_model_inverts_with_no_more_guidance_than_1(cfg: float, inverting: float) -> None:
+    model, x = Model(False), torch.randn(1, 3, 6, 8)
+    made, plain = (loaded(ComfyPrior.of(model, VAE(), 0.5, -0.5, each)) for each in (cfg, inverting))
+    level = made.schedule.at(0.4)
+    assert made.invert is not None
+    assert torch.allclose(made.invert(x, level), plain.predict(x, level))
+    assert torch.allclose(made.predict(x, level), plain.predict(x, level)) == (cfg == inverting)
+
+
+def test_diagnose_refuses_a_prior_of_latents(image: Tensor) -> None:
+    (prior,) = nodes.PriorFromModel.execute(Model(False), VAE(), 1.0, 1.0).result
+    with pytest.raises(DreamCleanError, match="a diagnosis asks a prior of pixels"):
+        nodes.Diagnose.execute(image, prior=prior)

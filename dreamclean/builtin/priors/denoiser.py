@@ -73,10 +73,13 @@ class Denoiser(Prior):
 
     def load(self, device: torch.device, dtype: torch.dtype) -> Model:
         given = None if self.path else self._denoise
-        denoise, codec = given or self._told(_load(self.path, device)), PixelCodec()
+        denoise, codec = (
+            given or self._told(_load(self.path, device, 2 if self.sigma in ("map", "number") else 1)),
+            PixelCodec(),
+        )
 
         def predict(x: Tensor, level: Level) -> Tensor:
-            x0 = codec.encode(denoise(codec.decode(x), level.sigma / 2).to(x))
+            x0 = codec.encode(denoise(codec.decode(x).float(), level.sigma / 2).to(x))
             return (x - x0) / level.sigma
 
         return Model(VESchedule(2 * self.lowest, 2 * self.highest), predict, geometry=Geometry(self.divisor))
@@ -98,7 +101,7 @@ class Denoiser(Prior):
         """``network`` as D(y, sigma), told sigma in its own way and on its own scale."""
 
         def denoise(y: Tensor, sigma: float) -> Tensor:
-            y, level = y.float() * self.white, sigma * self.white
+            y, level = y * self.white, sigma * self.white
             batch, _, height, width = y.shape
             if self.sigma == "none":
                 return network(y) / self.white
@@ -111,8 +114,8 @@ class Denoiser(Prior):
         return denoise
 
 
-def _load(path: str, device: torch.device) -> Callable[..., Tensor]:
-    """The network in a file, in float32; DreamCleanError where there is none."""
+def _load(path: str, device: torch.device, inputs: int) -> Callable[..., Tensor]:
+    """The network in a file, in float32; DreamCleanError where there is none, or an ONNX file has not so many ``inputs``."""
     kind = _SUFFIXES.get(Path(path).suffix.lower())
     if kind is None:
         raise DreamCleanError(
@@ -121,7 +124,9 @@ def _load(path: str, device: torch.device) -> Callable[..., Tensor]:
     if not Path(path).is_file():
         raise DreamCleanError(f"there is no file '{path}'")
     try:
-        return _onnx(path) if kind == "ONNX" else _torchscript(path, device)
+        return _onnx(path, inputs) if kind == "ONNX" else _torchscript(path, device)
+    except DreamCleanError:
+        raise
     except ImportError:
         raise DreamCleanError('onnxruntime is not there; install it with pip install "dreamclean[onnx]"') from None
     except Exception as error:  # each runtime has errors of its own
@@ -135,14 +140,19 @@ def _torchscript(path: str, device: torch.device) -> Callable[..., Tensor]:
     return network.eval().float()
 
 
-def _onnx(path: str) -> Callable[..., Tensor]:
+def _onnx(path: str, inputs: int) -> Callable[..., Tensor]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
     names = [value.name for value in session.get_inputs()]
+    if len(names) != inputs:
+        way = "sigma=channel or sigma=none" if len(names) == 1 else "sigma=map or sigma=number"
+        raise DreamCleanError(
+            f"'{path}' has {len(names)} inputs, and {inputs} would be given; say how it is told sigma: {way}"
+        )
 
-    def network(*inputs: Tensor) -> Tensor:
-        arrays = {name: value.float().cpu().numpy() for name, value in zip(names, inputs, strict=True)}
-        return torch.from_numpy(session.run(None, arrays)[0]).to(inputs[0].device)
+    def network(*given: Tensor) -> Tensor:
+        arrays = {name: value.float().cpu().numpy() for name, value in zip(names, given, strict=True)}
+        return torch.from_numpy(session.run(None, arrays)[0]).to(given[0].device)
 
     return network

@@ -89,10 +89,21 @@ def _scheduler(config: dict[str, Any]) -> Any:
     return DDPMScheduler.from_config(config)
 
 
-def _of_latents(path: str | Path) -> bool:
-    """Whether a folder's pipeline has an autoencoder."""
-    index = Path(path) / "model_index.json"
-    return index.is_file() and bool(json.loads(index.read_text()).keys() & {"vae", "vqvae"})
+def _members(path: str | Path, where: dict[str, Any]) -> set[str]:
+    """What a pipeline consists of, by its index; of a folder without one, what is in it."""
+    if Path(path).is_dir():
+        index = Path(path) / "model_index.json"
+        if not index.is_file():
+            return {member.name for member in Path(path).iterdir()}
+    else:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+        try:
+            index = Path(hf_hub_download(str(path), "model_index.json", **where))
+        except (EntryNotFoundError, LocalEntryNotFoundError):
+            return set()
+    return set(json.loads(index.read_text()))
 
 
 def load_parts(path: str | Path, revision: str | None = None, variant: str | None = None) -> tuple[Any, Any]:
@@ -103,7 +114,7 @@ def load_parts(path: str | Path, revision: str | None = None, variant: str | Non
     if not Path(path).is_dir():
         if not re.fullmatch(_HUB_ID, str(path)):
             raise DreamCleanError(f"there is no folder '{path}'")
-        where |= hub_options(str(path), revision, ["unet/config.json", "config.json"])
+        where |= hub_options(str(path), revision, ["unet/config.json", "config.json", "transformer/config.json"])
 
     def load(method: Any, subfolder: str, **options: Any) -> Any:
         """From the pipeline's subfolder, else from the root (as in the first DDPM repositories)."""
@@ -117,12 +128,12 @@ def load_parts(path: str | Path, revision: str | None = None, variant: str | Non
 
     try:
         options = dict(torch_dtype=torch.float32, low_cpu_mem_usage=False, output_loading_info=True)
-        transformer = (Path(path) / "transformer" / "config.json").is_file()
-        cls, folder = (DiTTransformer2DModel, "transformer") if transformer else (UNet2DModel, "unet")
+        members = _members(path, where)
+        cls, folder = (DiTTransformer2DModel, "transformer") if "transformer" in members else (UNet2DModel, "unet")
         unet, report = load(cls.from_pretrained, folder, variant=variant, **options)
         if report["missing_keys"]:
             raise ValueError("its weights are another network's")
-        if unet.config.in_channels != 3 or _of_latents(path):
+        if unet.config.in_channels != 3 or members & {"vae", "vqvae"}:
             raise ValueError("its network is of latents or of other pictures than colour ones")
         return unet, _scheduler(load(DDPMScheduler.load_config, "scheduler"))
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:

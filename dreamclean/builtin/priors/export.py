@@ -17,9 +17,12 @@ from dreamclean.builtin.priors.networks import Ladder, Network, predictor
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.estimate import Estimate
 from dreamclean.contracts.model import Model
+from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.prior import Prior
 
 CPU = torch.device("cpu")
+TOLERANCE = 1e-3
+"""How far a file's answer may be from the network's, as a share of the largest value, or of 1."""
 _AXES = {0: "batch_size", 2: "height", 3: "width"}
 _TILES = (2048, 1536, 1024, 768, 512, 384, 256)
 """The sides of darktable's tiles, its DT_RESTORE_TILE_LADDER_1X (src/common/ai/restore.c)."""
@@ -71,7 +74,8 @@ def export(prior: Prior, path: Path, sigma: float | None = None) -> Model:
 
     Raises:
         DreamCleanError: the prior is not of pixels, is no diffusers UNet while no ``sigma`` is given, or ``sigma`` is
-            outside what it knows; the package onnx is not there.
+            outside what it knows; its network cannot be traced, as one from an ONNX file, or works with one size alone,
+            as a DiT; the package onnx is not there.
     """
     if prior.space != "pixel":
         raise DreamCleanError(f"{prior.name} works in latents; only a prior of pixels is a denoiser of pictures")
@@ -81,13 +85,29 @@ def export(prior: Prior, path: Path, sigma: float | None = None) -> Model:
     if sigma is not None:
         model.schedule.resolve(f"nsr:{2 * sigma}")  # refuses what the model does not know
     network = AtAnyLevel(prior) if sigma is None and isinstance(prior, UNetPrior) else AtLevel(model, sigma or 0.0)
-    side = model.geometry.multiple * max(1, 64 // model.geometry.multiple)
-    inputs = [torch.rand(1, 3, side, side), torch.full((1, 1, side, side), 0.1)][: 1 + (sigma is None)]
-    _write(network.eval(), inputs, path)
+    step, count = model.geometry.multiple, 1 if sigma is not None else 2
+    side = step * max(1, 64 // step)
+    try:
+        _write(network.eval(), _example(1, side, side)[:count], _example(2, side, side + step)[:count], path)
+    except ImportError:
+        raise DreamCleanError('onnx is not there; install it with pip install "dreamclean[onnx]"') from None
+    except Exception as error:  # torch and onnxruntime have errors of their own
+        if lacks_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:150]
+        raise DreamCleanError(
+            f"{prior.name} cannot be written as ONNX for pictures of every size ({reason})"
+        ) from error
     return model
 
 
-def _write(network: nn.Module, inputs: list[Tensor], path: Path) -> None:
+def _example(batch: int, height: int, width: int) -> list[Tensor]:
+    """Pictures and their sigma."""
+    return [torch.rand(batch, 3, height, width), torch.full((batch, 1, height, width), 0.1 * batch)]
+
+
+def _write(network: nn.Module, inputs: list[Tensor], others: list[Tensor], path: Path) -> None:
+    """Trace ``network`` with ``inputs`` into ``path``. ValueError unless the file answers ``others`` as the network does."""
     names = ["input", "sigma"][: len(inputs)]
     unfinished = path.with_name(f".{path.name}.part")
     axes: dict[str, Any] = {name: _AXES for name in [*names, "output"]}
@@ -104,11 +124,20 @@ def _write(network: nn.Module, inputs: list[Tensor], path: Path) -> None:
                 opset_version=17,
                 dynamo=False,
             )
+            wanted = network(*others)
+        made = _answer(unfinished, dict(zip(names, others, strict=True)))
+        if not (made - wanted).abs().max() <= TOLERANCE * max(1.0, float(wanted.abs().max())):
+            raise ValueError("the file gives other answers than the network")
         unfinished.replace(path)
-    except ImportError:
-        raise DreamCleanError('onnx is not there; install it with pip install "dreamclean[onnx]"') from None
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _answer(file: Path, inputs: dict[str, Tensor]) -> Tensor:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run(None, {name: value.numpy() for name, value in inputs.items()})[0])
 
 
 def darktable(prior: Prior, folder: Path, sigma: float) -> None:

@@ -97,8 +97,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, *_ = x.shape
         parts = self.qkv(x).reshape(batch, channels // self.head, self.head, 3, -1)
-        q, k, v = (part.mT for part in normalised(parts, 2).unbind(3))
-        y = scaled_dot_product_attention(q, k, v).mT.reshape(x.shape)
+        q, k, v = (part.transpose(-2, -1) for part in normalised(parts, 2).unbind(3))
+        y = scaled_dot_product_attention(q, k, v).transpose(-2, -1).reshape(x.shape)
         return blended(x, self.projected(y), 0.3)
 
 

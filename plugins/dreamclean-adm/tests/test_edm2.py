@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, silu
 
 from dreamclean import DreamCleanError, Restorer
+from dreamclean.builtin.priors.export import export
 from dreamclean.testing import PriorSuite, loaded
 from dreamclean.testing.component import pictures
 
@@ -200,6 +201,13 @@ def test_edm2_convolutions_run_in_half_precision(path: str):
         eps, expected = (m.predict(x, m.schedule.at(1.0)) for m in (model, whole))
     assert eps.dtype == torch.float32
     assert 0 < (eps - expected).abs().max() < 0.2
+
+
+def test_edm2_can_be_exported(path: str, tmp_path: Path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    export(EDM2(path=path, head_width=HEAD), tmp_path / "edm2.onnx", 0.1)  # which compares the file with the network
+    assert (tmp_path / "edm2.onnx").is_file()
 
 
 @pytest.mark.parametrize("operator", [None, "downsample:factor=2"])

@@ -194,6 +194,13 @@ def test_convert_writes_nothing_of_a_bad_file(saved, tmp_path):
     assert list(tmp_path.iterdir()) == [source]
 
 
+@pytest.mark.parametrize("text", ["error", "<html>", "cnothing", "(lp0\n."])
+def test_convert_says_in_a_line_that_a_file_is_damaged(tmp_path, text):
+    (tmp_path / "bad.pt").write_text(text)
+    failed = convert(tmp_path / "bad.pt", tmp_path / "out").exception
+    assert isinstance(failed, DreamCleanError) and "\n" not in str(failed)
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"family": "openai"}', '{"nothing": 1}'])
 def test_load_refuses_a_config_that_is_none(models, tmp_path, text):
     assert convert(models.path("ddpm"), tmp_path / "out").exception is None

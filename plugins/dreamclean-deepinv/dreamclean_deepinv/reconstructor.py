@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dreamclean import Restoration, Restorer
 from dreamclean.contracts.component import Spec
+from dreamclean.recipe.noise import parse_noise
 from dreamclean_deepinv.physics import PhysicsOperator
 
 
@@ -45,7 +46,8 @@ class DreamClean(deepinv.models.Reconstructor):
         """
         if self.blind or physics is None:
             return self.restorer(y)
-        operator, known = PhysicsOperator.of(physics), self.restorer
+        noise = self.settings.get("noise")
+        operator, known = PhysicsOperator.of(physics, **({} if noise is None else parse_noise(noise))), self.restorer
         return Restorer(known.prior, model=known.model, operator=operator, **self.settings)(y)
 
     def forward(self, y: Tensor, physics: Any = None, **kwargs: Any) -> Tensor:

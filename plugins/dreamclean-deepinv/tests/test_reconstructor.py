@@ -57,6 +57,18 @@ def test_reconstructor_is_the_restorer_with_the_operator(pictures: Tensor, prior
     assert torch.allclose(made, Restorer(prior, operator=operator, **settings)(y).image, atol=1e-4)
 
 
+def test_reconstructor_takes_the_noise_that_a_physics_does_not_say(pictures: Tensor, prior: Mixture) -> None:
+    filter, settings = torch.full((1, 1, 5, 5), 0.04), dict(strength=200, steps=5, seed=3)
+    unsaid = dp.BlurFFT(SHAPE, filter=filter, noise_model=dp.LogPoissonNoise())
+    said = dp.BlurFFT(SHAPE, filter=filter, noise_model=dp.GaussianNoise(0.05))
+    y = said(pictures[:1])
+    with pytest.raises(DreamCleanError, match="noise="):
+        DreamClean(prior, **settings)(y, unsaid)
+    wanted = DreamClean(prior, **settings)(y, said)
+    for noise in (0.05, "12.75/255"):
+        assert torch.allclose(DreamClean(prior, noise=noise, **settings)(y, unsaid), wanted, atol=1e-4)
+
+
 def test_reconstructor_blind_ignores_the_physics(pictures: Tensor, prior: Mixture) -> None:
     y = pictures[:1] + 0.1 * torch.randn(1, *SHAPE)
     model = DreamClean(prior, blind=True, strength=100, steps=3)
