@@ -1,5 +1,7 @@
 """``DreamCleanPipeline``: a restorer in diffusers' form, made of an unconditional pipeline's components."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -95,15 +97,26 @@ class DreamCleanPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         if generator is not None:
             given["seed"] = generator.initial_seed() % 2**63
         where = dict(device=str(self._execution_device), dtype=str(self.unet.dtype).removeprefix("torch."))
-        restorer = Restorer(_Components.of(self.unet, self.scheduler, class_label), **(where | given))
-        images = _shown(_restored(restorer, image), output_type)
+        with _given_back(self.unet):
+            restorer = Restorer(_Components.of(self.unet, self.scheduler, class_label), **(where | given))
+            images = _shown(_restored(restorer, image), output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
 
-    def save_pretrained(self, *args: Any, **options: Any) -> Any:
-        """As diffusers' own, of weights that are contiguous, as safetensors 0.4 wants them: a restoration's are channels last."""
-        layout: dict[str, Any] = dict(memory_format=torch.contiguous_format)
-        torch.nn.Module.to(self.unet, **layout)
-        return super().save_pretrained(*args, **options)
+
+@contextmanager
+def _given_back(network: torch.nn.Module) -> Iterator[None]:
+    """A network that may be in training is afterwards as it was: its mode, which weights ask for gradients, their layout."""
+    modes = [(module, module.training) for module in network.modules()]
+    weights = [(weight, weight.requires_grad, weight.is_contiguous()) for weight in network.parameters()]
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for weight, ask, contiguous in weights:
+            weight.requires_grad_(ask)
+            if contiguous:  # torch's backward can crash where weights are channels last, and safetensors 0.4 saves none
+                weight.data = weight.data.contiguous()
 
 
 def _restored(restorer: Restorer, image: Picture) -> list[Any]:

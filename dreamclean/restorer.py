@@ -124,8 +124,8 @@ class Restorer:
         of the kind that went in.
 
         Every image has its own random numbers, so it comes out alike alone, in a batch and in a list: with ``exact``
-        to the last bit and otherwise but for the rounding of ``dtype``, which a step can amplify. ``seed`` may be a
-        sequence with one seed for each image. An exception in ``on_step`` ends the run.
+        to the last bit and otherwise but for the rounding of ``dtype``, which a step can amplify. One ``seed`` is that of
+        each image; a sequence has one for each, so ``restorer(y.repeat(16, 1, 1, 1), seed=range(16))`` draws 16 samples. An exception in ``on_step`` ends the run.
         """
         watch = Watch(self._host.tell, on_step, trace)
         if isinstance(image, list | tuple):
@@ -164,7 +164,7 @@ class Restorer:
         self._check_masks(picture)
         check_place(self._keep, picture, y, self.operator)
         made = self._run(masked(single(y), self._mask), self.operator, NO_FILE, seed, watch)
-        return replace(made, image=kept(made.image.to(y.dtype), picture, self._keep))
+        return replace(made, image=kept(made.image.to(y), picture, self._keep))
 
     def _check_masks(self, picture: Tensor) -> None:
         check_size(self._mask, "mask", picture)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from dreamclean import (
     DPS,
@@ -20,6 +21,7 @@ from dreamclean import (
     Guidance,
     Identity,
     Mixture,
+    Operator,
     PiGDM,
     PixelCodec,
     Projection,
@@ -148,6 +150,31 @@ def test_guidance_serves_every_operator_or_says_why(guidance: Guidance, operator
 
 def test_guidance_refuses_a_codec_only_as_dps() -> None:
     assert [g.name for g in ALL if g.refuses(JPEG())] == ["dps"]
+
+
+class Coded(Operator):
+    """A squared picture under a code of 8 x 8 pixels: of one size only, and not linear."""
+
+    name = "coded"
+
+    def degrade(self, x: Tensor) -> Tensor:
+        return torch.eye(8) * x**2
+
+
+class CodedOfASize(Coded):
+    """The same, which says the size."""
+
+    def image_shape(self, y: Tensor) -> torch.Size:
+        return y.shape
+
+
+def test_guidance_with_an_operator_of_one_size() -> None:
+    prior, y = Mixture.around(pictures((8, 8)), std=0.1), torch.eye(8).expand(1, 3, 8, 8) / 4
+    settings = {"strength": "nsr:0.8", "steps": 2, **CPU}
+    assert Restorer(prior, operator=CodedOfASize(noise=0.1), guidance="dps", **settings)(y).image.isfinite().all()
+    with pytest.raises(DreamCleanError, match=r"coded: .* as it fails with 96 x 96 .*; override image_shape") as said:
+        Restorer(prior, operator=Coded(noise=0.1), **settings)(y)
+    assert "\n" not in str(said.value)
 
 
 def test_guidance_needs_an_operator() -> None:

@@ -885,3 +885,23 @@ def test_kernel_file_that_is_black_is_refused(tmp_path: Path) -> None:
     Image.new("L", (3, 3)).save(tmp_path / "black.png")
     with pytest.raises(DreamCleanError, match="black"):
         Blur(shape="file", file=tmp_path / "black.png").kernel()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("seed", range(4))
+def test_least_squares_stops_where_only_rounding_is_left(seed: int, dtype: torch.dtype) -> None:
+    """Half of a picture's Fourier coefficients, each twice, with noise that is outside of their range: a second solution is nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    kept = torch.rand(16, 16, generator=generator) < 0.5
+
+    def forward(x: Tensor) -> Tensor:
+        return torch.view_as_real(torch.fft.fft2(x, norm="ortho") * kept)
+
+    def adjoint(y: Tensor) -> Tensor:
+        return torch.fft.ifft2(torch.view_as_complex(y.contiguous()) * kept, norm="ortho").real
+
+    x = torch.rand(1, 3, 16, 16, generator=generator, dtype=dtype)
+    y = forward(x) + 0.01 * torch.randn(1, 3, 16, 16, 2, generator=generator, dtype=dtype)
+    first = least_squares(forward, adjoint, y, 1.0, 0.0)
+    again = least_squares(forward, adjoint, y - forward(first), 1.0, 0.0)
+    assert float(again.abs().max()) < 1e-4 * float(first.abs().max())

@@ -45,6 +45,19 @@ def test_pipeline_is_the_restorer(tmp_path: Path, picture: Image.Image) -> None:
     assert len(made) == 1 and np.array_equal(np.asarray(made[0]), np.asarray(wanted))
 
 
+def test_pipeline_gives_a_network_in_training_back(picture: Image.Image) -> None:
+    """As a validation between two steps of training."""
+    network = unet().train()
+    network.conv_in.requires_grad_(False)
+    network.mid_block.eval()
+    DreamCleanPipeline(network, DDPMScheduler())(picture, strength=200, num_inference_steps=2)
+    assert network.training and network.down_blocks[0].training and not network.mid_block.training
+    frozen = [name for name, weight in network.named_parameters() if not weight.requires_grad]
+    assert frozen == ["conv_in.weight", "conv_in.bias"]
+    network(torch.rand(1, 3, 16, 16), 5).sample.sum().backward()
+    assert network.conv_out.weight.grad is not None
+
+
 def test_pipeline_is_saved_and_loaded(tmp_path: Path, picture: Image.Image) -> None:
     pipeline = DreamCleanPipeline(unet(), DDPMScheduler())
     pipeline.save_pretrained(tmp_path / "saved")

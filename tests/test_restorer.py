@@ -205,6 +205,7 @@ def test_preset_paper_has_the_papers_settings() -> None:
     ("image", "message"),
     [
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "torch.uint8; give floating-point values"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.complex64), "the tensor is complex; give its real and imaginary parts"),
         (torch.zeros(3, 8, 8), r"\(3, 8, 8\); give \(B, 3, H, W\)"),
         (torch.zeros(1, 1, 8, 8), r"give \(B, 3, H, W\)"),
         (torch.full((1, 3, 8, 8), 255.0), "divide by 255"),

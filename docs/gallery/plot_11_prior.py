@@ -24,7 +24,7 @@ class PowerLaw(Prior):
         return Model(DDPMSchedule.linear(), self.noise)
 
     def noise(self, x, level):
-        down, right = torch.fft.fftfreq(x.shape[2]), torch.fft.rfftfreq(x.shape[3])
+        down, right = torch.fft.fftfreq(x.shape[2], device=x.device), torch.fft.rfftfreq(x.shape[3], device=x.device)
         f = (down[:, None] ** 2 + right**2).sqrt().clamp(min=1 / max(x.shape))
         variance = (2 * self.scale / f) ** 2
         answer = torch.fft.rfft2(x) * level.sigma / (level.alpha**2 * variance + level.sigma**2)

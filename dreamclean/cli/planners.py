@@ -62,6 +62,11 @@ def with_shortcuts(settings: dict[str, Any]) -> dict[str, Any]:
     plugins = rest.get("plugins") or host()
     operator = operator_of(plugins, said, objects, asked)
     if operator is not None:
+        if "tone" in given and said.operator is None:
+            raise InvalidSetting(
+                "--tone is for blind restoration, and a mask says what is done; fill in first, "
+                "and then restore the result with --tone"
+            )
         if "tone" in given:
             raise InvalidSetting(
                 "--tone is for blind restoration; beside an operator say it as one, in the order of what happened: "

@@ -32,7 +32,8 @@ def least_squares(
     It solves (gain A^T W A + s) x = A^T W b, s the mean of S and W = s / S, which is consistent whatever b is;
     without noise x is the least-norm solution A^+ b / gain. An element is done where the residual is
     ``tolerance`` of its first value (2-norm), or the gradient a tenth of that; by default 1e-6,
-    in double precision 1e-8.
+    in double precision 1e-8. It is done as well where the gradient is rounding, no more than the type's precision times the residual
+    and the norm of A: of a b outside A's range nothing else is left, and its part in the null space would grow without end.
     """
     tolerance = tolerance or (1e-8 if b.dtype == torch.float64 else 1e-6)
     noise = torch.as_tensor(variance, dtype=b.dtype, device=b.device)
@@ -42,10 +43,13 @@ def least_squares(
     p, x = g, torch.zeros_like(g)
     rr, gg = _dot(r, r), _dot(g, g)
     small_r, small_g = tolerance**2 * rr, (tolerance / 10) ** 2 * gg
+    rounding, norm = torch.finfo(b.dtype).eps ** 2, torch.zeros_like(rr)
     for _ in range(iterations):
         q = forward(p)
-        curvature = gain * _dot(q, weight * q) + s * _dot(p, p)
-        active = (rr > small_r) & (gg > small_g) & (curvature > 0)
+        passed, pp = _dot(q, weight * q), _dot(p, p)
+        curvature = gain * passed + s * pp
+        norm = torch.maximum(norm, passed / torch.where(pp > 0, pp, 1))
+        active = (rr > small_r) & (gg > small_g) & (gg > rounding * norm * rr) & (curvature > 0)
         if not active.any():
             break
         alpha = torch.where(active, gg / torch.where(active, curvature, 1), 0)

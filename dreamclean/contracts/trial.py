@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.out_of_memory import lacks_memory
 
 
 def size_by_trial(degrade: Callable[[Tensor], Tensor], y: Tensor, name: str) -> torch.Size:
@@ -13,7 +14,18 @@ def size_by_trial(degrade: Callable[[Tensor], Tensor], y: Tensor, name: str) -> 
 
     DreamCleanError if a trial with a 96 x 96 image does not tell.
     """
-    trial = degrade(torch.full((1, 3, 96, 96), 0.5, device=y.device)).shape
+    try:
+        trial = degrade(torch.full((1, 3, 96, 96), 0.5, device=y.device)).shape
+    except DreamCleanError:
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:  # as an operator for images of one size raises
+        if lacks_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:150]
+        raise DreamCleanError(
+            f"{name}: cannot tell the image's size from a measurement of {tuple(y.shape)}, as it fails with 96 x 96 "
+            f"({reason}); override image_shape"
+        ) from error
     if len(trial) == y.ndim == 4 and min(trial[2:]) > 0:
         scaled: tuple[Callable[[int, int], int], ...] = (
             lambda side, made: side * (96 // made),  # by a whole factor, and the rest was cut off

@@ -73,6 +73,8 @@ def path_of(path: Path | str) -> Path:
 def check_values(image: Tensor, operator: Operator | None = None) -> None:
     """DreamCleanError unless the values are numbers and, for a picture (or a measurement that is one), near [0, 1]."""
     picture = operator is None or operator.viewable
+    if image.is_complex():
+        raise DreamCleanError("the tensor is complex; give its real and imaginary parts, as torch.view_as_real does")
     if not image.is_floating_point():
         raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
     if not image.numel():

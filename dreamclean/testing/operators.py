@@ -108,7 +108,10 @@ class OperatorSuite(ComponentSuite):
         noisy = exact.model_copy(update={"noise": 0.1})
         noise = torch.stack([noisy.measure(x, torch.Generator().manual_seed(s)) for s in range(64)]) - exact.degrade(x)
         wide = float(noise.std())
-        check(abs(wide - 0.1) < 0.01, f"noise=0.1 gives noise of standard deviation {wide:.3g}; leave measure as it is")
+        check(
+            abs(wide - 0.1) < 0.01,
+            f"noise=0.1 gives noise of standard deviation {wide:.3g}; leave measure as it is, and switch off noise of the operator's own here",
+        )
 
     def test_estimate_that_agrees_is_kept(self, exact: Any, x: Tensor) -> None:
         otherwise = "project moves an image that agrees with its measurement; add A+ (y - A x0), which is 0 there"
