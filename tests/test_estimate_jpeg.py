@@ -231,3 +231,23 @@ def test_a_file_that_was_saved_again_shows_what_it_was_before(quality: int) -> N
     assert found is not None
     *_, first = found.earlier or (found.settings,)
     assert (nearest_quality(first["tables"][0]), first["shift"]) == (30, ["3:5"])
+
+
+@pytest.mark.parametrize(("first", "second"), [(20, 90), (40, 90), (10, 60)])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_file_that_was_saved_again_on_its_own_grid_shows_the_coarser_pass(
+    first: int, second: int, subsampling: int
+) -> None:
+    """Opened and saved again, without a crop: the commonest of all."""
+    files = [io.BytesIO(), io.BytesIO()]
+    Picture(natural(2, 192)).with_pixels(natural(2, 192)).save(files[0], "jpeg", quality=first, subsampling=subsampling)
+    once = Picture.from_pil(Image.open(files[0]))
+    assert (found := jpeg_of(once.pixels, info_of(once))) and not found.earlier
+    once.with_pixels(once.pixels).save(files[1], "jpeg", quality=second, subsampling=subsampling)
+    again = Picture.from_pil(Image.open(files[1]))
+    found = jpeg_of(again.pixels, info_of(again))
+    assert found and found.quality == second and len(found.earlier) == 1
+    before = found.earlier[0]
+    assert nearest_quality(before["tables"][0]) == pytest.approx(first, abs=3)
+    assert (before["shift"], before["subsampling"]) == (found.settings["shift"], found.settings["subsampling"])
+    assert JPEG(**found.shortest()).decisive() == 0

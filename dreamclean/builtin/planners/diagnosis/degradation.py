@@ -11,7 +11,7 @@ from dreamclean.builtin.operators.enlarged import Enlarged, Resized
 from dreamclean.builtin.operators.enlarged_jpeg import EnlargedJPEG
 from dreamclean.builtin.operators.jpeg import JPEG
 from dreamclean.builtin.planners.diagnosis.jpeg.estimate import estimate_jpeg, with_earlier
-from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, said_by_file
+from dreamclean.builtin.planners.diagnosis.jpeg.found import Found, over_coarser, said_by_file
 from dreamclean.builtin.planners.diagnosis.noise_estimate import estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.find import DENSE, find_outliers
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import Ask
@@ -72,10 +72,11 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
 
 def _jpeg(image: Tensor, info: Mapping[str, Any]) -> Found | None:
     """The compression that the file states, with earlier ones that the pixels show, or all from those; None: none that matters."""
-    said = said_by_file(info)
-    if said and not (said := with_earlier(said, image)).harmless:
-        return said
-    return estimate_jpeg(image)
+    said, shown = said_by_file(info), estimate_jpeg(image)
+    if said is None:
+        return shown
+    said = over_coarser(said, shown) or with_earlier(said, image)
+    return shown if said.harmless else said
 
 
 def _before_compression(image: Tensor, ask: Ask, *, compressed: bool) -> Explained | None:

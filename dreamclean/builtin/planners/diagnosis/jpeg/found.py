@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dreamclean.builtin.operators.jpeg_tables import tables_of
@@ -73,6 +73,10 @@ HARMLESS = 1.0
 """A rounding, of 255, that hardly shows: PSNR is 48 dB or more. libjpeg's from quality 97 on."""
 
 
+COARSER = 1.25
+"""How much larger the rounding of an earlier pass is at least, for it to matter."""
+
+
 def nearest_quality(luma: list[int]) -> int:
     """The quality of libjpeg's whose luma steps are nearest, on the logarithmic scale."""
     return min(
@@ -86,3 +90,23 @@ def said_by_file(info: Mapping[str, Any]) -> Found | None:
     if not settings:
         return None
     return Found({"shift": [0], **settings}, 1.0, "file", _quality_of(settings["tables"][:1]))
+
+
+def over_coarser(said: Found, shown: Found | None) -> Found | None:
+    """What a file says, after the coarser passes on the same grid that its pixels show; None where they show none.
+
+    A file that was opened and saved again lies on the lattice of the coarser of the two.
+    """
+    if shown is None or _grid(shown) != _grid(said) or replace(shown, earlier=()).rounding < COARSER * said.rounding:
+        return None
+    count = len(said.settings["tables"])
+    passes = (
+        {**said.settings, "tables": (one["tables"] * 2)[:count], "shift": one["shift"]}
+        for one in (*shown.earlier, {**shown.settings, "shift": said.settings["shift"]})
+    )
+    return replace(said, earlier=tuple(passes))
+
+
+def _grid(found: Found) -> list[int]:
+    """Where the last pass's blocks of luma lie."""
+    return [int(side) % 8 for side in (2 * str(found.settings["shift"][0]).split(":"))[:2]]
