@@ -135,6 +135,10 @@ def test_explained_finds_a_jpeg_that_was_enlarged() -> None:
     shown = eight_bit(F.interpolate(small, scale_factor=2, mode="nearest"))
     found = explained(shown, {}, expects(shown))
     assert found is not None and found.family == "enlarged" and isinstance(found.operator, EnlargedJPEG)
+    noisy = degradation._enlarged(shown)
+    assert noisy is not None and (f"{255 * noisy.operator.noise:.1f} of 255" in noisy.words) == (
+        noisy.operator.noise > 0
+    )
     assert found.operator.quality == (40,) and found.operator.factor == (2.0,) and found.operator.method == "nearest"
     assert found.words.startswith("JPEG, quality 40")
 
@@ -188,6 +192,30 @@ def test_revised_counts_the_grain_of_a_small_picture() -> None:
     assert unexplained(y, operator, scene()) > LOUDER / 255
     assert revised(y, found, scene()) is None
     assert revised(y, Diagnosis("enlarged", 0.9, Enlarged(factor=(2.0,)), "enlarged"), scene()) is not None
+
+
+def test_grain_is_confirmed_where_it_was_not_cut_off() -> None:
+    """Of more than half of this picture, blown white, next to nothing can be taken away."""
+    clean = scene(192)
+    clean[..., 80:, :] = 1.0
+    grain = Grain(std=0.1)
+    y = eight_bit(grain.measure(clean, torch.Generator().manual_seed(0)).clamp(0, 1))
+    y[..., 80:, :] = 1.0
+    found = Diagnosis("coloured noise", 0.99, grain, "grain", otherwise=Diagnosis("clean"))
+    assert revised(y, found, clean) is None
+    assert revised(y, found, y) == Diagnosis("clean")
+
+
+def test_revised_knows_that_grey_noise_is_that_of_the_mean() -> None:
+    """The noise that a blur says is three times the variance of the mean over the channels."""
+    grey = scene().mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    blur = Blur(shape="gaussian", size=7, std=(1.5,))
+    noise = 0.02 * torch.randn(1, 1, 128, 128, generator=torch.Generator().manual_seed(0))
+    y = blur.degrade(grey) + noise
+    found = Diagnosis("blurred", 0.9, blur.model_copy(update={"noise": 0.02 * 3**0.5}), "blur")
+    assert revised(y, found, grey) is None
+    off = grey + 0.05 * torch.sin(torch.arange(128) / 6)  # leaves 1.9 times the noise
+    assert revised(y, found, off) is not None
 
 
 def test_revised_lets_a_result_stand_that_explains_the_picture() -> None:

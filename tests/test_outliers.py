@@ -9,8 +9,9 @@ from torch import Tensor
 
 from dreamclean import DDPMSchedule, Level, Model, Picture
 from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
+from dreamclean.builtin.planners.diagnosis.outliers import find, local, overlay
 from dreamclean.builtin.planners.diagnosis.outliers.find import Outliers, find_outliers
-from dreamclean.builtin.planners.diagnosis.outliers.local import in_bands, median, sorted_middle
+from dreamclean.builtin.planners.diagnosis.outliers.local import Finding, in_bands, median, sorted_middle
 from dreamclean.builtin.planners.diagnosis.outliers.noise import noise_outside
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking, unexpected
 from dreamclean.builtin.planners.diagnosis.outliers.scratches import find_scratches
@@ -146,6 +147,56 @@ def test_a_prior_confirms_each_finding_on_its_own() -> None:
     assert asked.kinds == ("salt and pepper",)
     assert not (asked.lost & dated.lost & ~both.lost).any()
     assert float((asked.lost & both.lost).sum() / both.lost.sum()) > 0.9
+
+
+def at(*places: tuple[int, int]) -> Tensor:
+    lost = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    for row, column in places:
+        lost[0, 0, row, column] = True
+    return lost
+
+
+def test_a_finding_that_is_not_believed_is_not_carried_by_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do its pixels come back because they are odd to the prior: they were filled in."""
+    clean = torch.full((1, 3, 64, 64), 0.5)
+    sure, doubtful = at(*((3 * k, 5) for k in range(20))), at(*((3 * k, 40) for k in range(20)))
+    shown = torch.where(sure | doubtful, 1.0, clean)
+    kinds = {"salt and pepper": (sure, 0.95), "rain, snow or specks": (doubtful, 0.6)}
+    finders = [lambda x, kind=kind, said=said: Finding(kind, *said) for kind, said in kinds.items()]
+    monkeypatch.setattr(find, "FINDERS", finders)
+    expected = torch.where(doubtful & (torch.arange(64).view(1, 1, 64, 1) > 45), shown, clean)  # a quarter of them
+    outliers = find_outliers(shown, lambda picture, std: expected)
+    assert outliers is not None and outliers.kinds == ("salt and pepper",)
+    assert outliers.lost.equal(sure)
+
+
+def test_dead_pixels_are_confirmed_where_they_are_evident() -> None:
+    """Black and white pixels of a texture are its own, and there may be many more of them."""
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.linspace(0.4, 0.6, 192).expand(1, 3, 192, 192).clone()
+    texture = torch.rand(1, 1, 96, 192, generator=generator)
+    clean[..., :96, :] = torch.where((texture - 0.5).abs() > 0.46, texture.round(), 0.2 + 0.6 * texture)
+    dead = torch.zeros(1, 1, 192, 192, dtype=torch.bool)
+    dead[0, 0, 100:188:16, 4:188:36] = True
+    outliers = find_outliers(torch.where(dead, 1.0, clean), lambda picture, std: clean)
+    assert outliers is not None and outliers.kinds == ("dead pixels",)
+    assert outliers.lost.equal(dead)
+
+
+def test_find_overlay_of_a_picture_of_which_only_the_parts_looked_at_first_have_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overlay, "overlaid", lambda x: torch.full((1, 1, *x.shape[2:]), float(x.shape[-1] < 600)))
+    assert overlay.find_overlay(torch.rand(1, 3, 300, 600)) is None
+
+
+def test_unexpected_is_the_same_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = KINDS["salt-and-pepper"].make(SMALL, 2, share=0.06)
+    assert made.lost is not None
+    few = made.lost & (torch.rand(made.lost.shape, generator=torch.Generator().manual_seed(0)) < 0.5)
+    whole = unexpected(made.shown, few, 0.0, smooth)
+    monkeypatch.setattr(local, "_BAND", 16)
+    assert whole.any() and unexpected(made.shown, few, 0.0, smooth).equal(whole)
 
 
 def test_find_outliers_completes_impulses_with_a_prior() -> None:

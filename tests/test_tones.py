@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dreamclean import JPEG, Chain, DDPMSchedule, DreamCleanError, Faded, Haze, Operator, Picture, Restorer
+from dreamclean import JPEG, Chain, DDPMSchedule, DreamCleanError, Faded, Grain, Haze, Operator, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.tones.fading import estimate_fading
 from dreamclean.builtin.planners.diagnosis.tones.haze import estimate_haze
@@ -159,3 +159,11 @@ def test_tone_on_the_command_line(cli: Any, tmp_path: Path, monkeypatch: pytest.
         status, _, err = cli("restore", "old.png", "-o", "other.png", *arguments)
         assert status == 2 and message in err and err.count("\n") == 1
     assert not Path("other.png").exists()
+
+
+def test_noise_that_no_review_can_confirm_is_not_taken_for_one_beneath_a_change_of_tones() -> None:
+    grain, otherwise = Grain(std=0.1), Diagnosis("clean")
+    for sure, kept in ((0.6, False), (0.99, True)):
+        found = Diagnosis("coloured noise", sure, operator=grain, otherwise=otherwise)
+        made = toned(torch.rand(1, 3, 64, 64), found, "faded").operator
+        assert (isinstance(made, Chain) and grain in made.links) == kept

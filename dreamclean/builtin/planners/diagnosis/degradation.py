@@ -115,7 +115,10 @@ def _enlarged(image: Tensor) -> Explained | None:
     if jpeg := estimate_jpeg(small):
         sizes = {name: getattr(operator, name) for name in Resized.model_fields}
         return Explained(
-            "enlarged", EnlargedJPEG(**{**jpeg.shortest(), **sizes}), found.sure, f"{jpeg.words()}; then {words}"
+            "enlarged",
+            EnlargedJPEG(**{**jpeg.shortest(), **sizes, "noise": operator.noise}),
+            found.sure,
+            f"{jpeg.words()}; then {words}",
         )
     if grain := _noise_before_enlargement(small):
         operator = operator.model_copy(update={"grain": float(f"{grain:.4g}")})

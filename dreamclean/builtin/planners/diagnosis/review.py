@@ -13,6 +13,7 @@ from dreamclean.builtin.operators.grain import Grain
 from dreamclean.builtin.planners.diagnosis.degradation import blur_words
 from dreamclean.builtin.planners.diagnosis.diagnose import SURE
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
+from dreamclean.builtin.planners.diagnosis.noise_features import CLIPPED, FEWEST
 from dreamclean.builtin.planners.diagnosis.resolution.narrowed import narrowed
 from dreamclean.contracts.operator import LinearOperator, Operator
 from dreamclean.method.measured import measured
@@ -47,8 +48,10 @@ def revised(image: Tensor, diagnosis: Diagnosis, result: Tensor) -> Diagnosis | 
         )
     if not isinstance(operator, LinearOperator):
         return None
-    left = unexplained(image, operator, result)
-    if left < max(LEAST, LOUDER * said(operator, result)):
+    left, expected = unexplained(image, operator, result), said(operator, result)
+    if isinstance(operator, Blur) and (image == image[:, :1]).all():  # grey: its noise is that of the channels' mean
+        expected /= math.sqrt(3)
+    if left < max(LEAST, LOUDER * expected):
         return None
     if isinstance(operator, Blur):
         blur = narrowed(operator, NARROWER)
@@ -59,21 +62,30 @@ def revised(image: Tensor, diagnosis: Diagnosis, result: Tensor) -> Diagnosis | 
 def taken_away(image: Tensor, grain: Grain, result: Tensor) -> float:
     """The share of the standard deviation of ``grain`` that the difference of ``image`` and ``result`` has, within blocks.
 
-    The median over the blocks: little is taken away where white or black cut the noise off.
+    The median over the blocks that are not clipped, if there are some: little is taken away where white or black cut the noise off.
     """
-    return _within_blocks(image - result) / math.sqrt(at_a_pixel(grain.spectrum_of_noise()))
+    taken = _within_blocks(image - result)
+    clipped = _blocks(((image <= 0.5 / 255) | (image >= 254.5 / 255)).any(1, keepdim=True).float()).mean((1, 4, 5))
+    whole = clipped <= CLIPPED
+    taken = taken[whole] if int(whole.sum()) >= FEWEST else taken
+    return float(taken.median()) / math.sqrt(at_a_pixel(grain.spectrum_of_noise()))
 
 
 def _noise_kept(image: Tensor, operator: Enlarged, result: Tensor) -> bool:
     """Whether the noise that the small picture was said to have is still there. Of texture 0.5 was taken away, of noise 0.7 and more."""
-    return _within_blocks(operator.small(image) - operator.shrink(result)) < SMALL_AGREED * operator.grain
+    taken = _within_blocks(operator.small(image) - operator.shrink(result))
+    return float(taken.median()) < SMALL_AGREED * operator.grain
 
 
-def _within_blocks(change: Tensor) -> float:
-    """The standard deviation within blocks, the median over them."""
-    side = min(BLOCK, *change.shape[-2:])
-    blocks = change.unfold(2, side, side).unfold(3, side, side)
-    return float(blocks.var((4, 5), correction=0).mean(1).sqrt().median())
+def _within_blocks(change: Tensor) -> Tensor:
+    """The standard deviation within each block, (1, rows, columns)."""
+    return _blocks(change).var((4, 5), correction=0).mean(1).sqrt()
+
+
+def _blocks(x: Tensor) -> Tensor:
+    """(1, C, H, W) as (1, C, rows, columns, BLOCK, BLOCK)."""
+    side = min(BLOCK, *x.shape[-2:])
+    return x.unfold(2, side, side).unfold(3, side, side)
 
 
 def _after_noise(found: str) -> str:

@@ -26,7 +26,7 @@ to show the noise too."""
 SMALLEST = 32
 """Side in pixels; the statistics of smaller pictures say nothing."""
 AGREED = 0.5
-"""The least share of a finding's pixels that the prior must find unexpected as well."""
+"""How sure a finding has to be, times the share of its evident pixels that the prior finds unexpected as well."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def find_outliers(image: Tensor, ask: Ask | None = None) -> Outliers | None:
         findings = _confirmed(findings, odd)
         if not findings:
             return None
-        lost = _completed(image, findings, odd)
+        rejected = lost & ~_union(image, findings)
+        lost = _completed(image, findings, odd & ~rejected)
         noise = noise_outside(image, lost)
     sure = max(finding.sure for finding in findings)
     return Outliers(tuple(finding.kind for finding in findings), lost, sure, noise)
@@ -99,9 +100,10 @@ def _union(image: Tensor, findings: list[Finding]) -> Tensor:
 
 
 def _confirmed(findings: list[Finding], odd: Tensor) -> list[Finding]:
-    """Those that the prior confirms, each as sure as it was, times the share of its pixels that are ``odd``."""
-    agreed = [(finding, float(odd[finding.lost].float().mean())) for finding in findings]
-    return [replace(finding, sure=finding.sure * share) for finding, share in agreed if share >= AGREED]
+    """Those that the prior confirms, each as sure as it was, times the share of its evident pixels that are ``odd``."""
+    shares = [odd[f.lost if f.evident is None else f.evident].float().mean() for f in findings]
+    asked = [replace(f, sure=f.sure * float(share)) for f, share in zip(findings, shares, strict=True)]
+    return [finding for finding in asked if finding.sure >= AGREED]
 
 
 def _completed(image: Tensor, findings: list[Finding], odd: Tensor) -> Tensor:
@@ -110,7 +112,9 @@ def _completed(image: Tensor, findings: list[Finding], odd: Tensor) -> Tensor:
     for finding in findings:
         if finding.kind == "impulses":  # Garnett's statistics find them less surely than the prior does
             lost = lost | odd
-        elif finding.kind in ("salt and pepper", "dead pixels"):
+        elif finding.kind == "dead pixels":  # of texture's black and white pixels nearly all are its own
+            lost = lost | (odd & extreme(image, BLACK_OR_WHITE))
+        elif finding.kind == "salt and pepper":
             lost = lost | finding.lost | (odd & extreme(image, BLACK_OR_WHITE))
         elif finding.kind == "missing pixels":
             lost = lost | finding.lost | (odd & (extreme(image, BLACK_OR_WHITE) | nearly_black(image, 2 * DARK)))

@@ -39,12 +39,14 @@ def find_impulses(x: Tensor) -> Finding | None:
     brighter = brighter * evident
     found = evident.sum()
     rate = float(found / quiet.sum().clamp(min=1))
-    ends = (evident * extreme(x, BLACK_OR_WHITE)[:, 0]).sum()
+    at_ends = evident * extreme(x, BLACK_OR_WHITE)[:, 0]
+    ends = at_ends.sum()
     end_rate = float(ends / quiet.sum().clamp(min=1))
     enough = end_rate > DRAWN_RATE if drawn(x) > DRAWN else ends >= FEWEST
     if enough and ends >= SHARE * found:
         kind = "salt and pepper" if end_rate > DRAWN_RATE else "dead pixels"
-        return Finding(kind, in_bands(_black_or_white, x, 2) > 0, _margin(float(ends), FEWEST))
+        lost = in_bands(_black_or_white, x, 2) > 0
+        return Finding(kind, lost, _margin(float(ends), FEWEST), at_ends[:, None] > 0)
     minor = float(torch.minimum(brighter.sum(), found - brighter.sum()) / found.clamp(min=1))
     if rate > RATE and minor > MINOR and float(quiet.mean()) > QUIET and drawn(x) < DRAWN:
         return Finding("impulses", in_bands(_unlike, x, 8) > 0, _margin(rate, RATE))

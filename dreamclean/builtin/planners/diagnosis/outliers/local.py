@@ -20,6 +20,8 @@ class Finding:
     """True where a pixel shows nothing of the picture, (1, 1, H, W)."""
     sure: float
     """0 to 1: how far the evidence is from what clean pictures show."""
+    evident: Tensor | None = None
+    """Those of the lost pixels that decided; None: all."""
 
 
 def neighbours(x: Tensor) -> Tensor:

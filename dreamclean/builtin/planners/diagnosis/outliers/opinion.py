@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dreamclean.builtin.planners.diagnosis.outliers.local import distance, median
+from dreamclean.builtin.planners.diagnosis.outliers.local import distance, in_bands, median
 from dreamclean.contracts.filled import filled
 from dreamclean.contracts.model import Model
 
@@ -33,5 +33,5 @@ def asking(model: Model) -> Ask:
 def unexpected(x: Tensor, lost: Tensor, noise: float, ask: Ask) -> Tensor:
     """Where ``x`` (1, 3, H, W) is not what the prior expects from the pixels that are not ``lost``. One evaluation."""
     off = distance(x, ask(filled(x, lost), max(ASKED, noise)))
-    usual = median(torch.where(lost, torch.zeros_like(off), off), 7)
+    usual = in_bands(lambda rows: median(rows, 7), torch.where(lost, torch.zeros_like(off), off), 3)
     return off > torch.clamp(TIMES * usual, min=FLOOR) + 2 * noise

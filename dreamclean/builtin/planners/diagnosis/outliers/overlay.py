@@ -30,7 +30,9 @@ def find_overlay(x: Tensor) -> Finding | None:
         return None
     chance = overlaid(x)
     share = _share(chance)
-    return Finding("rain, snow or specks", (chance > LOST).to(x.device), max(0.0, 1 - 0.5 * LEAST / share))
+    if share < LEAST:
+        return None
+    return Finding("rain, snow or specks", (chance > LOST).to(x.device), 1 - 0.5 * LEAST / share)
 
 
 def _share(chance: Tensor) -> float:

@@ -29,6 +29,7 @@ def find_stamp(x: Tensor) -> Finding | None:
 def _stamp_in(x: Tensor, rows: slice) -> Tensor | None:
     red, green, blue = x[0, :, rows].unbind(0)
     warm = (red > 0.75) & (red - blue > 0.45) & (red >= green)
+    warm = warm & ~thick(warm[None, None], THICK)[0, 0]  # a date may stand on a warm ground
     if int(warm.sum()) < FEWEST:
         return None
     levels = (x[0, :, rows][:, warm] * 31).round().long()

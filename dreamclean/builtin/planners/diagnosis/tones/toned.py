@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from dreamclean.builtin.operators.affine import Affine
+from dreamclean.builtin.planners.diagnosis.diagnose import SURE
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
 from dreamclean.builtin.planners.diagnosis.exempt import EXEMPT
 from dreamclean.builtin.planners.diagnosis.tones.fading import estimate_fading
@@ -27,6 +28,8 @@ def toned(image: Tensor, found: Diagnosis, tone: Tone) -> Diagnosis:
     """
     if found.family in EXEMPT:
         return found
+    if found.otherwise is not None and (found.sure or 0.0) < SURE:  # beneath a change of tones no review confirms noise
+        found = found.otherwise
     changed, words = CHANGES[tone](image)
     noise = found.noise or (found.ratio or 0.0) / 2  # of a ratio: on the scale from -1 to 1
     noisy = changed.model_copy(update={"noise": max(float(f"{noise:.4g}"), EIGHT_BIT)})
