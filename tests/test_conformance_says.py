@@ -9,6 +9,8 @@ from dreamclean import (
     Corrector,
     DDPMSchedule,
     DreamCleanError,
+    Enlarged,
+    Grain,
     Guidance,
     LinearOperator,
     Model,
@@ -17,6 +19,7 @@ from dreamclean import (
     Plan,
     Planner,
     Prior,
+    Sampler,
     Spacing,
 )
 from dreamclean.testing import (
@@ -27,6 +30,7 @@ from dreamclean.testing import (
     PathSuite,
     PlannerSuite,
     PriorSuite,
+    SamplerSuite,
     SpacingSuite,
     loaded,
     pictures,
@@ -178,6 +182,59 @@ class Back(Spacing):
         return [schedule.lowest, *([2 * top] * (steps - 1 + self.more)), top]
 
 
+class Forgetful(Corrector):
+    """Keeps a share of the picture alone, and noise of the right variance."""
+
+    name = "forgetful"
+    share: float = 0.0
+
+    def __call__(self, latent, denoise, noise):
+        drawn = (1 - self.share**2) ** 0.5 * latent.level.sigma * noise(latent.x)
+        return latent.corrected(self.share * latent.x + drawn)
+
+
+class Faint(Sampler):
+    """Half of the picture, and the noise of the lower level."""
+
+    name = "faint"
+
+    def __call__(self, latent, lower, denoise, noise):
+        x0 = denoise(latent.x, latent.level).x0
+        if lower.sigma == 0:
+            return latent.moved(x0, lower)
+        return latent.moved(0.5 * lower.alpha * x0 + lower.sigma * noise(latent.x), lower)
+
+
+class HalfOfIt(Operator):
+    """Draws twice the noise that it says."""
+
+    name = "half-of-it"
+
+    def degrade(self, x):
+        return x
+
+    def add_noise(self, y, generator=None):
+        return super().add_noise(super().add_noise(y, generator), generator)
+
+
+class Overdone(Planner):
+    """More steps than there are levels below the strength."""
+
+    name = "overdone"
+
+    def __call__(self, image, info, prior, model):
+        return Plan({"strength": 20, "steps": 500})
+
+
+class Astray(Path):
+    """Visits nothing where there is one step."""
+
+    name = "astray"
+
+    def __call__(self, levels):
+        return list(levels[-2::-1]) if len(levels) > 2 else []
+
+
 LINEAR, MOVES, PRIORS, SPACINGS = LinearOperatorSuite(), CorrectorSuite(), PriorSuite(), SpacingSuite()
 BROKEN = {
     "images are \\(B, 3, H, W\\), whatever": lambda: OperatorSuite().test_image_shape(Grey(), pictures((24, 32))),
@@ -194,6 +251,13 @@ BROKEN = {
     "same seeds differ; draw noise with": lambda: MOVES.test_same_seed_same_result(Batched(how="torch"), SCENE),
     "argument x was changed; work on a copy": lambda: MOVES.test_input_is_left_alone(Batched(how="in place"), SCENE),
     "the picture changes: .*scale what is left by a": lambda: MOVES.test_level_is_kept(Batched(how="in place"), "ddpm"),
+    "the picture changes: a m": lambda: MOVES.test_level_is_kept(Forgetful(), "flow"),
+    "no longer holds a m": lambda: MOVES.test_level_is_kept(Forgetful(share=0.866), "ddpm"),
+    "the picture's share is not": lambda: SamplerSuite().test_result_is_at_the_lower_level(Faint(), "ddpm"),
+    "draws noise of variance": lambda: OperatorSuite().test_noise_has_the_variance_that_is_said(
+        HalfOfIt(), X, {"noise": 0.1}
+    ),
+    "the last level is not the picture's own": lambda: PathSuite().test_it_ends_at_the_picture(Astray()),
     "predict differs from call to call": lambda: PRIORS.test_prediction_is_repeatable_and_leaves_its_input_alone(
         loaded(Alien())
     ),
@@ -209,6 +273,23 @@ BROKEN = {
 def test_suite_of_planners_finds_components_that_there_are_not():
     with pytest.raises(DreamCleanError, match="there is no operator 'blurr'"):
         PlannerSuite().test_plan_is_a_recipe(Misspelt())
+
+
+def test_suite_of_planners_follows_the_plan():
+    with pytest.raises(DreamCleanError, match="500 steps do not fit"):
+        PlannerSuite().test_plan_can_be_followed(Overdone())
+
+
+@pytest.mark.parametrize("operator", [Grain(std=0.05, blur=1.0), Enlarged(factor=(2,), grain=0.05)], ids=str)
+@pytest.mark.parametrize("settings", [{"noise": 0.1}, {"poisson": 0.5}], ids=str)
+def test_suite_of_operators_takes_noise_of_their_own(operator, settings):
+    suite = LinearOperatorSuite()
+    exact = operator.model_copy(update={"noise": 0.0, "poisson": 0.0})
+    suite.test_noise_has_the_variance_that_is_said(exact, pictures((24, 32)), settings)
+    if isinstance(operator, Grain):  # the other solves for it approximately
+        suite.test_noisy_projection_is_the_posterior_mean(exact)
+    with pytest.raises(pytest.skip.Exception):
+        suite.test_projection_without_noise_is_exact(exact, X)
 
 
 def test_suite_of_operators_takes_one_that_sees_no_mirror_image():

@@ -1,11 +1,15 @@
 """DPM-Solver++ (2M): second order, exact where it must be."""
 
+import math
 from itertools import pairwise
 
 import pytest
 import torch
+from torch import Tensor
 
-from dreamclean import DDIM, DPMSolver, Evaluator, Latent, Level, Mixture, Sampler, VESchedule
+from dreamclean import DDIM, DDPMSchedule, DPMSolver, Estimate, Evaluator, Latent, Level, Mixture, Sampler, VESchedule
+from dreamclean.contracts.estimate import Denoise
+from dreamclean.contracts.latent import Past
 from dreamclean.contracts.prior import Prior
 from dreamclean.testing import loaded
 
@@ -61,3 +65,24 @@ def test_dpm_solver_stochastic_form_starts_as_ancestral_sampling_does() -> None:
     )
     assert torch.allclose(ours, ancestral, atol=1e-5)
     assert not torch.allclose(ours, DPMSolver()(latent, lower, denoise, torch.randn_like).x, atol=1e-2)
+
+
+@pytest.mark.parametrize("eta", [0.3, 0.7])
+def test_dpm_solver_second_step_with_some_noise(eta: float) -> None:
+    """x_j = k x_i + (a_j - k a_i) D + s_j sqrt(1 - exp(-2 eta h)) z, k = exp(-eta h) s_j / s_i, D of second order."""
+    m, old, eps, z = torch.randn(4, 1, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    top, level, lower = (DDPMSchedule.linear().at(t) for t in (400, 300, 200))
+    highest, high, low = (math.log(one.alpha / one.sigma) for one in (top, level, lower))
+    h, before = low - high, high - highest
+    x = level.latent(m, eps)
+    k = math.exp(-eta * h) * lower.sigma / level.sigma
+    second = m + h / (2 * before) * (m - old)
+    drawn = lower.sigma * math.sqrt(1 - math.exp(-2 * eta * h)) * z
+    wanted = k * x + (lower.alpha - k * level.alpha) * second + drawn
+
+    def predict(x: Tensor, level: Level) -> Estimate:
+        return Estimate(eps, m)
+
+    latent = Latent(x, level, history=(Past(top, old),))
+    made = DPMSolver(eta=eta)(latent, lower, Denoise(predict, predict, predict), lambda _: z).x
+    assert torch.allclose(made, wanted, atol=1e-10)

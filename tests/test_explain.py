@@ -79,9 +79,10 @@ def test_explain_names_the_layer_of_each_value(tmp_path: Path) -> None:
     assert {found[name] for name in ("corrector", "seed")} == {"recipe mine.toml"}
     assert {found[name] for name in ("strength", "sampler", "path")} == {"preset paper"}
     assert (found["planner"], found["tile"], found["exact"]) == ("preset paper (strength)", "default", "default")
-    plain = sources(Restorer(prior(), dtype="auto"))
+    automatic = Restorer(prior(), dtype="auto")
+    plain = sources(automatic)
     assert (plain["strength"], plain["corrector"], plain["sampler"]) == ("prior recommending",) * 2 + ("paper",)
-    assert plain["dtype"] == plain["device"].replace("default", plain["dtype"])
+    assert (plain["dtype"], plain["device"]) == (f"device {automatic.device}", "default")
     assert sources(Restorer(prior(), exact=True))["dtype"] == "you (exact)"
     assert sources(Restorer(prior(), operator="identity", **CPU))["planner"] == "you (operator)"
 

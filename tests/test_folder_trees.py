@@ -100,10 +100,9 @@ def test_restore_of_all_shards_is_the_whole(tree: Path, quick: list[str], cli: C
     done = []
     for k in (1, 2):
         before = set(found("clean")) if Path("clean").exists() else set()
-        assert cli("restore", "photos", "-o", "clean", "--shard", f"{k}/2", *quick).status in (0, 2)
-        done.append((set(found("clean")) if Path("clean").exists() else set()) - before)
-    assert not done[0] & done[1]
-    assert sorted(done[0] | done[1]) == ["a.png", "one/b.png", "one/two/c.png", "one/two/d.png"]
+        assert cli("restore", "photos", "-o", "clean", "--shard", f"{k}/2", *quick).status == 0
+        done.append(set(found("clean")) - before)
+    assert done == [{"a.png", "one/b.png"}, {"one/two/c.png", "one/two/d.png"}]  # by their names, on every machine
 
 
 def test_restore_refuses_a_share_of_one_picture(tree: Path, quick: list[str], cli: Cli) -> None:

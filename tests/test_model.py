@@ -163,3 +163,24 @@ def test_codec_pads_and_crops_each_picture_to_its_own_size() -> None:
     for size, codec in codecs.items():
         assert codec.decode(latents[size]).shape[-2:] == size
     assert sized(loaded(Mixture()), 13, 9).codec.encode(torch.rand(1, 3, 13, 9)).shape[-2:] == (13, 9)
+
+
+@pytest.mark.parametrize(("can", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_precision_is_the_one_that_the_processor_computes_in(
+    can: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dreamclean.method.device.computes_bf16", lambda device: can)
+    assert Restorer(Network(), **QUICK).dtype == Restorer(Network(), dtype="auto", **QUICK).dtype == dtype
+    assert Restorer(Network(), exact=True, **QUICK).dtype == torch.float32
+
+
+@pytest.mark.parametrize("way", ["encode", "decode"])
+def test_codec_that_is_not_finite_is_named(way: str) -> None:
+    codec = type("Codec", (PixelCodec,), {way: lambda self, x: x * float("nan")})()
+
+    class Blind(Network):
+        def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+            return replace(super().load(device, dtype), codec=codec)
+
+    with pytest.raises(DreamCleanError, match="the prior's encoder or decoder gave values that are not finite"):
+        Restorer(Blind(), dtype="float32", **QUICK)(IMAGES)

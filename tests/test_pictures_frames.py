@@ -13,7 +13,7 @@ from dreamclean.pictures.frames import frames_of
 
 DURATIONS = [40, 120, 260]
 GENTLE: dict[str, Any] = {"strength": 2, "steps": 1, "corrector": "none", "device": "cpu", "dtype": "float32"}
-ASKED: list[tuple[int, ...]] = []
+ASKED: list[tuple[Any, ...]] = []
 
 
 class Counting(Planner):
@@ -23,6 +23,20 @@ class Counting(Planner):
 
     def __call__(self, image: Any, info: Any, prior: Any, model: Any) -> Plan:
         ASKED.append(tuple(image.shape))
+        return Plan(recipe=None)
+
+
+class Reviewing(Planner):
+    """Treats a picture, and thinks better of it."""
+
+    name = "reviewing"
+
+    def __call__(self, image: Any, info: Any, prior: Any, model: Any) -> Plan:
+        ASKED.append(("plan",))
+        return Plan({"strength": 300, "steps": 2, "corrector": "none"})
+
+    def review(self, image: Any, plan: Plan, result: Any, model: Any) -> Plan:
+        ASKED.append(("review",))
         return Plan(recipe=None)
 
 
@@ -125,3 +139,12 @@ def test_frames_of_a_damaged_file_are_those_before_the_damage(
     (tmp_path / "in.png").write_bytes(data[: len(data) - 40])
     assert len(frames_of(tmp_path / "in.png")) == 2
     assert "in.png is damaged after picture 2 of 3" in caplog.text
+
+
+def test_review_of_the_first_frame_holds_for_the_others(photo: Image.Image, unet: str, tmp_path: Path) -> None:
+    ASKED.clear()
+    animation(photo, tmp_path / "in.png")
+    result = Restorer(unet, planner=Reviewing(), device="cpu")(tmp_path / "in.png")
+    assert ASKED == [("plan",), ("review",)]
+    for frame, still in zip(result.frames, stills(photo), strict=True):
+        assert np.array_equal(np.asarray(frame), np.asarray(still))

@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from dreamclean import Blur, DreamCleanError, Mixture, Restorer
+from dreamclean.host.config import config_file
 from dreamclean.host.discovery import discover
 from dreamclean.host.host import Host
 from dreamclean.testing import pictures
@@ -351,3 +352,20 @@ def test_host_reports_a_component_of_the_wrong_base_class(install: Install) -> N
     host = Host()
     host.collect()
     assert "not a subclass of Gadget" in host.failures["a-user:auser"]
+
+
+def test_default_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.toml"
+    monkeypatch.setenv("DREAMCLEAN_CONFIG", str(file))
+    file.write_text('prior = "mixture"\nplanner = "fixed"')
+    assert (Host([]).default("prior"), Host([]).default("planner")) == ("mixture", "fixed")
+    for text, said in (("prior = ", "cannot be read"), ("prior = 3", "prior is not a string; write prior")):
+        file.write_text(text)
+        with pytest.raises(DreamCleanError, match=said):
+            Host([]).default("prior")
+
+
+def test_settings_of_the_user_are_where_others_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DREAMCLEAN_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert config_file() == tmp_path / "dreamclean" / "config.toml"

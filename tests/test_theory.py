@@ -595,3 +595,18 @@ def test_ladder_is_the_same_in_both_directions(family: str) -> None:
     down = list(descending(levels))
     assert [(j, i) for i, j in reversed(down)] == list(ascending(levels))
     assert levels[0] == schedule.clean == (schedule.lowest, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", [VPS, Langevin, GradientAscent])
+def test_corrector_sees_the_estimate_after_the_projection_or_before(kind: Any) -> None:
+    prior = Mixture.around(images(3), std=0.1)
+    level = prior.schedule.at(200)
+    x = level.alpha * prior.means[:1] + level.sigma * seeded()(prior.means[:1])
+    denoise = Evaluator(loaded(prior), Projection(), Identity(noise=0.01), images(1)).denoise
+    seen = {True: denoise(x, level).eps, False: denoise.prior(x, level).eps}
+    assert not torch.allclose(seen[True], seen[False], atol=1e-2)
+    made = {
+        projected: kind(gamma=0.3, projected=projected)(Latent(x, level), denoise, torch.zeros_like).x
+        for projected in seen
+    }
+    assert torch.allclose(made[True] - made[False], -0.3 * level.sigma * (seen[True] - seen[False]), atol=1e-6)

@@ -32,6 +32,13 @@ CHANGED = "the argument x was changed; work on a copy (x = x + ..., not x += ...
 BATCH = "an image depends on the rest of its batch; treat every image apart, with no mean or norm over the batch"
 
 
+class Mirrored(Noise):
+    """The negative of what ``Noise`` draws from the same seeds."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return -super().__call__(x)
+
+
 class Scene:
     """A mixture prior, a ladder of levels up to noise as strong as the signal, and latents on it."""
 
@@ -66,6 +73,13 @@ class MoveSuite(ComponentSuite):
 
     def run(self, component: Any, x: Tensor, scene: Scene, seeds: tuple[int, ...] = (0, 1)) -> Tensor:
         return self.move(component, x, scene, Evaluator(scene.model).denoise, Noise(*seeds))
+
+    def left_of_the_picture(self, component: Any, x: Tensor, scene: Scene) -> Tensor:
+        """The mean of what becomes of a m + s eps, and of a m - s eps with the negative of all noise: of a linear move what it makes of m."""
+        opposite = 2 * scene.levels[-1].alpha * scene.mean - x
+        denoise = Evaluator(scene.model).denoise
+        moved = self.move(component, x, scene, denoise, Noise(0, 1))
+        return (moved + self.move(component, opposite, scene, denoise, Mirrored(0, 1))) / 2
 
     @pytest.fixture
     def scene(self) -> Scene:
@@ -159,9 +173,10 @@ class CorrectorSuite(MoveSuite):
         """With a prior that knows only the picture m, a m + s eps becomes a m + s eps', eps' with the variance of eps."""
         scene = Scene(pictures(self.size)[:1], family=family)
         x, level = self.given(scene), scene.levels[-1]
-        eps = scene.noise_of(self.run(subject, x, scene), level)
-        mean, wide = float(eps.mean()), float(eps.std())
-        check(abs(mean) < 0.05, f"the picture changes: its noise has the mean {mean:.3g} s; scale what is left by a")
+        left = self.left_of_the_picture(subject, x, scene)
+        wanted = (level.alpha * scene.mean).expand_as(left)
+        check_close(left, wanted, 1e-3, "the picture changes: a m + s eps no longer holds a m; scale what is left by a")
+        wide = float(scene.noise_of(self.run(subject, x, scene), level).std())
         kept = abs(wide - 1) < self.drift
         check(kept, f"the noise is {wide:.3g} times as wide as before; keep its variance (VPS, Eq. 8), or set drift")
 
@@ -190,6 +205,9 @@ class SamplerSuite(MoveSuite):
         eps = scene.noise_of(self.move(subject, x, scene, Evaluator(scene.model).denoise, noise), lower)
         wide = float(eps.std())
         check(abs(wide - 1) < 0.05, f"the noise is {wide:.3g} times the lower level's s; return a_j x0 + s_j eps")
+        left = self.left_of_the_picture(subject, x, scene)
+        wanted = (lower.alpha * scene.mean).expand_as(left)
+        check_close(left, wanted, 1e-3, "the picture's share is not the lower level's a; return a_j x0 + s_j eps")
         known = noise.calls or distance(eps, scene.noise_of(x, level)) < 1e-3
         check(known, "the noise is not the estimate's; use its eps, or draw fresh noise with `noise`")
 

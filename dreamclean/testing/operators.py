@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dreamclean.builtin.guidance.projection import Projection
 from dreamclean.builtin.priors.mixture import Mixture
+from dreamclean.contracts.covariance import silent
 from dreamclean.contracts.levels import DDPMSchedule
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.recipe.recipe import make_recipe
@@ -19,6 +20,16 @@ NO_INVERSE = "A A+ A is not A: pseudo_inverse is not that of degrade; correct it
 NO_SOLVE = "solve is not A^T (g A A^T + variance)^-1 v; correct it, or leave it to conjugate gradients"
 SIZES = "override image_shape or start, which say what size of image a measurement is of"
 BATCH = "depends on the rest of the batch; treat every image apart, with no mean or norm over the batch"
+
+
+def _drawn(operator: Any, x: Tensor) -> float:
+    """The mean variance of what ``measure`` draws."""
+    return float(torch.stack([operator.measure(x, torch.Generator().manual_seed(s)) for s in range(64)]).var(0).mean())
+
+
+def _said(operator: Any, y: Tensor) -> float:
+    """The mean variance that ``noise_variance`` says."""
+    return float(torch.as_tensor(operator.noise_variance(y.clamp(min=0))).to(y).expand_as(y).mean())
 
 
 class OperatorSuite(ComponentSuite):
@@ -104,14 +115,12 @@ class OperatorSuite(ComponentSuite):
         check_equal(first, again, "measure differs for one seed; draw all its noise from the generator")
         check(not first.equal(other), "measure is the same for two seeds; draw its noise from the generator")
 
-    def test_noise_has_its_standard_deviation(self, exact: Any, x: Tensor) -> None:
-        noisy = exact.model_copy(update={"noise": 0.1})
-        noise = torch.stack([noisy.measure(x, torch.Generator().manual_seed(s)) for s in range(64)]) - exact.degrade(x)
-        wide = float(noise.std())
-        check(
-            abs(wide - 0.1) < 0.01,
-            f"noise=0.1 gives noise of standard deviation {wide:.3g}; leave measure as it is, and switch off noise of the operator's own here",
-        )
+    @pytest.mark.parametrize("settings", [{"noise": 0.1}, {"poisson": 0.5}], ids=str)
+    def test_noise_has_the_variance_that_is_said(self, exact: Any, x: Tensor, settings: dict[str, float]) -> None:
+        noisy, y = exact.model_copy(update=settings), exact.degrade(x)
+        drawn, said = (_drawn(noisy, x) - _drawn(exact, x), _said(noisy, y) - _said(exact, y))  # what the setting adds
+        off = f"measure draws noise of variance {drawn:.3g}, noise_variance says {said:.3g}"
+        check(abs(drawn / said - 1) < 0.1, f"{off}; let both say the same of {settings}")
 
     def test_estimate_that_agrees_is_kept(self, exact: Any, x: Tensor) -> None:
         otherwise = "project moves an image that agrees with its measurement; add A+ (y - A x0), which is 0 there"
@@ -185,6 +194,8 @@ class LinearOperatorSuite(OperatorSuite):
 
     def test_projection_without_noise_is_exact(self, exact: Any, x: Tensor) -> None:
         y = exact.degrade(x)
+        if not silent(exact.noise_covariance(y)):
+            pytest.skip("it has noise of its own")
         otherwise = "without noise a projected image is not measured as y; correct project, or leave it out"
         check_close(exact.degrade(exact.project(x.flip(3), y, 0.2)), y, self.accuracy, otherwise)
 
@@ -197,14 +208,19 @@ class LinearOperatorSuite(OperatorSuite):
         check_close(exact.solve(v, 2.0, variance).flatten(1), wanted, 1e-4, NO_SOLVE)
 
     def test_noisy_projection_is_the_posterior_mean(self, exact: Any) -> None:
-        """x0 + r^2 A^T (r^2 A A^T + noise^2)^-1 (y - A x0)."""
+        """x0 + r^2 A^T (r^2 A A^T + S)^-1 (y - A x0), S the covariance of the noise."""
         a, y = self._matrix(exact), self._measurement(exact)
         x0, noise, std = pictures(self.small_size, torch.float64), 0.05, 0.2
-        gram = std**2 * a @ a.T + noise**2 * torch.eye(len(a), dtype=a.dtype)
+        noisy = exact.model_copy(update={"noise": noise})
+        unit = torch.eye(len(a), dtype=a.dtype).view(len(a), *y.shape[1:])
+        covariance = torch.cat([noisy.noise_covariance(y[:1]).times(one[None]).flatten(1) for one in unit])
+        gram = std**2 * a @ a.T + covariance
         residual = y.flatten(1) - x0.flatten(1) @ a.T
         wanted = x0.flatten(1) + std**2 * torch.linalg.solve(gram, residual.T).T @ a
-        projected = exact.model_copy(update={"noise": noise}).project(x0, y, std)
-        otherwise = "project is not x0 + r^2 A^T (r^2 A A^T + noise^2)^-1 (y - A x0); correct it, or leave it out"
+        projected = noisy.project(x0, y, std)
+        otherwise = (
+            "project is not x0 + r^2 A^T (r^2 A A^T + S)^-1 (y - A x0), S noise_covariance; correct it, or leave it out"
+        )
         check_close(projected.flatten(1), wanted, 1e-4, otherwise)
 
     def _matrix(self, operator: Any) -> Tensor:

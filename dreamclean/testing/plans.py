@@ -6,13 +6,15 @@ from typing import Any, ClassVar
 from dreamclean.builtin.priors.mixture import Mixture
 from dreamclean.builtin.spacings.uniform import Uniform
 from dreamclean.contracts.component import Component
-from dreamclean.contracts.levels import DDPMSchedule
+from dreamclean.contracts.errors import Refusal
+from dreamclean.contracts.levels import DDPMSchedule, Level
 from dreamclean.contracts.planner import Plan
 from dreamclean.host.host import host
 from dreamclean.method.evaluator import Evaluator
 from dreamclean.method.measured import NO_FILE
 from dreamclean.recipe.recipe import make_recipe
 from dreamclean.recipe.settings import KINDS
+from dreamclean.restorer import Restorer
 from dreamclean.testing.check import check, check_equal
 from dreamclean.testing.component import ComponentSuite, Size, pictures
 from dreamclean.testing.loaded import loaded
@@ -47,6 +49,17 @@ class PlannerSuite(ComponentSuite):
         first, second = self.plan(subject)[0], self.plan(subject)[0]
         check(first.recipe == second.recipe, "two plans for one picture differ; draw nothing at random")
 
+    def test_plan_can_be_followed(self, subject: Any) -> None:
+        """And what comes of it reviewed, unless it refuses."""
+        image = pictures(self.size)[:1]
+        prior = Mixture.around(pictures(self.size), std=0.2)
+        try:
+            made = Restorer(prior, planner=subject, device="cpu", dtype="float32")(image)
+        except Refusal:
+            return
+        check(made.image.isfinite().all(), "what it plans gives NaN or infinity")
+        check_equal(image, pictures(self.size)[:1], "the planner or its review changed the image; work on a copy")
+
     def test_planner_that_does_not_look_has_no_plan(self, subject: Any) -> None:
         plan, _, nfe = self.plan(subject)
         check(subject.looks or not nfe, "looks is False, but it calls the prior; set looks = True")
@@ -63,7 +76,11 @@ class PathSuite(ComponentSuite):
     """A path visits levels and ends at the picture."""
 
     def test_it_ends_at_the_picture(self, subject: Any) -> None:
-        levels = DDPMSchedule.linear().ladder(300, 12, Uniform())
+        for steps in (1, 12):
+            self.check_order(subject, DDPMSchedule.linear().ladder(300, steps, Uniform()))
+
+    def check_order(self, subject: Any, levels: Sequence[Level]) -> None:
+        """The order in which a path visits ``levels``."""
         order = subject(levels)
         check(isinstance(order, Sequence), f"it returns a {type(order).__name__}; return a list of levels")
         check(order and order[-1] == levels[0], "the last level is not the picture's own, levels[0]")

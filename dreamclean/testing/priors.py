@@ -104,8 +104,9 @@ class PriorSuite(ComponentSuite):
     def test_noise_is_shaped_as_the_latent(self, model: Model, dtype: torch.dtype) -> None:
         for level in self.levels(model):
             x = self.latents(model, level, self.size, dtype)
-            eps = model.predict(x, level)  # DreamCleanError says of which shape it is, if of another
-            check(eps.isfinite().all(), f"t = {level.t:g}: eps is not finite; level.sigma is greater than 0")
+            for ask in filter(None, (model.predict, model.invert)):
+                eps = ask(x, level)  # DreamCleanError says of which shape it is, if of another
+                check(eps.isfinite().all(), f"t = {level.t:g}: eps is not finite; level.sigma is greater than 0")
 
     def test_bfloat16_is_taken(self, subject: Any, model: Model) -> None:
         """On a GPU models are loaded so; latents stay in single precision."""
