@@ -251,3 +251,13 @@ def test_a_file_that_was_saved_again_on_its_own_grid_shows_the_coarser_pass(
     assert nearest_quality(before["tables"][0]) == pytest.approx(first, abs=3)
     assert (before["shift"], before["subsampling"]) == (found.settings["shift"], found.settings["subsampling"])
     assert JPEG(**found.shortest()).decisive() == 0
+
+
+@pytest.mark.parametrize("quality", [15, 40, 75])
+def test_estimate_jpeg_of_a_picture_that_was_turned_on_its_side(quality: int) -> None:
+    """As a portrait from a telephone, saved upright: libjpeg's luma table is not symmetric."""
+    found = found_in(JPEG(quality=quality).degrade(natural(5, 192)).transpose(2, 3))
+    luma, chroma = tables_of(quality)
+    turned = [luma[8 * column + row] for row in range(8) for column in range(8)]
+    assert (found.quality, found.settings["tables"]) == (quality, [turned, list(chroma)])
+    assert "tables of its own" not in found.words()

@@ -17,7 +17,7 @@ from dreamclean.builtin.planners.diagnosis.jpeg.earlier import WIDTH, earlier_pa
 from dreamclean.builtin.planners.diagnosis.jpeg.found import Found
 from dreamclean.builtin.planners.diagnosis.jpeg.lattice import BIN, NOISES, ROUNDING, evidence, histograms
 from dreamclean.builtin.planners.diagnosis.jpeg.planes import blocks, different, textured, unclipped
-from dreamclean.builtin.planners.diagnosis.jpeg.steps import COST, Steps, best_steps
+from dreamclean.builtin.planners.diagnosis.jpeg.steps import COST, Steps, best_luma_steps
 
 ENOUGH = 40.0
 """Evidence, in nats, from which on a picture is said to have been a JPEG."""
@@ -124,7 +124,7 @@ def _offsets(counts: Tensor) -> list[tuple[int, int]]:
 def _read(luma: Tensor, clipped: Tensor, offset: tuple[int, int]) -> Lattice:
     """The steps on the grid at ``offset``, at the noise that explains them best."""
     counts = histograms(different(blocks(luma, *offset)[unclipped(clipped, *offset)]))
-    found = [(noise, best_steps(evidence(counts, noise), 0)) for noise in NOISES]
+    found = [(noise, best_luma_steps(evidence(counts, noise))) for noise in NOISES]
     noise, steps = max(found, key=lambda pair: pair[1].evidence)
     if found[0][1].evidence > _CLEAN * steps.evidence:
         noise = ROUNDING

@@ -17,12 +17,15 @@ _SHARE = 0.8
 """libjpeg's table is taken where it explains that much of what steps of their own do: those bend to outliers."""
 
 
+_TURNED = torch.arange(64).view(8, 8).T.flatten().tolist()
+
+
 class Steps(NamedTuple):
     """A table."""
 
     table: tuple[int, ...]
     quality: int | None
-    """None: it is no table of libjpeg's."""
+    """Whose table of libjpeg's it is, perhaps turned on its side; None: it is none."""
     evidence: float
     """Log-likelihood ratio against no lattice, less what the choice costs."""
     seen: int
@@ -51,6 +54,14 @@ def best_steps(found: Tensor, plane: int) -> Steps:
     standard = standard._replace(evidence=standard.evidence - COST)
     own = _own_steps(found, plane)
     return standard if standard.evidence > _SHARE * own.evidence else own
+
+
+def best_luma_steps(found: Tensor) -> Steps:
+    """That of the luma, of a picture that may have been turned on its side since: libjpeg's table is not symmetric."""
+    upright, turned = best_steps(found, 0), best_steps(found[_TURNED], 0)
+    if turned.quality is None or (upright.quality is not None and turned.evidence < upright.evidence + COST):
+        return upright
+    return turned._replace(table=tuple(turned.table[place] for place in _TURNED))
 
 
 def _own_steps(found: Tensor, plane: int) -> Steps:
