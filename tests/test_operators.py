@@ -24,6 +24,7 @@ from dreamclean import (
     Downsample,
     DreamCleanError,
     Enlarged,
+    FlowSchedule,
     FourierMagnitude,
     Grain,
     Identity,
@@ -31,6 +32,7 @@ from dreamclean import (
     LinearOperator,
     Operator,
     Picture,
+    VESchedule,
 )
 from dreamclean.builtin.operators import kernels
 from dreamclean.builtin.operators.phase_retrieval import _resized, _turned_like
@@ -905,3 +907,65 @@ def test_least_squares_stops_where_only_rounding_is_left(seed: int, dtype: torch
     first = least_squares(forward, adjoint, y, 1.0, 0.0)
     again = least_squares(forward, adjoint, y - forward(first), 1.0, 0.0)
     assert float(again.abs().max()) < 1e-4 * float(first.abs().max())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_least_squares_of_a_dense_singular_matrix_ends(seed: int) -> None:
+    """Of rank 100 of 256, with a measurement that no image explains; in single precision as in double."""
+    generator = torch.Generator().manual_seed(seed)
+    left, right = (torch.linalg.qr(torch.randn(256, 256, generator=generator, dtype=torch.float64)).Q for _ in range(2))
+    a = (left[:, :100] * torch.logspace(0, -2, 100, dtype=torch.float64)) @ right[:, :100].T
+    b = torch.rand(2, 256, generator=generator, dtype=torch.float64) @ a.T
+    b = b + 0.05 * torch.randn(2, 256, generator=generator, dtype=torch.float64)
+    wanted = b @ torch.linalg.pinv(a, rtol=1e-6).T
+    a, b = a.float(), b.float()
+    found = least_squares(lambda v: v @ a.T, lambda v: v @ a, b, 1.0, 0.0)
+    assert (found - wanted).norm() < 1e-2 * wanted.norm()
+    again = least_squares(lambda v: v @ a.T, lambda v: v @ a, b - found @ a.T, 1.0, 0.0)
+    assert again.norm() < 1e-2 * wanted.norm()
+
+
+def test_least_squares_where_some_numbers_are_exact() -> None:
+    exact = torch.tensor([[0.0, 0.01, 0.01, 0.0]])
+    x = least_squares(lambda v: 0.5 * v, lambda v: 0.5 * v, torch.ones(1, 4), 1.0, exact)
+    assert torch.allclose(x, 0.5 / (0.25 + exact), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        Enlarged(factor=(2.0,)) @ Identity(noise=0.05),
+        Inpaint(share=0.5) @ Identity(noise=0.1),
+        Inpaint(share=0.5) @ JPEG(quality=(50,)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("std", [0.05, 0.5, 40.0])
+def test_projection_of_a_measurement_that_no_image_explains(chain: Any, std: float) -> None:
+    """Rounded after it was enlarged; and with something where pixels are lost."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(1, 3, 16, 16, generator=generator)
+    y = (chain.measure(x, generator) * 255).round() / 255
+    y = torch.where(y == 0, torch.ones(()), y)
+    assert float(chain.project(torch.full_like(x, 0.5), y, std).abs().max()) < 10
+    assert float(chain.start(y).abs().max()) < 10
+
+
+def test_start_of_a_noisy_measurement_counts_it_once() -> None:
+    x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    grey = torch.full_like(x, 0.5)
+    for noise in (0.05, 0.1, 0.3):
+        operator = Downsample(factor=8, noise=noise)
+        y = operator.measure(x, torch.Generator().manual_seed(1))
+        assert torch.allclose(operator.start(y), operator.project(grey, y, 0.5), atol=1e-6)
+
+
+def test_disc_that_is_smaller_than_a_part_of_a_pixel_is_one_pixel() -> None:
+    kernel = Blur(shape="defocus", radius=0.01).kernel()
+    assert float(kernel.max()) == float(kernel.sum()) == 1
+
+
+@pytest.mark.parametrize("schedule", [VESchedule(), FlowSchedule()], ids=["ve", "flow"])
+def test_noise_quieter_than_any_level_has_no_start_of_its_own(schedule: Any) -> None:
+    assert Identity(noise=1e-5).recipe_for(schedule, 0.5) == {}
+    assert Identity(noise=0.1).recipe_for(schedule, 0.5)["steps"] == 8

@@ -87,8 +87,8 @@ class Operator(MeasurementNoise):
         white from grey, pixels are lost, and filled in from those around them: of grey a trace would remain.
         """
         grey = torch.full(self.image_shape(y), 0.5, dtype=y.dtype, device=y.device)
-        start, white = self.project(grey, y, 0.5), self.project(grey, self.degrade(2 * grey), 0.5)
-        lost = white < 0.75
+        start, seen = self.project(grey, y, 0.5), self.project(grey, self.degrade(2 * grey), 0.5) - grey
+        lost = seen <= seen.amax((-2, -1), keepdim=True) / 2  # noise makes all of it less
         return self.project(filled(start, lost), y, 0.5) if lost.any() else start
 
     def recipe_for(self, schedule: Schedule, pixel_scale: float) -> Mapping[str, Any]:

@@ -33,8 +33,10 @@ def photon_treatment(rate: float, white: float, schedule: Schedule, pixel_scale:
 
 
 def start_at(initializer: dict[str, Any], sampler: str, loudest: float, schedule: Schedule) -> dict[str, Any]:
-    """A descent of ``STEPS`` steps from the level of the ratio ``loudest``, or the highest that there is."""
+    """A descent of ``STEPS`` steps from the level of the ratio ``loudest``, or the highest that there is; empty if it has no level."""
     top = schedule.timestep(min(loudest, schedule.at(schedule.highest).ratio))
+    if not top > schedule.lowest:  # it is quieter than any level
+        return {}
     return dict(
         guidance="dreamclean/none",
         initializer=initializer,

@@ -38,6 +38,8 @@ def disc(radius: float) -> Tensor:
     inside = (offset[:, None].square() + offset.square() <= radius**2).double()
     side = 2 * reach + 1
     kernel: Tensor = inside.view(side, parts, side, parts).mean((1, 3))
+    if not kernel.any():  # it is smaller than a part of a pixel
+        kernel[reach, reach] = 1.0
     return kernel / kernel.sum()
 
 
