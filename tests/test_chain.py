@@ -28,6 +28,7 @@ from dreamclean.builtin.operators import dct
 from dreamclean.contracts.covariance import Covariance
 from dreamclean.contracts.differentiable import differentiable
 from dreamclean.host.host import host
+from dreamclean.method.measured import EIGHT_BIT
 from dreamclean.recipe.noise import with_noise
 from dreamclean.recipe.recipe import make_recipe, read_recipe
 from dreamclean.testing.component import pictures
@@ -317,3 +318,15 @@ def test_project_through_a_chain_that_ends_in_jpeg(std: float) -> None:
     residual = (y.flatten(1) - x0.flatten(1) @ a.T).T
     wanted = x0.flatten(1) + std**2 * torch.linalg.solve(std**2 * a @ a.T + s, residual).T @ a
     assert (chain.project(x0, y, std).flatten(1) - wanted).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("std", [0.1, 0.5])
+def test_projection_of_a_chain_in_single_precision_is_that_in_double(std: float) -> None:
+    """As of a file: the rounding is small, and the blur nearly singular."""
+    chain = Blur(shape="gaussian", size=13, std=(2.0,), noise=EIGHT_BIT) @ Identity(noise=0.05)
+    x = pictures((16, 16))
+    y = (chain.measure(x, torch.Generator().manual_seed(0)) * 255).round() / 255
+    grey = torch.full_like(x, 0.5)
+    exact = chain.project(grey.double(), y.double(), std)
+    assert chain.project(grey, y, std).dtype == torch.float32
+    assert float((chain.project(grey, y, std) - exact).abs().max()) < 1e-3

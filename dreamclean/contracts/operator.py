@@ -275,6 +275,10 @@ class LinearChain(Chain, LinearOperator):
         exact = double(v)  # conjugate gradients lose digits where A is near singular
         return LinearOperator.solve(self, exact, gain, variance).to(v)
 
+    def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        """In double precision, as ``solve``."""
+        return super().project(double(x0), double(y), std).to(x0)
+
     def _step(self, stages: Stages, b: Tensor, gain: float, noise: Covariance) -> Tensor:
         """With independent noise, which is the last link's alone, in double precision."""
         if isinstance(noise, Independent):
