@@ -165,10 +165,13 @@ def run(
         tell(outcome.row)
 
 
-def _weights(method: Method, prior: Prior) -> dict[str, str]:
-    """What a row says of the weights that it was computed with."""
-    weights = _digest_of(prior) if method.uses_prior else ""
-    return {WEIGHTS: weights} if weights else {}
+def _of_prior(method: Method, prior: Prior, setting: Setting) -> dict[str, str]:
+    """What a row says of the prior that it was computed with: its precision and its weights."""
+    if not method.uses_prior:
+        return {}
+    precision = str(pick_dtype(setting.dtype, pick_device(setting.device))).removeprefix("torch.")
+    weights = _digest_of(prior)
+    return {"precision": precision, **({WEIGHTS: weights} if weights else {})}
 
 
 _digest_of = cache(digest_of)
@@ -232,7 +235,7 @@ def compute(work: Work, setting: Setting) -> Outcome:
             seconds=seconds,
             prior_seconds=problem.estimate.seconds,
             memory=memory,
-            versions={"dreamclean": __version__, "torch": torch.__version__, **_weights(method, prior)},
+            versions={"dreamclean": __version__, "torch": torch.__version__, **_of_prior(method, prior, setting)},
             picture=encode(result) if work.keep else None,
         )
         return Outcome(row, {"reference": encode(reference), "measurement": encode(view)} if work.keep else {})

@@ -48,10 +48,17 @@ _GIVEN = (
 _WITHOUT_STEPS = ("input", "pseudo-inverse", "bicubic", "lanczos", "bm3d", "one-step", "dreamclean", "dreamclean-known")
 _STEPPED = ("dreamclean-known", "ddrm", "ddrm-jpeg", "ddnm-plus", "diffpir", "pigdm", "dps")
 _PUBLISHED = (
-    *("ddrm:steps=20", "ddrm-jpeg", "ddnm-plus:steps=100", "diffpir:steps=100", "pigdm:steps=100", "red:iterations=50"),
-    *("dps:steps=1000", "gdp:steps=1000", "snips"),
+    *(
+        "ddrm:steps=20",
+        "ddrm-jpeg",
+        "ddnm-plus:steps=100",
+        "diffpir:steps=100",
+        "pigdm:steps=100",
+        "red:iterations=200",
+    ),
+    *("dps:steps=1000", "dps:steps=1000,zeta=0.3", "gdp:steps=1000", "snips:steps=1086,repeats=3,c=0.018"),
 )
-"""The numbers of evaluations of the papers; everything else is the methods' own default, which is theirs."""
+"""The papers' and their code's numbers of evaluations and settings, those for pictures of this size where there are several."""
 
 
 def _with_steps(steps: int) -> tuple[str, ...]:
@@ -63,9 +70,13 @@ _TUNED = {
     "dreamclean-known:steps=20": [f"sampler=soft-ddrm:eta={eta}" for eta in (0.8, 0.85, 0.9, 0.95, 1.0)],
     "ddrm:steps=20": ["eta=0.85", "eta=0.7", "eta=1", "strength=300,eta=0.85", "strength=300,eta=1"],
     "ddrm-jpeg:steps=20": ["eta_b=0.2", "eta_b=0.4", "eta_b=0.7", "eta_b=1", "eta=0.85"],
-    "diffpir:steps=20": ["lam=8", "lam=4", "lam=16", "lam=8,zeta=0.7", "strength=300,lam=8"],
-    "pigdm:steps=20": ["eta=1", "eta=0.5", "eta=0", "strength=300,eta=1", "eta=1,weight=score"],
-    "dps:steps=20": ["zeta=0.3", "zeta=1", "zeta=3", "strength=300,zeta=1", "strength=300,zeta=3"],
+    "diffpir:steps=20": [
+        *("lam=8", "lam=8,zeta=0.7", "strength=300,lam=8", "strength=300,lam=8,zeta=1", "strength=300,lam=16,zeta=1"),
+    ],
+    "pigdm:steps=20": [
+        *("eta=1", "eta=0.5", "strength=300,eta=1", "strength=300,eta=0.5", "strength=300,eta=1,weight=score"),
+    ],
+    "dps:steps=20": ["zeta=1", "zeta=10", "strength=300,zeta=3", "strength=300,zeta=10", "strength=300,zeta=30"],
     "red:iterations=20": ["sigma_f=3.25", "sigma_f=10", "sigma_f=25", "sigma_f=10,lam=0.1", "sigma_f=25,lam=0.1"],
 }
 """Five settings of each method, the published ones among them. DDNM+ without time travel is DDRM with eta_b = 1."""

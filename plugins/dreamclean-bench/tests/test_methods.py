@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from dreamclean_bench.method import Method, Problem
-from dreamclean_bench.methods import sampling
+from dreamclean_bench.methods import bm3d, sampling
 from dreamclean_bench.plugin import METHODS
 from PIL import Image
 from torch import Tensor
@@ -265,6 +265,33 @@ def test_bicubic_leaves_a_picture_of_full_size_alone():
 # BM3D
 
 
+@pytest.mark.parametrize("read", [0.0, 2.0])
+@pytest.mark.parametrize("count", [1.0, 5.0, 100.0])
+def test_bm3d_makes_photons_even_and_back_without_bias(count: float, read: float):
+    generator = np.random.default_rng(0)
+    counts = generator.poisson(count, 200_000) + read * generator.standard_normal(200_000)
+    even = bm3d._stable(counts, read)
+    assert even.std() == pytest.approx(1, abs=0.05 if count > 1 else 0.25)
+    assert float(bm3d._unstable(even.mean(), read)) == pytest.approx(count, rel=0.02, abs=0.02)
+
+
+def test_bm3d_gets_poisson_noise_one_wide(monkeypatch):
+    """In the place of the package one that gives the mean of each channel: the picture's, whose noise it is."""
+    asked = []
+
+    def bm3d_rgb(image: np.ndarray, sigma: float) -> np.ndarray:
+        asked.append(image.std((0, 1)).mean() / sigma)
+        return np.broadcast_to(image.mean((0, 1)), image.shape)
+
+    monkeypatch.setitem(sys.modules, "bm3d", SimpleNamespace(bm3d_rgb=bm3d_rgb))
+    clean = torch.tensor([0.1, 0.4, 0.8]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    operator = Identity(poisson=0.1)
+    y = operator.measure(clean, torch.Generator().manual_seed(0))
+    made = make("bm3d")(Problem(y, y.clamp(0, 1), operator, PRIOR, [0]))
+    assert asked == [pytest.approx(1, abs=0.05)]
+    assert torch.allclose(made, clean, atol=0.01)
+
+
 def test_bm3d_that_is_not_there_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "bm3d", None)
     with pytest.raises(DreamCleanError, match=r'pip install "dreamclean-bench\[bm3d\]"'):
@@ -284,9 +311,9 @@ def test_bm3d_is_told_the_noise_on_the_scale_of_its_images(told, spec, operator,
     assert torch.equal(image, (seen / 2).clamp(0, 1))
 
 
-def test_bm3d_is_told_the_root_mean_square_of_poisson_noise(told):
+def test_bm3d_is_told_the_root_mean_square_of_poisson_noise_after_another_operator(told):
     y = IMAGES[:1]
-    make("bm3d")(Problem(y, y, Identity(noise=0.1, poisson=0.5), PRIOR, [0]))
+    make("bm3d")(Problem(y, y, Inpaint(share=0.0, noise=0.1, poisson=0.5), PRIOR, [0]))
     wanted = float((0.01 + y.clamp(min=1 / 255) / (255 * 0.5)).mean().sqrt())
     assert told[0][1] == pytest.approx(wanted, rel=1e-6)
 

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from dreamclean_bench.ddrm_blur import DDRMBlur
 from dreamclean_bench.method import Method, Problem
-from dreamclean_bench.methods import diffpir
+from dreamclean_bench.methods import diffpir, gdp
 from dreamclean_bench.methods.ddrm_jpeg import DDRMJPEG
 from dreamclean_bench.methods.diffpir import DiffPIR
 from dreamclean_bench.methods.dps import DPS
@@ -31,7 +32,20 @@ from dreamclean_bench.methods.sampling import Ancestral, transition
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import DDIM, JPEG, Blur, Downsample, Estimate, Inpaint, Latent, Level, Mixture, Operator, PixelCodec
+from dreamclean import (
+    DDIM,
+    JPEG,
+    Blur,
+    Colorize,
+    Downsample,
+    Estimate,
+    Inpaint,
+    Latent,
+    Level,
+    Mixture,
+    Operator,
+    PixelCodec,
+)
 from dreamclean.builtin.guidance.diffpir import DiffPIR as Guidance
 from dreamclean.contracts.estimate import Denoise
 from dreamclean.contracts.latent import Noise
@@ -328,7 +342,7 @@ def test_gdp_has_the_moments_of_its_algorithm(name, weighted):
 
 
 GDP_MISTAKES = {
-    "the gradient's sign": ("-self.scale", "self.scale"),
+    "the gradient's sign": ("-scale", "scale"),
     "the error on the [-1, 1] scale": ("residual = ", "residual = 2 * "),
     "its sum for its mean": (".mean(1)", ".sum(1)"),
     "a mean over the batch": (".mean(1).sum()", ".mean(1).mean()"),
@@ -504,9 +518,10 @@ def red_mean(at: World, method: RED) -> Tensor:
     return x
 
 
+FREE: dict[str, Any] = {"start": "pseudo-inverse", "clip": False}
 RED_SETTINGS: dict[str, dict[str, Any]] = {
-    "fixed-point": {"iterations": 7, "sigma_f": 20.0, "lam": 0.002},
-    "gradient": {"iterations": 7, "sigma_f": 20.0, "lam": 0.002, "solver": "gradient", "step": 0.7},
+    "fixed-point": {"iterations": 7, "sigma_f": 20.0, "lam": 0.002, **FREE},
+    "gradient": {"iterations": 7, "sigma_f": 20.0, "lam": 0.002, "solver": "gradient", "step": 0.7, **FREE},
 }
 
 
@@ -523,7 +538,9 @@ def test_red_ends_at_the_posterior_mean(solver):
     at = world("blur")
     gain, _ = denoiser(at, 20.0)
     lam = 1 / (at.w**2 * (1 - gain)) / 127.5**2
-    found = quiet(at, RED(iterations=60, sigma_f=20.0, lam=lam, solver=solver, step=1.5 if solver == "gradient" else 1))
+    found = quiet(
+        at, RED(iterations=60, sigma_f=20.0, lam=lam, solver=solver, step=1.5 if solver == "gradient" else 1, **FREE)
+    )
     assert shift_error(at, found) < TOLERANCE
     assert shift_error(at, quiet(at, RED(iterations=60, sigma_f=20.0, lam=1.05 * lam))) > 100 * TOLERANCE
 
@@ -555,3 +572,31 @@ def test_diffpir_clips_the_priors_estimate_as_published():
     clipped, free = (DiffPIR(steps=1, strength=100, lam=1e6, clip=clip).restore(problem) for clip in (True, False))
     torch.testing.assert_close(clipped, torch.ones_like(clipped), rtol=0, atol=1e-3)
     torch.testing.assert_close(free, torch.full_like(free, 1.5), rtol=0, atol=1e-3)
+
+
+def test_red_starts_from_a_picture_and_stays_one():
+    """A^+ of a blurred picture is amplified noise, which a few iterations do not leave."""
+    at = world("blur")
+    first, amplified = (
+        RED(iterations=1, start=start, clip=False).restore(Problem(at.y, at.y, at.operator, at.prior, [0]))
+        for start in ("image", "pseudo-inverse")
+    )
+    assert first.std() < 0.5 * amplified.std()
+    clipped = RED(iterations=1, start="pseudo-inverse").restore(Problem(at.y, at.y, at.operator, at.prior, [0]))
+    torch.testing.assert_close(clipped, amplified.clamp(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("operator", "scale"),
+    [
+        (Downsample(factor=4), 2000),
+        (Inpaint(), 4000),
+        (Blur(), 6000),
+        (DDRMBlur(), 6000),
+        (Colorize(), 6000),
+        (Blocks(), 2000),
+    ],
+    ids=str,
+)
+def test_gdp_has_the_published_scale_of_the_operator(operator, scale):
+    assert gdp._published(operator) == scale

@@ -18,7 +18,8 @@ _SMALLEST = 16  # side in pixels; the package's blocks do not fit into less, and
 class BM3D(Method):
     """Block matching and 3-D filtering for white Gaussian noise of a known level.
 
-    If the noise differs from pixel to pixel, it gets the root mean square. It gets the unclipped measurement if
+    Poisson noise, and Gaussian noise with it, is made even before and after (the generalised Anscombe transform and its
+    closed-form unbiased inverse, Makitalo & Foi 2011, 2013); of other noise that differs from pixel to pixel it gets the root mean square. It gets the unclipped measurement if
     that is the noisy image itself, else the picture shown. Uses the package ``bm3d`` (profile ``np``; ``bm3d_rgb``,
     or ``bm3d`` for equal channels, for which ``bm3d_rgb`` divides by zero). Its licence allows non-commercial use only.
     """
@@ -52,8 +53,32 @@ class BM3D(Method):
         height, width = given.shape[2:]
         margin = (0, max(0, _SMALLEST - width), 0, max(0, _SMALLEST - height))
         noisy = F.pad(given, margin, mode="replicate").double().cpu().permute(0, 2, 3, 1).numpy()
-        clean = torch.from_numpy(np.stack([_denoised(package, image, sigma) for image in noisy]))
+        operator = problem.operator
+        if isinstance(operator, Identity) and operator.poisson and not self.sigma:
+            scale, read = 255 * operator.poisson, operator.noise * 255 * operator.poisson
+            denoised = [_unstable(_even(package, _stable(image * scale, read)), read) / scale for image in noisy]
+        else:
+            denoised = [_denoised(package, image, sigma) for image in noisy]
+        clean = torch.from_numpy(np.stack(denoised))
         return clean.permute(0, 3, 1, 2)[..., :height, :width].to(given)
+
+
+def _stable(counts: np.ndarray, read: float) -> np.ndarray:
+    """Counts with Poisson noise, and Gaussian noise ``read`` wide, to values whose noise is 1 wide."""
+    return np.asarray(2 * np.sqrt(np.maximum(counts + 3 / 8 + read**2, 0)))
+
+
+def _unstable(values: np.ndarray, read: float) -> np.ndarray:
+    """The counts whose values have these means: the closed-form approximation of the exact unbiased inverse."""
+    d = np.maximum(values, 2 * np.sqrt(3 / 8))
+    root = np.sqrt(3 / 2)
+    return np.asarray(d**2 / 4 + root / 4 / d - 11 / 8 / d**2 + 5 / 8 * root / d**3 - 1 / 8 - read**2)
+
+
+def _even(package: Any, values: np.ndarray) -> np.ndarray:
+    """Values whose noise is 1 wide, without it."""
+    low, width = float(values.min()), float(np.ptp(values)) or 1.0
+    return np.asarray(_denoised(package, (values - low) / width, 1 / width) * width + low)
 
 
 def _denoised(package: Any, image: np.ndarray, sigma: float) -> np.ndarray:

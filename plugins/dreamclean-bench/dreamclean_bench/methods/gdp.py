@@ -6,12 +6,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import Level, Operator, Prior
+from dreamclean import Blur, Colorize, Inpaint, Level, Operator, Prior
 from dreamclean.contracts.differentiable import differentiable
+from dreamclean_bench.ddrm_blur import DDRMBlur
 from dreamclean_bench.method import Problem
 from dreamclean_bench.methods.sampling import Ancestral, transition
 
 _PUBLISHED = 3 * 256 * 256  # values in an image of the published experiments, over which their error is a mean
+_SCALES = {Inpaint: 4000.0, Blur: 6000.0, DDRMBlur: 6000.0, Colorize: 6000.0}
+_SCALE = 2000.0
+"""The published scales: downsampling's for what they do not have."""
 
 
 class GDP(Ancestral):
@@ -26,8 +30,10 @@ class GDP(Ancestral):
 
     name = "gdp"
     paper: ClassVar[str] = "Generative Diffusion Prior for Unified Image Restoration and Enhancement (CVPR 2023)"
-    scale: float = Field(
-        default=2000.0, ge=0, description="Guidance scale s, as for a 256 x 256 image (published: 2000, 4000)"
+    scale: float | None = Field(
+        default=None,
+        ge=0,
+        description="Guidance scale s, as for a 256 x 256 image; none: the published one, by operator 2000, 4000 or 6000",
     )
     weighted: bool = Field(default=False, description="Weight the gradient by the step's variance Sigma")
 
@@ -48,4 +54,9 @@ class GDP(Ancestral):
             (gradient,) = torch.autograd.grad(residual.square().flatten(1).mean(1).sum(), x0)
         _, b = transition(level, lower)
         variance = b * lower.sigma**2 / level.sigma**2 if self.weighted else 1.0
-        return x0.detach(), -self.scale * x[0].numel() / _PUBLISHED * variance * gradient
+        scale = _published(problem.operator) if self.scale is None else self.scale
+        return x0.detach(), -scale * x[0].numel() / _PUBLISHED * variance * gradient
+
+
+def _published(operator: Operator) -> float:
+    return next((scale for kind, scale in _SCALES.items() if isinstance(operator, kind)), _SCALE)

@@ -14,7 +14,8 @@ class RED(LinearMethod):
     The gradient of |Ax - y|^2 / (2 sigma^2) + lambda x^T (x - f(x)) / 2 vanishes where A^T (Ax - y) / sigma^2 +
     lambda (x - f(x)) = 0. Section 4.2 of the paper reaches it by gradient steps, or by the fixed-point iteration
     x <- (A^T A / sigma^2 + lambda)^-1 (A^T y / sigma^2 + lambda f(x)).
-    f(x) is the posterior mean at the level with s/a = sigma_f, evaluated at the latent a x.
+    f(x) is the posterior mean at the level with s/a = sigma_f, evaluated at the latent a x. The published code starts from
+    the blurred picture, or a bicubic enlargement, and clips to the range of pictures; here the start is the operator's first image.
     """
 
     name = "red"
@@ -30,12 +31,16 @@ class RED(LinearMethod):
     step: float = Field(
         default=1.0, gt=0, le=2, description="Gradient: step in units of 1 / (1/sigma^2 + lambda) (published code: 2)"
     )
+    start: Literal["image", "pseudo-inverse"] = Field(
+        default="image", description="The operator's first image, or A^+ y, which amplifies noise"
+    )
+    clip: bool = Field(default=True, description="Clip each iterate to [-1, 1], as the published code does")
 
     def restore(self, problem: Problem) -> Tensor:
         model, linear = problem.model, problem.linear()
         level = model.schedule.at(model.schedule.timestep(2 * self.sigma_f / 255))
         weight = self.lam * (linear.sigma * 255 / 2) ** 2  # lambda sigma^2, without a unit
-        x = linear.pseudo_inverse(linear.y)
+        x = problem.start if self.start == "image" else linear.pseudo_inverse(linear.y)
         for _ in range(self.iterations):
             f = problem.estimate.prior(level.alpha * x, level).x0
             if self.solver == "fixed-point":
@@ -44,4 +49,5 @@ class RED(LinearMethod):
             else:
                 gradient = linear.adjoint(linear.degrade(x) - linear.y) + weight * (x - f)
                 x = x - self.step / (1 + weight) * gradient
+            x = x.clamp(-1, 1) if self.clip else x
         return model.codec.decode(x)
