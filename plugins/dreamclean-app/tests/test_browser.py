@@ -98,6 +98,32 @@ def test_page_says_what_is_found_restores_and_blends(page: Any, photo: Path, tmp
     assert read_recipe(tmp_path / "half.png") == read_recipe(got)
 
 
+def test_adding_a_picture_keeps_what_was_done(page: Any, photo: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second.png"
+    with Image.open(photo) as image:
+        image.rotate(180).save(second)
+    drop(page, photo)
+    wait(page, "#dc-found", "Found")
+    restored(page)
+    drop(page, second)
+    wait(page, "#dc-found", "second: ")
+    assert wait(page, "#dc-strip", "✓").count("✓") == 1
+    page.wait_for_selector("#dc-download")
+
+
+def test_strength_follows_the_keyboard(page: Any, photo: Path) -> None:
+    drop(page, photo)
+    wait(page, "#dc-found", "Found")
+    restored(page)
+    before = page.locator("#dc-view img").evaluate_all("all => all.map(one => one.src)")
+    page.focus("#dc-blend input[type=range]")
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function(
+        "old => !old.includes([...document.querySelectorAll('#dc-view img')].at(-1).src)", arg=before, timeout=20_000
+    )
+
+
 @pytest.fixture
 def large(photo: Path, tmp_path: Path) -> Path:
     """A picture that can be painted on."""

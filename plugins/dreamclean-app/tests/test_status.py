@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from dreamclean_app.page import progress as module
+from dreamclean_app.page import status
 from dreamclean_app.page.progress import Progress
-from dreamclean_app.page.session import Item
+from dreamclean_app.page.session import Item, Runs
 from dreamclean_app.page.status import duration, line, lines, progress
 from dreamclean_app.work.tasks import Phase, Stepped
 
@@ -38,3 +39,22 @@ def test_progress_counts_the_pictures_that_are_still_to_come(monkeypatch: pytest
     assert "1 of 2: a: step 2 of 8, 2 minutes left" in first.of(Stepped(2, 8, 10, None))
     assert "evaluation 5" in first.of(Phase(5)) and "left" not in first.of(Stepped(0, 8, None, None))
     assert "of 1" not in Progress(items[:1], 0).waiting()
+
+
+def test_a_run_that_waits_can_be_stopped_and_one_of_other_pictures_is_dropped() -> None:
+    runs = Runs()
+    runs.stop("nobody")
+    run = runs.begin("user")
+    assert runs.last("user") is run and not run.is_set()
+    runs.stop("user")
+    assert run.is_set() and not run.dropped and runs.last("user") is run
+    runs.drop("user")
+    assert run.dropped and runs.last("user") is not run
+    first, second = runs.begin("user"), runs.begin("user")
+    assert first.is_set() and not first.dropped and not second.is_set()
+
+
+def test_a_bar_says_what_it_is_about() -> None:
+    bar = status.progress('"a" & b', 0.5)
+    assert 'role="progressbar" aria-label="&quot;a&quot; &amp; b" aria-valuenow="50"' in bar
+    assert "aria-valuenow" not in status.progress("a", None)

@@ -54,16 +54,16 @@ class Actions:
     def __init__(self, studio: Studio) -> None:
         self.studio, self.runs = studio, Runs()
 
-    def take(self, uploads: list[str] | None, request: gr.Request) -> tuple[list[Item], int, str]:
+    def take(self, uploads: list[str] | None, items: list[Item], request: gr.Request) -> tuple[list[Item], int, str]:
         """Uploaded files: the pictures among them, and a line about each of the others; of none, how to begin."""
         user = str(request.session_hash)
-        self.runs.stop(user)
+        self.runs.drop(user)
         if not uploads:
             return [], 0, GUIDE
         try:
-            items, refused = self.studio.take(user, uploads)
-        except DreamCleanError as error:
-            items, refused = [], [str(error)]
+            items, refused = self.studio.take(user, uploads, items)
+        except DreamCleanError as error:  # the pictures from before stay
+            refused = [str(error)]
         return items, 0, status.lines([(text, "bad") for text in refused])
 
     def look(
@@ -80,11 +80,15 @@ class Actions:
             for number, item in enumerate(items):
                 if event.is_set():
                     return
+                if item.found:
+                    continue
                 doing = refused + status.progress(f"Looking at {item.name}: what is wrong with it?", None)
                 yield items, doing
                 for seen in self.studio.look(item, settings, lambda: not event.is_set()):
                     if isinstance(seen, Item):
                         items = [*items[:number], seen, *items[number + 1 :]]
+                if event.is_set():
+                    return
                 yield items, refused
         finally:
             event.set()
@@ -96,9 +100,12 @@ class Actions:
         if not items:
             yield items, current, status.line("Drop a photograph first.", "bad"), None
             return
-        event, began, notes = self.runs.begin(user), time.monotonic(), ""
+        event, began, notes = self.runs.last(user), time.monotonic(), ""
+        number = current
         try:
             for number, item in enumerate(items):
+                if event.is_set():  # while it waited
+                    break
                 own = self._own(item, wishes, painted, settings, user)
                 if wishes.said and (reason := decides(own)):
                     names = " and ".join(wishes.said).capitalize()
@@ -107,18 +114,20 @@ class Actions:
                 for state in self._one(item, own, user, event, Progress(items, number)):
                     if isinstance(state, Item):
                         items = [*items[:number], state, *items[number + 1 :]]
-                    else:
+                    elif not event.dropped:
                         yield items, number, *state
                 if event.is_set():
                     break
                 yield items, number, "", None
         except DreamCleanError as error:
-            yield items, number, status.line(str(error), "bad"), None
+            if not event.dropped:
+                yield items, number, status.line(str(error), "bad"), None
             return
         finally:
             stopped = event.is_set()
             event.set()
-        yield items, number, _end(items, stopped, time.monotonic() - began) + notes, None
+        if not event.dropped:
+            yield items, number, _end(items, stopped, time.monotonic() - began) + notes, None
 
     def _own(self, item: Item, wishes: Wishes, painted: Painted, settings: dict[str, Any], user: str) -> dict[str, Any]:
         """The settings of one picture."""
@@ -139,21 +148,30 @@ class Actions:
                 preview = getattr(message, "preview", None)
                 yield progress.of(message), str(preview) if preview else None
 
+    def begin(self, items: list[Item], current: int, request: gr.Request) -> str:
+        """A restoration was asked for, and what is looked at ends: the status until the device is free."""
+        self.runs.begin(str(request.session_hash))
+        return Progress(items, min(current, len(items) - 1)).waiting() if items else ""
+
     def stop(self, request: gr.Request) -> None:
-        """Stop the user's run."""
+        """Stop the user's run, also one that still waits."""
         self.runs.stop(str(request.session_hash))
 
     def leave(self, request: gr.Request) -> None:
         """The user's page was closed."""
         user = str(request.session_hash)
-        self.runs.stop(user)
+        self.runs.drop(user)
         self.studio.scratch.leave(user)
+
+    def stay(self, request: gr.Request) -> None:
+        """The user's page is open: its files are in use."""
+        self.studio.scratch.use(str(request.session_hash))
 
 
 def _end(items: list[Item], stopped: bool, seconds: float) -> str:
     """The status after a run."""
     failed = [(f"{item.name}: {item.failure}", "bad") for item in items if item.failure and item.failure != STOPPED]
-    done = [item for item in items if item.restored]
+    done = [item for item in items if item.restored and not item.failure]
     if stopped:
         return status.lines([("Stopped. What was done before is kept.", "calm"), *failed])
     if len(items) == 1 and done:

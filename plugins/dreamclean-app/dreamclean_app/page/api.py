@@ -13,6 +13,7 @@ from dreamclean.recipe.settings import KINDS
 from dreamclean_app.blend import blended
 from dreamclean_app.catalog import components
 from dreamclean_app.names import plain
+from dreamclean_app.page.errors import said
 from dreamclean_app.page.expert import recipe_in
 from dreamclean_app.page.session import Item
 from dreamclean_app.page.studio import Studio
@@ -43,20 +44,29 @@ class Endpoints:
         with self._call() as user:
             item, own = self._item(user, picture), self.studio.settings(_table(settings))
             own |= self._masks({"mask": mask, "keep": keep})
+            if not isinstance(share, int | float) or not 0 <= share <= 1:
+                raise DreamCleanError("share is a number from 0 to 1")
             for message in self.studio.restore(user, item, own):
                 if isinstance(message, Stepped):
                     yield None, {"step": message.index, "of": message.total, "left": message.left}
                 elif isinstance(message, Item):
                     yield str(self.studio.download(user, _whole(message), share)), _about(message)
 
-    def restore_many(self, pictures: list[str], settings: Any) -> tuple[str, Any]:
-        """Restore pictures: a ZIP of the PNGs, and what was done or failed, picture by picture."""
+    def restore_many(self, pictures: list[str], settings: Any) -> Iterator[tuple[str | None, Any]]:
+        """Restore pictures: meanwhile which one, at the end a ZIP of the PNGs, and what was done or failed, picture by picture."""
         with self._call() as user:
             own = self.studio.settings(_table(settings))
             items, refused = self.studio.take(user, pictures or [])
-            done = [item for one in items for item in self.studio.restore(user, one, own) if isinstance(item, Item)]
+            if not items and not refused:
+                raise DreamCleanError("give one picture or more")
+            done = []
+            for number, item in enumerate(items, 1):
+                for message in self.studio.restore(user, item, own):
+                    if isinstance(message, Item):
+                        done.append(message)
+                    yield None, {"picture": number, "of": len(items)}  # a caller who has left is noticed here
             about = [*map(_about, done), *({"status": "failed", "error": text} for text in refused)]
-            return str(self.studio.archive(user, done, 1.0)), about
+            yield str(self.studio.archive(user, done, 1.0)), about
 
     def blend(self, picture: str, restored: str, share: float) -> str:
         """A PNG between a picture and its restoration."""
@@ -105,15 +115,6 @@ class Endpoints:
         for path in found.values():
             opened(Path(path), plain(path), self.studio.limits)
         return found
-
-
-@contextmanager
-def said() -> Iterator[None]:
-    """Errors of the user's as errors of the interface, in one line."""
-    try:
-        yield
-    except DreamCleanError as error:
-        raise gr.Error(str(error), print_exception=False) from None
 
 
 def _table(settings: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from dreamclean_app.page import status
 from dreamclean_app.page.actions import DECIDING, GUIDE, Actions, Painted, Wishes, decides
 from dreamclean_app.page.api import add_endpoints
 from dreamclean_app.page.expert import Expert
@@ -18,6 +19,7 @@ HEAD = f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It 
 DETAIL = "0: most faithful, smoother. 1: crispest."
 TONE = "Whether a print has faded or the air was hazy, no picture says: you do."
 TONES = [("as it is", ""), ("faded", "faded"), ("haze", "haze")]
+UNEXPECTED = status.line("Something went wrong, or too many are waiting; press Restore again.", "bad")
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -79,7 +81,7 @@ def wire(
     refused = gr.State("")
     shown = view.outputs
 
-    taken = files.change(actions.take, files, [items, current, refused], **QUIET, trigger_mode="always_last")
+    taken = files.change(actions.take, [files, items], [items, current, refused], **QUIET, trigger_mode="always_last")
     taken = taken.then(
         lambda text: (text, None, "", "", 100),
         refused,
@@ -88,7 +90,14 @@ def wire(
         queue=False,
     )
     taken = taken.then(view.show, [items, current, view.share], shown, **QUIET)
-    looked = taken.then(actions.look, [items, refused, expert.fields["prior"]], [items, found], **QUIET, **queue)
+    looked = taken.then(
+        actions.look,
+        [items, refused, expert.fields["prior"]],
+        [items, found],
+        **QUIET,
+        **queue,
+        trigger_mode="always_last",
+    )
     looked.then(view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False)
 
     def restore_shown(
@@ -107,11 +116,11 @@ def wire(
         ):
             yield (*state[:3], view.preview(state[0], state[1], state[3]))
 
-    def begin(request: gr.Request) -> list[Any]:
-        actions.stop(request)  # what is looked at
-        return [gr.Button(interactive=False), gr.Button(interactive=True)]
+    def begin(request: gr.Request, items: list[Item], current: int) -> list[Any]:
+        return [gr.Button(interactive=False), gr.Button(interactive=True), actions.begin(items, current, request)]
 
-    running = go.click(begin, None, [go, stop], js=TELL, **QUIET, queue=False)
+    ready = [gr.Button(interactive=True), gr.Button(interactive=False)]
+    running = go.click(begin, [items, current], [go, stop, view.status], js=TELL, **QUIET, queue=False)
     done = running.then(
         restore_shown,
         [items, current, detail, tone, view.canvas, view.under, *expert.inputs],
@@ -119,13 +128,13 @@ def wire(
         **QUIET,
         **queue,
     )
-    done.then(
-        lambda: [gr.Button(interactive=True), gr.Button(interactive=False)], None, [go, stop], **QUIET, queue=False
-    ).then(view.show, [items, current, view.share], shown, **QUIET).then(
-        view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False
-    )
+    done.failure(lambda: [*ready, UNEXPECTED], None, [go, stop, view.status], **QUIET, queue=False)
+    done.then(lambda: ready, None, [go, stop], **QUIET, queue=False).then(
+        view.show, [items, current, view.share], shown, **QUIET
+    ).then(view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False)
     stop.click(actions.stop, None, None, **QUIET, queue=False)
     view.wire(items, current)
     expert.file.change(expert.read, expert.file, [expert.recipe, expert.said], **QUIET)
     blocks.load(expert.refreshed, None, list(expert.chosen.values()), **QUIET, queue=False)
+    gr.Timer(60).tick(actions.stay, None, None, **QUIET, queue=False)
     blocks.unload(actions.leave)

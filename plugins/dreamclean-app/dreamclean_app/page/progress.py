@@ -19,7 +19,7 @@ class Progress:
 
     def waiting(self) -> str:
         """Before the device is free."""
-        return status.progress(f"{self._who}: waiting ...", None)
+        return status.progress(f"{self._who}: waiting for the device ...", None)
 
     def of(self, message: Phase | Stepped) -> str:
         """After a message of the worker's."""

@@ -16,6 +16,8 @@ class Item:
     size: tuple[int, int]
     shown: Path
     """Small, for a browser."""
+    upload: str = ""
+    """The uploaded file, by which a picture that is still in the list is known again."""
     found: str = ""
     report: dict[str, Any] | None = None
     """What was found, as JSON."""
@@ -34,21 +36,42 @@ class Item:
         return f"{self.name}-restored.png"
 
 
+class Run(threading.Event):
+    """A run that goes on or waits; it is set when it is to stop."""
+
+    dropped = False
+    """Whether it is about pictures that the page no longer has."""
+
+
 class Runs:
-    """Which users have a run that goes on, so that it can be stopped."""
+    """Which users have a run, so that it can be stopped."""
 
     def __init__(self) -> None:
-        self._stops: dict[str, threading.Event] = {}
+        self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
 
-    def begin(self, user: str) -> threading.Event:
-        """A new run of ``user``, whose last one is stopped; the event says when it is to stop."""
+    def begin(self, user: str) -> Run:
+        """A new run of ``user``, whose last one is stopped."""
         with self._lock:
-            self.stop(user)
-            self._stops[user] = threading.Event()
-            return self._stops[user]
+            self._last(user).set()
+            self._runs[user] = Run()
+            return self._runs[user]
+
+    def last(self, user: str) -> Run:
+        """The run that began last."""
+        with self._lock:
+            return self._last(user)
 
     def stop(self, user: str) -> None:
         """Stop the run of ``user``, if there is one."""
-        if user in self._stops:
-            self._stops.pop(user).set()
+        self.last(user).set()
+
+    def drop(self, user: str) -> None:
+        """Stop it: its pictures are no longer the page's, and it says nothing more."""
+        with self._lock:
+            run = self._runs.pop(user, Run())
+        run.dropped = True
+        run.set()
+
+    def _last(self, user: str) -> Run:
+        return self._runs.get(user, Run())

@@ -15,9 +15,12 @@ def lines(texts: list[tuple[str, str]]) -> str:
 
 def progress(text: str, share: float | None) -> str:
     """A bar that is filled by ``share``, or moves where that is unknown, with a text under it."""
-    width = "" if share is None else f' style="width:{100 * min(max(share, 0), 1):.1f}%"'
+    percent = None if share is None else 100 * min(max(share, 0), 1)
+    width = "" if percent is None else f' style="width:{percent:.1f}%"'
+    value = "" if percent is None else f' aria-valuenow="{percent:.0f}"'
     busy = " dc-busy" if share is None else ""
-    return f'<div class="dc-bar{busy}" role="progressbar"><div{width}></div></div>{line(text)}'
+    bar = f'<div class="dc-bar{busy}" role="progressbar" aria-label="{escape(text)}"{value}><div{width}></div></div>'
+    return f'{bar}<div class="dc-line dc-calm">{escape(text)}</div>'
 
 
 def duration(seconds: float) -> str:

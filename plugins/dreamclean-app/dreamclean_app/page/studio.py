@@ -40,17 +40,19 @@ class Studio:
         folder.mkdir()
         return folder
 
-    def take(self, user: str, uploads: Sequence[str]) -> tuple[list[Item], list[str]]:
+    def take(self, user: str, uploads: Sequence[str], before: Sequence[Item] = ()) -> tuple[list[Item], list[str]]:
         """The uploaded pictures that can be read, and a line about each of the others.
 
-        DreamCleanError for more of them than are allowed.
+        Of those that were there ``before`` what is known is kept. DreamCleanError for more of them than are allowed.
         """
         if len(uploads) > self.limits.pictures:
             raise DreamCleanError(f"{len(uploads)} pictures; at most {self.limits.pictures} are taken in one go")
         items, refused = [], []
-        for path, name in zip(map(Path, uploads), apart([plain(Path(path).name) for path in uploads]), strict=True):
+        known = {item.upload: item for item in before if item.original.exists()}
+        for path, name in zip(uploads, apart([plain(Path(path).name) for path in uploads]), strict=True):
             try:
-                items.append(self._taken(user, path, name))
+                item = known.pop(path, None) or self._taken(user, Path(path), name)
+                items.append(replace(item, name=name, upload=path))
             except DreamCleanError as error:
                 refused.append(str(error))
         return items, refused
@@ -113,7 +115,7 @@ class Studio:
                     before=before,
                     told=told(message),
                     recipe=message.recipe,
-                    found=item.found or message.words,
+                    found=message.words or item.found,
                     report=message.report or item.report,
                     failure="",
                 )

@@ -47,4 +47,6 @@ def theme() -> Any:
         block_title_padding="0",
         block_border_width="1px",
         body_text_color_subdued="*neutral_500",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
     )

@@ -6,6 +6,7 @@ import gradio as gr
 
 from dreamclean_app.page import paint, status
 from dreamclean_app.page.actions import Actions
+from dreamclean_app.page.errors import said
 from dreamclean_app.page.session import Item
 from dreamclean_app.page.studio import as_text
 
@@ -17,9 +18,9 @@ class View:
 
     def __init__(self, actions: Actions) -> None:
         self._actions = actions
+        self.status = gr.HTML(elem_id="dc-status")
         with gr.Tabs():
             with gr.Tab("Before and after"):
-                self.status = gr.HTML(elem_id="dc-status")
                 self.slider = gr.ImageSlider(
                     label="Before | after",
                     type="filepath",
@@ -83,7 +84,8 @@ class View:
         strip = [(str(one.shown), one.name + (" ✓" if one.restored else "")) for one in items]
         single = None
         if item and item.restored:
-            single = str(self._actions.studio.download(user, item, share / 100))
+            with said():
+                single = str(self._actions.studio.download(user, item, share / 100))
         return [
             (str(item.before), single) if item and single else self.preview(items, current, None, anew=True),
             gr.Row(visible=bool(restored)),
@@ -115,18 +117,23 @@ class View:
     def wire(self, items: gr.State, current: gr.State) -> None:
         """What the parts of the right side start."""
         show: dict[str, Any] = {"fn": self.show, "inputs": [items, current, self.share], "outputs": self.outputs}
-        self.share.release(**show, **QUIET)
+        self.share.input(**show, **QUIET, trigger_mode="always_last")
         packed = self.all.click(self._packed, [items, self.share], self.archive, api_visibility="private")
         packed.then(
             None, None, None, js="() => document.querySelector('#dc-archive').click()", api_visibility="private"
         )
         chosen = self.strip.select(_number, None, current, **QUIET, queue=False)
-        chosen.then(lambda: (None, ""), None, [self.canvas, self.under], **QUIET, queue=False).then(**show, **QUIET)
+        chosen.then(lambda: (None, ""), None, [self.canvas, self.under], **QUIET, queue=False).then(
+            **show, **QUIET, trigger_mode="always_last"
+        )
+        emptied = self.canvas.clear(lambda: "", None, self.under, **QUIET, queue=False)
+        emptied.then(_canvas, [items, current, self.under], [self.canvas, self.under], **QUIET)
         self.painting.select(_canvas, [items, current, self.under], [self.canvas, self.under], js=paint.READY, **QUIET)
 
     def _packed(self, items: list[Item], share: float, request: gr.Request) -> str:
         """A ZIP of all that are restored, when it is asked for."""
-        return str(self._actions.studio.archive(str(request.session_hash), items, share / 100))
+        with said():
+            return str(self._actions.studio.archive(str(request.session_hash), items, share / 100))
 
 
 def _number(event: gr.SelectData) -> int:

@@ -51,14 +51,16 @@ def _ended(task: Task, restorers: "Restorers", link: Connection, limits: Limits)
         link.recv()  # the word that said so
         return Failed(STOPPED)
     except DreamCleanError as error:
-        return Failed(_named(str(error), task.picture, task.name))
+        return Failed(_named(str(error), task))
     except Exception as error:
         if lacks_memory(error):
             return Failed(f"{task.name} needs more memory than there is; give a smaller picture")
-        return Failed(_named(told(error), task.picture, task.name))
+        return Failed(_named(told(error), task))
 
 
-def _named(message: str, path: Path, name: str) -> str:
-    """One line, which calls the picture by its name, and no folder of this machine."""
-    line = message.replace(str(path), name).replace(f"{path.parent}/", "")
-    return " ".join(line.split())
+def _named(message: str, task: Task) -> str:
+    """One line, which calls the files by their names, and no folder of this machine."""
+    masks = {f"the {key}": Path(path) for key in ("mask", "keep") if isinstance(path := task.settings.get(key), str)}
+    for name, path in {task.name: task.picture, **masks}.items():
+        message = message.replace(str(path), name).replace(f"{path.parent}/", "")
+    return " ".join(message.split())
