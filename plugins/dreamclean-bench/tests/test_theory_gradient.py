@@ -363,8 +363,8 @@ def test_gdp_moments_show_a_mistake(mistake):
 
 
 def ddrm_jpeg_moments(at: World, steps: int, eta: float, eta_b: float) -> Moments:
-    """Kawar et al. 2022 (JPEG), x0' = x0 - A x0 + y, from the picture with the noise of t = 300; A^+ A is 0 or 1."""
-    abars = kept(steps, top=300)
+    """Kawar et al. 2022 (JPEG), x0' = x0 - A x0 + y, from the picture with the noise of t = 285; A^+ A is 0 or 1."""
+    abars = kept(steps, top=300 - 300 // steps, quietest=True)
 
     def chain() -> Chain:
         for abar, lower in pairwise(abars):

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from dreamclean import JPEG, Estimate, ForwardNoising, Level, Operator, Prior
+from dreamclean import JPEG, Estimate, ForwardNoising, Level, Operator, Prior, Schedule
 from dreamclean_bench.method import PixelMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder, Strength
 from dreamclean_bench.methods.sampling import renewing, sampled
@@ -15,7 +15,8 @@ class DDRMJPEG(Ladder, PixelMethod):
     """DDRM with the codec in place of the singular value decomposition: A is the encoder and A^+ the decoder.
 
     x0' = x0 - A^+ A x0 + A^+ y, then x_{t-1} = a' (eta_b x0' + (1 - eta_b) x0) + s' (eta z + sqrt(1 - eta^2) eps).
-    It starts from the compressed picture with the noise of t = 300; strength, steps, eta and eta_b are the published ones.
+    It starts from the compressed picture; strength, steps, eta and eta_b are the published ones, and the levels are those of the
+    published code: of 300 timesteps every 15th from 285 to 0, and then the picture.
     """
 
     name = "ddrm-jpeg"
@@ -29,6 +30,13 @@ class DDRMJPEG(Ladder, PixelMethod):
 
     def refuses(self, operator: Operator | None, prior: Prior) -> str:
         return super().refuses(operator, prior) or ("" if isinstance(operator, JPEG) else "needs the JPEG operator")
+
+    def levels(self, schedule: Schedule) -> list[Level]:
+        """The picture's own level, and ``steps`` from the lowest up to one step below ``strength``."""
+        low = schedule.lowest
+        top = schedule.highest if self.strength is None else schedule.resolve(self.strength)
+        times = schedule.nearest([low + (top - low) * k / self.steps for k in range(self.steps)])
+        return [schedule.clean, *map(schedule.at, times)]
 
     def restore(self, problem: Problem) -> Tensor:
         codec, operator = problem.model.codec, problem.operator
