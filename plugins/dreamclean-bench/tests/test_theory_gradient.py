@@ -427,7 +427,9 @@ def test_ddrm_jpeg_asks_the_codec_itself():
 
 def diffpir_moments(at: World, steps: int, lam: float, zeta: float) -> Moments:
     """Zhu et al. 2023, Algorithm 1: argmin |y - d x|^2 + rho |x - x0|^2, rho = lam sigma_n^2 / sigma_t^2, sigma_n in [0, 1]."""
-    abars = kept(steps)
+    times = [round(999 - 999 * math.sqrt(k / (steps - 1))) for k in range(steps)]
+    abar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
+    abars = [*(float(abar[t]) for t in times), 1.0]
 
     def chain() -> Chain:
         for abar, lower in pairwise(abars):
@@ -435,6 +437,8 @@ def diffpir_moments(at: World, steps: int, lam: float, zeta: float) -> Moments:
             k, rest = at.denoised(a, s)
             rho = lam * NOISE**2 * abar / (1 - abar)
             gain, shift = rho * k / (at.d**2 + rho), (at.d * at.uy + rho * rest) / (at.d**2 + rho)
+            if lower == 1:  # no data step at the lowest level
+                gain, shift = k, rest
             old = math.sqrt((1 - lower) * (1 - zeta)) / s  # of (x_t - a x0')
             yield (
                 math.sqrt(lower) * gain + old * (1 - a * gain),

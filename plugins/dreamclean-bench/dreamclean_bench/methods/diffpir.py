@@ -6,6 +6,7 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
+from dreamclean import Estimate, Level, Schedule
 from dreamclean.builtin.guidance import diffpir
 from dreamclean_bench.method import LinearMethod, Problem
 from dreamclean_bench.methods.ladder import Ladder
@@ -19,7 +20,8 @@ class DiffPIR(Ladder, LinearMethod):
     sigma_t^2 with sigma_t = s / a, then x_{t-1} = a' x0' + s' (sqrt(1 - zeta) eps' + sqrt(zeta) z), eps' that of x0'.
 
     The published code has sigma_n on the [0, 1] scale and sigma_t on [-1, 1]. So does this one, so that lambda
-    means the same: lambda = 4 is the weight of Bayes' rule. Its denser steps at low noise are not used here.
+    means the same: lambda = 4 is the weight of Bayes' rule. Its levels are denser at low noise, t_k = T - T sqrt(k / (N - 1)), and at
+    the lowest, t = 0, there is no data step.
     """
 
     name = "diffpir"
@@ -28,7 +30,20 @@ class DiffPIR(Ladder, LinearMethod):
     clip: bool = Field(default=True, description="Clip each posterior mean to [-1, 1], as the published code does")
     zeta: float = Field(default=0.3, ge=0, le=1, description="Share of fresh noise in each step")
 
+    def levels(self, schedule: Schedule) -> list[Level]:
+        """The picture's own level, and ``steps`` from the lowest to the top."""
+        low = schedule.lowest
+        top = schedule.highest if self.strength is None else schedule.resolve(self.strength)
+        last = max(self.steps - 1, 1)
+        down = [top - (top - low) * math.sqrt(k / last) for k in range(self.steps)]
+        return [schedule.clean, *map(schedule.at, schedule.nearest(down[::-1]))]
+
     def restore(self, problem: Problem) -> Tensor:
-        guided = problem.guided(diffpir.DiffPIR(lam=self.lam, clip=self.clip))
+        proximal = problem.guided(diffpir.DiffPIR(lam=self.lam, clip=self.clip))
         levels = self.levels(problem.model.schedule)
+
+        def guided(x: Tensor, level: Level) -> Estimate:
+            lowest = level == levels[1] and self.steps > 1
+            return problem.estimate.prior(x, level) if lowest else proximal(x, level)
+
         return sampled(problem, levels, self.initializer, renewing(math.sqrt(self.zeta)), guided)
