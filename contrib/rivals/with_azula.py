@@ -102,7 +102,7 @@ def diffpir(case: Case) -> tuple[Run, Run]:
         guided = DiffPIRDenoiser(denoiser, linear.y, lambda x: case.mask * x, variance, lmbda=LAMBDA / 4)
         return DDIMSampler(guided, eta=0.0, **options)
 
-    method = DiffPIR(steps=case.steps, lam=LAMBDA, zeta=0, clip=False)
+    method = DiffPIR(steps=case.steps, lam=LAMBDA, zeta=0, clip=False, to_the_end=True)
     return case.ours(method), _azula(case, method.levels(case.network.schedule), torch.zeros_like(case.y), make)
 
 
@@ -144,7 +144,7 @@ PAIRS = [
     ),
     Pair(
         "DiffPIR, deterministic",
-        f"diffpir:lam={LAMBDA:g},zeta=0,clip=false",
+        f"diffpir:lam={LAMBDA:g},zeta=0,clip=false,to_the_end=true",
         f"azula DDIMSampler(DiffPIRDenoiser(lmbda={LAMBDA / 4:g}), eta=0)",
         diffpir,
         "azula has sigma_n and sigma_t on one scale, the published code (and ours) does not: its lambda is a quarter "

@@ -76,7 +76,7 @@ def diffpir(case: Case, lambda_: float = LAMBDA / 2) -> tuple[Run, Run]:
     times = [model.num_train_timesteps - 1 - int(index) for index in reversed(model.seq)]
     a, s = model.sqrt_alphas_cumprod, model.sqrt_1m_alphas_cumprod
     levels = [network.schedule.clean, *(Level(t, float(a[t]), float(s[t])) for t in times)]
-    ours = case.ours(on_levels(our_diffpir.DiffPIR, levels)(lam=LAMBDA, zeta=SHARE))
+    ours = case.ours(on_levels(our_diffpir.DiffPIR, levels)(lam=LAMBDA, zeta=SHARE, to_the_end=True))
     model.model = Ours(network, levels, unit=True)
     top = levels[-1].ratio  # an x_init that makes deepinv's first latent ours, s z
     x_init = ((top - math.sqrt(top**2 - 4 * sigma**2)) * Tape(case.seed)(case.y) + 1) / 2

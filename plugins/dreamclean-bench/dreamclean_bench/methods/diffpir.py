@@ -29,6 +29,10 @@ class DiffPIR(Ladder, LinearMethod):
     lam: float = Field(default=8.0, gt=0, description="Regularization lambda (published: 7 to 10)")
     clip: bool = Field(default=True, description="Clip each posterior mean to [-1, 1], as the published code does")
     zeta: float = Field(default=0.3, ge=0, le=1, description="Share of fresh noise in each step")
+    to_the_end: bool = Field(
+        default=False,
+        description="Take a data step at the lowest level too, as other libraries do and its own code does not",
+    )
 
     def levels(self, schedule: Schedule) -> list[Level]:
         """The picture's own level, and ``steps`` from the lowest to the top."""
@@ -43,7 +47,7 @@ class DiffPIR(Ladder, LinearMethod):
         levels = self.levels(problem.model.schedule)
 
         def guided(x: Tensor, level: Level) -> Estimate:
-            lowest = level == levels[1] and self.steps > 1
-            return problem.estimate.prior(x, level) if lowest else proximal(x, level)
+            ends = level == levels[1] and self.steps > 1 and not self.to_the_end
+            return problem.estimate.prior(x, level) if ends else proximal(x, level)
 
         return sampled(problem, levels, self.initializer, renewing(math.sqrt(self.zeta)), guided)
