@@ -162,6 +162,7 @@ class Restorer:
         """A batch, in single precision at least; what is kept is that of ``picture``, which ``y`` was measured from."""
         check_values(y, self.operator)
         self._check_masks(picture)
+        check_shape(y, self.operator)
         check_place(self._keep, picture, y, self.operator)
         made = self._run(masked(single(y), self._mask), self.operator, NO_FILE, seed, watch)
         return replace(made, image=kept(made.image.to(y), picture, self._keep))

@@ -330,3 +330,13 @@ def test_projection_of_a_chain_in_single_precision_is_that_in_double(std: float)
     exact = chain.project(grey.double(), y.double(), std)
     assert chain.project(grey, y, std).dtype == torch.float32
     assert float((chain.project(grey, y, std) - exact).abs().max()) < 1e-3
+
+
+def test_an_operator_that_leaves_torch_passes_no_gradient() -> None:
+    class Outside(Operator):
+        name = "outside"
+
+        def degrade(self, x: Tensor) -> Tensor:
+            return torch.from_numpy(x.numpy().copy())
+
+    assert not differentiable(Outside())

@@ -46,8 +46,9 @@ def main() -> None:
             recipes = [treatment(as_noise(std), restorer.model.schedule, detail) for std in told]
             results = [
                 eight_bit(Restorer(restorer.prior, model=restorer.model, **recipe)(image, seed=0).image)
-                for recipe, image in zip(recipes, shown, strict=True)
                 if recipe
+                else image
+                for recipe, image in zip(recipes, shown, strict=True)
             ]
             report(f"{kind} {quality}", f"detail {detail}", results, clean)
 

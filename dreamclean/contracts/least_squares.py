@@ -82,7 +82,7 @@ def weighted_solve(
     ``precondition`` is a symmetric positive guess at (gain A A^T + S)^-1; by default (gain c + S)^-1, c the mean of the
     diagonal of A A^T (from one probe), which is the answer where A A^T = c I. An element is done where the residual is ``tolerance`` of its first value (2-norm): by default
     1e-3, which is within 0.02 of 255 grey levels, in double precision 1e-6. One that is not done after ``iterations`` is solved anew
-    with white noise of ``floor`` gain c besides, if that is above 0.
+    with white noise of ``floor`` gain c besides, if that is above 0 (and no ``precondition`` given, which would not know of it).
     """
     tolerance = tolerance or (1e-6 if b.dtype == torch.float64 else 1e-3)
     level = gain * _diagonal(adjoint, b) if floor or precondition is None else 0.0

@@ -91,6 +91,8 @@ def export(prior: Prior, path: Path, sigma: float | None = None) -> Model:
         _write(network.eval(), _example(1, side, side)[:count], _example(2, side, side + step)[:count], path)
     except ImportError:
         raise DreamCleanError('onnx is not there; install it with pip install "dreamclean[onnx]"') from None
+    except (DreamCleanError, OSError):
+        raise
     except Exception as error:  # torch and onnxruntime have errors of their own
         if lacks_memory(error):
             raise

@@ -44,14 +44,19 @@ def test_progress_counts_the_pictures_that_are_still_to_come(monkeypatch: pytest
 def test_a_run_that_waits_can_be_stopped_and_one_of_other_pictures_is_dropped() -> None:
     runs = Runs()
     runs.stop("nobody")
-    run = runs.begin("user")
-    assert runs.last("user") is run and not run.is_set()
+    run = runs.begin("user", restores=True)
+    assert run is not None and runs.last("user") is run and not run.is_set()
+    assert runs.begin("user") is None and not run.is_set()  # a look waits behind a restoration
     runs.stop("user")
     assert run.is_set() and not run.dropped and runs.last("user") is run
+    waiting = runs.begin("user", restores=True)
     runs.drop("user")
-    assert run.dropped and runs.last("user") is not run
+    assert waiting is runs.last("user") and waiting.dropped and waiting.is_set()
     first, second = runs.begin("user"), runs.begin("user")
+    assert first is not None and second is not None
     assert first.is_set() and not first.dropped and not second.is_set()
+    runs.forget("user")
+    assert second.dropped and runs.last("user") is not second
 
 
 def test_a_bar_says_what_it_is_about() -> None:

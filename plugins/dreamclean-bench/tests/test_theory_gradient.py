@@ -546,7 +546,7 @@ def test_red_ends_at_the_posterior_mean(solver):
         at, RED(iterations=60, sigma_f=20.0, lam=lam, solver=solver, step=1.5 if solver == "gradient" else 1, **FREE)
     )
     assert shift_error(at, found) < TOLERANCE
-    assert shift_error(at, quiet(at, RED(iterations=60, sigma_f=20.0, lam=1.05 * lam))) > 100 * TOLERANCE
+    assert shift_error(at, quiet(at, RED(iterations=60, sigma_f=20.0, lam=1.05 * lam, **FREE))) > 100 * TOLERANCE
 
 
 RED_MISTAKES = {

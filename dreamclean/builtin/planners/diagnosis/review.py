@@ -83,7 +83,7 @@ def _within_blocks(change: Tensor) -> Tensor:
 
 
 def _blocks(x: Tensor) -> Tensor:
-    """(1, C, H, W) as (1, C, rows, columns, BLOCK, BLOCK)."""
+    """(1, C, H, W) as (1, C, rows, columns, side, side): blocks of BLOCK pixels, of a smaller picture as large as it is."""
     side = min(BLOCK, *x.shape[-2:])
     return x.unfold(2, side, side).unfold(3, side, side)
 

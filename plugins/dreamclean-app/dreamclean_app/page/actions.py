@@ -71,6 +71,8 @@ class Actions:
     ) -> Iterator[tuple[list[Item], str]]:
         """What is wrong with each picture, one after the other."""
         event = self.runs.begin(str(request.session_hash))
+        if event is None:
+            return
         try:
             settings = self.studio.settings({"prior": prior})
         except DreamCleanError as error:
@@ -80,7 +82,7 @@ class Actions:
             for number, item in enumerate(items):
                 if event.is_set():
                     return
-                if item.found:
+                if item.report is not None:  # it was looked at before others came
                     continue
                 doing = refused + status.progress(f"Looking at {item.name}: what is wrong with it?", None)
                 yield items, doing
@@ -150,7 +152,7 @@ class Actions:
 
     def begin(self, items: list[Item], current: int, request: gr.Request) -> str:
         """A restoration was asked for, and what is looked at ends: the status until the device is free."""
-        self.runs.begin(str(request.session_hash))
+        self.runs.begin(str(request.session_hash), restores=True)
         return Progress(items, min(current, len(items) - 1)).waiting() if items else ""
 
     def stop(self, request: gr.Request) -> None:
@@ -160,7 +162,7 @@ class Actions:
     def leave(self, request: gr.Request) -> None:
         """The user's page was closed."""
         user = str(request.session_hash)
-        self.runs.drop(user)
+        self.runs.forget(user)
         self.studio.scratch.leave(user)
 
     def stay(self, request: gr.Request) -> None:

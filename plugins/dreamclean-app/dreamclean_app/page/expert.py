@@ -8,6 +8,7 @@ import gradio as gr
 from dreamclean import DreamCleanError, read_recipe
 from dreamclean.recipe.settings import KINDS, entries
 from dreamclean_app.names import plain
+from dreamclean_app.page.errors import said
 from dreamclean_app.page.forms import choices, form
 from dreamclean_app.page.studio import Studio
 from dreamclean_app.pictures import opened
@@ -66,10 +67,8 @@ class Expert:
         """The recipe of an uploaded file, and it shown."""
         if path is None:
             return None, gr.Code(visible=False)
-        try:
+        with said():
             recipe = recipe_in(Path(path), self._studio)
-        except DreamCleanError as error:
-            raise gr.Error(str(error), print_exception=False) from None
         from dreamclean_app.page.studio import as_text
 
         return recipe, gr.Code(value=as_text(recipe), visible=True)

@@ -120,6 +120,7 @@ def wire(
         return [gr.Button(interactive=False), gr.Button(interactive=True), actions.begin(items, current, request)]
 
     ready = [gr.Button(interactive=True), gr.Button(interactive=False)]
+    # TELL gives no values: Gradio's page fills in those of states, and of nothing else.
     running = go.click(begin, [items, current], [go, stop, view.status], js=TELL, **QUIET, queue=False)
     done = running.then(
         restore_shown,
@@ -128,7 +129,7 @@ def wire(
         **QUIET,
         **queue,
     )
-    done.failure(lambda: [*ready, UNEXPECTED], None, [go, stop, view.status], **QUIET, queue=False)
+    done.failure(lambda: UNEXPECTED, None, view.status, **QUIET, queue=False)
     done.then(lambda: ready, None, [go, stop], **QUIET, queue=False).then(
         view.show, [items, current, view.share], shown, **QUIET
     ).then(view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False)

@@ -42,6 +42,10 @@ class Run(threading.Event):
     dropped = False
     """Whether it is about pictures that the page no longer has."""
 
+    def __init__(self, restores: bool = False) -> None:
+        super().__init__()
+        self.restores = restores
+
 
 class Runs:
     """Which users have a run, so that it can be stopped."""
@@ -50,11 +54,14 @@ class Runs:
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
 
-    def begin(self, user: str) -> Run:
-        """A new run of ``user``, whose last one is stopped."""
+    def begin(self, user: str, restores: bool = False) -> Run | None:
+        """A new run of ``user``, whose last one is stopped; None: a restoration, which a mere look does not stop."""
         with self._lock:
-            self._last(user).set()
-            self._runs[user] = Run()
+            last = self._last(user)
+            if last.restores and not last.is_set() and not restores:
+                return None
+            last.set()
+            self._runs[user] = Run(restores)
             return self._runs[user]
 
     def last(self, user: str) -> Run:
@@ -68,10 +75,15 @@ class Runs:
 
     def drop(self, user: str) -> None:
         """Stop it: its pictures are no longer the page's, and it says nothing more."""
-        with self._lock:
-            run = self._runs.pop(user, Run())
+        run = self.last(user)
         run.dropped = True
         run.set()
+
+    def forget(self, user: str) -> None:
+        """The user has gone: the same."""
+        self.drop(user)
+        with self._lock:
+            self._runs.pop(user, None)
 
     def _last(self, user: str) -> Run:
         return self._runs.get(user, Run())

@@ -22,9 +22,10 @@ class DDRMJPEG(Ladder, PixelMethod):
     name = "ddrm-jpeg"
     paper: ClassVar[str] = "JPEG Artifact Correction using Denoising Diffusion Restoration Models (2022)"
     strength: Strength = Field(
-        default=300.0, description="Top noise level: a timestep, or nsr:R for sigma / alpha = R; none: the highest"
+        default=300.0,
+        description="One step above the first noise level: a timestep, or nsr:R for sigma / alpha = R; none: the highest",
     )
-    steps: int = Field(default=20, ge=1, description="Steps from the top noise level to the picture")
+    steps: int = Field(default=20, ge=1, description="Noise levels, of even steps down to the lowest")
     eta: float = Field(default=1.0, ge=0, le=1, description="Share of fresh noise in each step")
     eta_b: float = Field(default=0.4, ge=0, le=1, description="Weight of the estimate that agrees with the measurement")
 
@@ -33,10 +34,7 @@ class DDRMJPEG(Ladder, PixelMethod):
 
     def levels(self, schedule: Schedule) -> list[Level]:
         """The picture's own level, and ``steps`` from the lowest up to one step below ``strength``."""
-        low = schedule.lowest
-        top = schedule.highest if self.strength is None else schedule.resolve(self.strength)
-        times = schedule.nearest([low + (top - low) * k / self.steps for k in range(self.steps)])
-        return [schedule.clean, *map(schedule.at, times)]
+        return self.from_lowest(schedule, [k / self.steps for k in range(self.steps)])
 
     def restore(self, problem: Problem) -> Tensor:
         codec, operator = problem.model.codec, problem.operator

@@ -36,11 +36,8 @@ class DiffPIR(Ladder, LinearMethod):
 
     def levels(self, schedule: Schedule) -> list[Level]:
         """The picture's own level, and ``steps`` from the lowest to the top."""
-        low = schedule.lowest
-        top = schedule.highest if self.strength is None else schedule.resolve(self.strength)
         last = max(self.steps - 1, 1)
-        down = [top - (top - low) * math.sqrt(k / last) for k in range(self.steps)]
-        return [schedule.clean, *map(schedule.at, schedule.nearest(down[::-1]))]
+        return self.from_lowest(schedule, [1 - math.sqrt(k / last) for k in reversed(range(self.steps))])
 
     def restore(self, problem: Problem) -> Tensor:
         proximal = problem.guided(diffpir.DiffPIR(lam=self.lam, clip=self.clip))

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from torch import Tensor
 
 from dreamclean import Denoise, ForwardNoising, Latent, Level, Schedule
+from dreamclean.contracts.errors import InvalidSetting
 from dreamclean.contracts.latent import Noise
 from dreamclean.host.host import host
 from dreamclean.method.loop import Initialize
@@ -34,6 +35,18 @@ class Ladder(BaseModel):
         """``steps + 1`` ascending levels, from the picture's own (a = 1, s = 0) to the top."""
         top = schedule.highest if self.strength is None else self.strength
         return schedule.ladder(top, self.steps, host().make("spacing", schedule.usual))
+
+    def from_lowest(self, schedule: Schedule, shares: Sequence[float]) -> list[Level]:
+        """The picture's own level, and those at ascending ``shares`` of the way from the lowest timestep to the top.
+
+        InvalidSetting where there are not so many.
+        """
+        low = schedule.lowest
+        top = schedule.highest if self.strength is None else schedule.resolve(self.strength)
+        times = schedule.nearest([low + (top - low) * share for share in shares])
+        if min(times) < low or len(set(times)) < len(times):
+            raise InvalidSetting(f"{len(times)} steps do not fit between the timesteps {low:g} and {top:g}")
+        return [schedule.clean, *map(schedule.at, times)]
 
     @property
     def initializer(self) -> Initialize:

@@ -19,7 +19,7 @@ class Found:
     source: str
     """``file`` or ``pixels``."""
     quality: int | None
-    """Of libjpeg's luma table, if it is one."""
+    """Of libjpeg's luma table, perhaps turned on its side, if it is one."""
     earlier: tuple[dict[str, Any], ...] = ()
     """Settings of earlier passes with larger steps, where they show, the first of them first."""
 
@@ -54,7 +54,7 @@ class Found:
         quality = self.quality or nearest_quality(self.settings["tables"][0])
         said = f"JPEG, {'' if self.quality else 'tables of its own, about '}quality {quality} ({self._where()})"
         shift = self.settings["shift"][0]
-        said += f", {self.settings['subsampling']}" + (f", grid shifted by {shift}" if shift != 0 else "")
+        said += f", {self.settings['subsampling']}" + (f", grid shifted by {shift}" if shift not in (0, "0:0") else "")
         for settings in reversed(self.earlier):
             said += f"; before that JPEG, about quality {nearest_quality(settings['tables'][0])}"
         return said
@@ -89,7 +89,9 @@ def said_by_file(info: Mapping[str, Any]) -> Found | None:
     settings = info.get("jpeg")
     if not settings:
         return None
-    return Found({"shift": [0], **settings}, 1.0, "file", _quality_of(settings["tables"][:1]))
+    luma = settings["tables"][0]
+    turned = [luma[8 * column + row] for row in range(8) for column in range(8)]
+    return Found({"shift": [0], **settings}, 1.0, "file", _quality_of([luma]) or _quality_of([turned]))
 
 
 def over_coarser(said: Found, shown: Found | None) -> Found | None:
