@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from dreamclean.contracts.errors import DreamCleanError
-from dreamclean.contracts.out_of_memory import lacks_memory
 
 
 def size_by_trial(degrade: Callable[[Tensor], Tensor], y: Tensor, name: str) -> torch.Size:
@@ -16,16 +15,10 @@ def size_by_trial(degrade: Callable[[Tensor], Tensor], y: Tensor, name: str) -> 
     """
     try:
         trial = degrade(torch.full((1, 3, 96, 96), 0.5, device=y.device)).shape
-    except DreamCleanError:
+    except (RuntimeError, ValueError, IndexError):
+        if (own := _of_its_own_size(degrade, y)) is not None:
+            return own
         raise
-    except (RuntimeError, ValueError, IndexError) as error:  # as an operator for images of one size raises
-        if lacks_memory(error):
-            raise
-        reason = " ".join(str(error).split())[:150]
-        raise DreamCleanError(
-            f"{name}: cannot tell the image's size from a measurement of {tuple(y.shape)}, as it fails with 96 x 96 "
-            f"({reason}); override image_shape"
-        ) from error
     if len(trial) == y.ndim == 4 and min(trial[2:]) > 0:
         scaled: tuple[Callable[[int, int], int], ...] = (
             lambda side, made: side * (96 // made),  # by a whole factor, and the rest was cut off
@@ -39,6 +32,15 @@ def size_by_trial(degrade: Callable[[Tensor], Tensor], y: Tensor, name: str) -> 
                 return shape
     advice = channel_advice(trial, y) or "override image_shape"
     raise DreamCleanError(f"{name}: cannot tell the image's size from a measurement of {tuple(y.shape)}; {advice}")
+
+
+def _of_its_own_size(degrade: Callable[[Tensor], Tensor], y: Tensor) -> torch.Size | None:
+    """The image's shape where it has the size of ``y``, of an operator for images of one size; None where it has not."""
+    shape = torch.Size((len(y), 3, *y.shape[2:]))
+    try:
+        return shape if degrade(torch.zeros(shape, dtype=y.dtype, device=y.device)).shape == y.shape else None
+    except (RuntimeError, ValueError, IndexError):
+        return None
 
 
 def channel_advice(made: torch.Size, y: Tensor) -> str:
