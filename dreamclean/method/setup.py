@@ -172,8 +172,8 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
     wanted = said.over(source_of(prior), recommended(prior, known)).recipe
     dtype = pick_dtype(exact_dtype(settings.get("dtype")) if wanted.exact else wanted.dtype, device)
     model = model or load(prior, device, dtype)
-    own: Planner | None = _made(host, "planner", said.recipe, objects)
     if preset is not None:
+        own: Planner | None = _made(host, "planner", said.recipe, objects)
         said = with_preset(said, preset, model.schedule, known, planned=own is not None and own.looks)
     said = with_planner(said, prior, known, lambda: host.default("planner"))
     planner: Planner = _made(host, "planner", said.recipe, objects)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dreamclean.builtin.operators.jpeg_tables import tables_of
+from dreamclean.builtin.planners.diagnosis.jpeg.earlier import COARSER
+from dreamclean.builtin.planners.diagnosis.jpeg.steps import TURNED
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,6 @@ HARMLESS = 1.0
 """A rounding, of 255, that hardly shows: PSNR is 48 dB or more. libjpeg's from quality 97 on."""
 
 
-COARSER = 1.25
-"""How much larger the rounding of an earlier pass is at least, for it to matter."""
-
-
 def nearest_quality(luma: list[int]) -> int:
     """The quality of libjpeg's whose luma steps are nearest, on the logarithmic scale."""
     return min(
@@ -90,7 +88,7 @@ def said_by_file(info: Mapping[str, Any]) -> Found | None:
     if not settings:
         return None
     luma = settings["tables"][0]
-    turned = [luma[8 * column + row] for row in range(8) for column in range(8)]
+    turned = [luma[place] for place in TURNED]
     return Found({"shift": [0], **settings}, 1.0, "file", _quality_of([luma]) or _quality_of([turned]))
 
 

@@ -17,7 +17,8 @@ _SHARE = 0.8
 """libjpeg's table is taken where it explains that much of what steps of their own do: those bend to outliers."""
 
 
-_TURNED = torch.arange(64).view(8, 8).T.flatten().tolist()
+TURNED = torch.arange(64).view(8, 8).T.flatten().tolist()
+"""The places of a table that was turned on its side."""
 
 
 class Steps(NamedTuple):
@@ -58,10 +59,10 @@ def best_steps(found: Tensor, plane: int) -> Steps:
 
 def best_luma_steps(found: Tensor) -> Steps:
     """That of the luma, of a picture that may have been turned on its side since: libjpeg's table is not symmetric."""
-    upright, turned = best_steps(found, 0), best_steps(found[_TURNED], 0)
+    upright, turned = best_steps(found, 0), best_steps(found[TURNED], 0)
     if turned.quality is None or (upright.quality is not None and turned.evidence < upright.evidence + COST):
         return upright
-    return turned._replace(table=tuple(turned.table[place] for place in _TURNED))
+    return turned._replace(table=tuple(turned.table[place] for place in TURNED))
 
 
 def _own_steps(found: Tensor, plane: int) -> Steps:
