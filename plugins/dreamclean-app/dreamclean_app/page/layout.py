@@ -129,7 +129,7 @@ def wire(
         **QUIET,
         **queue,
     )
-    done.failure(lambda: UNEXPECTED, None, view.status, **QUIET, queue=False)
+    done.failure(lambda: [*ready, UNEXPECTED], None, [go, stop, view.status], **QUIET, queue=False)
     done.then(lambda: ready, None, [go, stop], **QUIET, queue=False).then(
         view.show, [items, current, view.share], shown, **QUIET
     ).then(view.said, [items, current, refused], [found, view.figure], **QUIET, queue=False)
