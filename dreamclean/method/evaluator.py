@@ -70,10 +70,10 @@ class Evaluator:
 
     def _counted(self, ask: Ask) -> Ask:
         def asked(x: Tensor, level: Level) -> Tensor:
+            _settle(x)  # what was queued before is not the model's time
             began = time.perf_counter()
             eps = ask(x, level)
-            if x.is_cuda:
-                torch.cuda.synchronize(x.device)
+            _settle(eps)
             self.nfe, self.seconds = self.nfe + 1, self.seconds + time.perf_counter() - began
             return finite(eps, f"the prior's network (t = {level.t:g})", "run it in float32 (--dtype float32)")
 
@@ -94,3 +94,9 @@ class Evaluator:
     def clean(self, latent: Latent) -> Tensor:
         """The latest posterior mean; before the first one, x / a, which is the start if no noise was added."""
         return latent.x / latent.level.alpha if self._x0 is None else self._x0
+
+
+def _settle(x: Tensor) -> None:
+    """Wait for all that ``x``'s device has been told to compute."""
+    if x.is_cuda:
+        torch.cuda.synchronize(x.device)

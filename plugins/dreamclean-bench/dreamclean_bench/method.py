@@ -46,6 +46,12 @@ class Problem:
         assert self.operator is not None
         return self.model.codec.encode(self.operator.start(self.y))
 
+    @property
+    def blank(self) -> Tensor:
+        """A black image in the model's space, of the size of ``start``: for a method that starts from noise alone."""
+        assert self.operator is not None
+        return self.model.codec.encode(self.shown.new_zeros(self.operator.image_shape(self.y)))
+
     def evenly(self) -> LinearOperator:
         """The operator as most papers know it: if the noise differs from pixel to pixel, with its root mean square."""
         assert isinstance(self.operator, LinearOperator)

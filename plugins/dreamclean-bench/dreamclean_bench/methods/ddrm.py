@@ -35,7 +35,8 @@ class DDRM(Ladder, SpectralMethod):
         levels = self.levels(problem.model.schedule)
         ybar = spectrum.solved(linear.y)
         noise = spectrum.noise(linear.sigma, ybar)
-        xbar = _first(ybar, noise, levels[-1].ratio, problem.noise(ybar))
+        unseen = torch.zeros_like(ybar) if self.strength is None else spectrum.to(problem.start)
+        xbar = _first(ybar, noise, levels[-1].ratio, problem.noise(ybar), unseen)
         for level, lower in descending(levels):
             x0 = spectrum.to(problem.estimate.prior(level.alpha * spectrum.back(xbar), level).x0)
             mean, variance = self._transition(xbar, x0, ybar, noise, level.ratio, lower.ratio)
@@ -58,10 +59,11 @@ class DDRM(Ladder, SpectralMethod):
         return mean, torch.where(lower < noise, fresh, lower**2 - (self.eta_b * noise) ** 2)
 
 
-def _first(ybar: Tensor, noise: Tensor, sigma: float, z: Tensor) -> Tensor:
-    """xbar_T: N(ybar, sigma_T^2 - sigma_y^2 / s_i^2), and N(0, sigma_T^2) where s_i = 0 (Eq. 4, 7).
+def _first(ybar: Tensor, noise: Tensor, sigma: float, z: Tensor, unseen: Tensor) -> Tensor:
+    """xbar_T: N(ybar, sigma_T^2 - sigma_y^2 / s_i^2), and N(unseen, sigma_T^2) where s_i = 0 (Eq. 4, 7).
 
-    A measurement noisier than sigma_T, which the paper's choice of sigma_T excludes, is not used.
+    ``unseen`` is 0 in the paper, whose sigma_T hides any picture. A measurement noisier than sigma_T, which that
+    choice excludes, is not used.
     """
     variance = sigma**2 - noise.square()
-    return torch.where(variance >= 0, ybar + variance.clamp(min=0).sqrt() * z, sigma * z)
+    return torch.where(variance >= 0, ybar + variance.clamp(min=0).sqrt() * z, unseen + sigma * z)

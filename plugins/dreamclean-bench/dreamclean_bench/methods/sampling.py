@@ -15,7 +15,7 @@ from dreamclean.contracts.latent import Noise
 from dreamclean.host.host import host
 from dreamclean.method.loop import Initialize, Move, resample
 from dreamclean_bench.method import PixelMethod, Problem
-from dreamclean_bench.methods.ladder import Ladder
+from dreamclean_bench.methods.ladder import Ladder, pure_noise
 
 
 def sampled(
@@ -34,7 +34,8 @@ def sampled(
     denoise = problem.estimate.denoise
     denoise = replace(denoise, guided=guided) if guided else denoise
     path = levels[-2::-1] if path is None else path
-    for latent in resample(problem.start, levels, path, denoise, initializer, NoCorrector(), sampler, problem.noise):
+    start = problem.blank if initializer is pure_noise else problem.start
+    for latent in resample(start, levels, path, denoise, initializer, NoCorrector(), sampler, problem.noise):
         last = latent
     return problem.model.codec.decode(last.x)
 
