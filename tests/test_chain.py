@@ -340,3 +340,23 @@ def test_an_operator_that_leaves_torch_passes_no_gradient() -> None:
             return torch.from_numpy(x.numpy().copy())
 
     assert not differentiable(Outside())
+
+
+def test_chain_that_ends_with_a_mask_asks_the_others_for_what_is_lost() -> None:
+    """A JPEG's blocks reach across a mask; what is under it must not be taken for a measurement of black."""
+    image = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    image = torch.nn.functional.interpolate(image, 64, mode="bicubic").clamp(0, 1)
+    known = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(1)) > 0.2
+    for subsampling in ("4:2:0", "4:4:4"):
+        jpeg = JPEG(quality=(70,), subsampling=subsampling)
+        operator = Inpaint.of(known) @ jpeg
+        y = operator.measure(image)
+        made = operator.project(image, y, 0.05)
+        torch.testing.assert_close(made, jpeg.project(image, torch.where(known, y, jpeg.degrade(image)), 0.05))
+        assert float((made - image).abs().max()) < 0.1
+        assert float((operator.start(y) - image).square().mean()) ** 0.5 < 0.05
+        told = operator.dequantized(y, image, 0.05)
+        assert not bool((told * ~known).any())
+        torch.testing.assert_close(told, known * jpeg.dequantized(jpeg.degrade(image), image, 0.05))
+    noisy = Inpaint.of(known, noise=0.1)
+    assert noisy.completed(y, image) is None  # its noise counts

@@ -1,12 +1,16 @@
 """Convolution as a product of transforms: it is a convolution, and the inverse is one."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from dreamclean import Blur
 from dreamclean.builtin.operators import kernels
+from dreamclean.builtin.operators.blur import Boundary
 from dreamclean.builtin.operators.convolution import SMALL, inverse, valid
+from dreamclean.builtin.operators.separable import SeparableOperator
 
 NOISE = torch.randn(1, 2, 30, 41, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -53,3 +57,26 @@ def test_blur_solve_agrees_with_a_dense_solution(shape: str) -> None:
     wanted = matrix.T @ torch.linalg.solve(0.5 * matrix @ matrix.T + 0.03 * torch.eye(168).double(), v.flatten())
     found = blur.solve(v, 0.5, 0.03).flatten()
     assert float((found - wanted).norm() / wanted.norm()) < 1e-4
+
+
+def test_blur_of_a_large_picture_needs_no_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A square of the side in memory, and a decomposition of it, is too much for a photograph."""
+    monkeypatch.setattr(Blur, "matrix", None)
+    for settings in ({"std": (1.5, 0.7), "size": 11}, {"size": 5}, {"std": (2.0,), "size": 13, "boundary": "circular"}):
+        operator = Blur(**settings, noise=0.02)
+        x = torch.rand(1, 3, 40, 3000)
+        y = operator.degrade(x)
+        torch.testing.assert_close((y * x).sum(), (x * operator.adjoint(x)).sum(), rtol=1e-4, atol=0)
+        made = operator.project(x, operator.measure(x, torch.Generator().manual_seed(0)), 0.1)
+        assert made.shape == x.shape
+
+
+@pytest.mark.parametrize("boundary", ["reflect", "zero", "circular"])
+@pytest.mark.parametrize("settings", [{"std": (1.5, 0.7), "size": 11}, {"size": 5}, {"std": (9.0,), "size": 41}])
+def test_blur_by_a_column_and_a_row_is_its_matrices(settings: dict[str, Any], boundary: Boundary) -> None:
+    operator = Blur(**settings, boundary=boundary, noise=0.02)
+    x = torch.rand(1, 3, 20, 30, dtype=torch.float64)
+    rows, columns = operator.matrix(20, 0), operator.matrix(30, 1)
+    torch.testing.assert_close(operator.degrade(x), rows @ x @ columns.mT)
+    torch.testing.assert_close(operator.adjoint(x), rows.mT @ x @ columns)
+    torch.testing.assert_close(operator.solve(x, 0.3, 0.01), SeparableOperator.solve(operator, x, 0.3, 0.01))

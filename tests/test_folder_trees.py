@@ -155,6 +155,24 @@ def test_report_that_was_cut_off_goes_on(tmp_path: Path, name: str) -> None:
     assert [text.count(f"{job.source}") for job in jobs] == [1, 1, 1]
 
 
+def test_results_have_names_that_a_file_system_takes(tree: Path, quick: list[str], cli: Cli) -> None:
+    long = "\u5199" * 82 + ".png"  # 250 bytes
+    picture(1).save(tree / long)
+    assert cli("restore", "photos/a.png", long, *quick).status == 0
+    made = [path.name for path in tree.glob("*-restored.png")]
+    assert made == ["\u5199" * 80 + "-restored.png"] and Path("photos/a-restored.png").is_file()
+
+
+def test_report_tells_of_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    job = Job(tmp_path / os.fsdecode(b"caf\xe9.jpg"), tmp_path / "out.png")
+    for nfe in (3, 4):
+        report = Report(tmp_path / "out.csv")
+        report.add(Outcome(job, {"nfe": nfe, "seconds": 0.5}))
+        report.close()
+    (line,) = rows(str(tmp_path / "out.csv"))
+    assert line["input"].endswith("caf\\udce9.jpg") and line["nfe"] == "4"
+
+
 def test_report_refuses_a_file_of_another_kind(tree: Path, quick: list[str], cli: Cli) -> None:
     Path("mine.csv").write_text("name,age\nx,3\n")
     outcome = cli("restore", "photos", "-o", "clean", "--report", "mine.csv", *quick)

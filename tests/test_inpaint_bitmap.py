@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from PIL import Image
 
 from dreamclean import DreamCleanError, Host, Inpaint, Recipe
 from dreamclean.contracts.component import parse_spec
@@ -59,3 +60,11 @@ def test_inpaint_bitmap_of_another_size_gets_one_line() -> None:
 def test_inpaint_takes_a_mask_or_a_bitmap() -> None:
     with pytest.raises(DreamCleanError, match="give a mask or a bitmap, not both"):
         Inpaint(mask="mask.png", bitmap=Inpaint.of(holes()).bitmap)
+
+
+def test_inpaint_of_takes_more_pixels_than_pillow_lets_through(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # of a picture of more than twice as many Pillow says no
+    assert torch.equal(Inpaint.of(holes()).known(24, 20) > 0, holes())
+    assert not list(recwarn)

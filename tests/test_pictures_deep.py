@@ -59,6 +59,7 @@ def tiff(
     extra: int | None = None,
     orientation: int = 1,
     planar: bool = False,
+    xmp: bytes = b"",
 ) -> bytes:
     """A TIFF in two strips or in tiles; ``planar``: with a plane for each channel."""
     height, width, channels = samples.shape
@@ -91,12 +92,13 @@ def tiff(
     tags |= {324 if tile else 273: ("I", list(places[:-1])), 325 if tile else 279: ("I", list(map(len, stored)))}
     tags |= {322: ("I", [tile]), 323: ("I", [tile])} if tile else {278: ("I", [-(-height // 2)])}
     tags |= {338: ("H", [extra])} if extra is not None else {}
+    tags |= {700: ("B", list(xmp))} if xmp else {}
     entries, more, end = b"", b"", 8 + len(body) + 6 + 12 * len(tags)
     for tag, (kind, values) in sorted(tags.items()):
         data = struct.pack(f"{order}{len(values)}{kind}", *values)
         if len(data) > 4:
             data, more = struct.pack(f"{order}I", end + len(more)), more + data + bytes(len(data) % 2)
-        entries += struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values)) + data.ljust(4, b"\0")
+        entries += struct.pack(f"{order}HHI", tag, {"B": 1, "H": 3, "I": 4}[kind], len(values)) + data.ljust(4, b"\0")
     head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8 + len(body))
     return head + body + struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + more
 
@@ -179,6 +181,16 @@ def test_picture_of_a_16_bit_png_takes_its_transparent_colour_for_alpha(tmp_path
     assert found[3, 5, 3] == 0 and (found[..., 3] == 65535).sum() == 65535
 
 
+def test_picture_of_a_16_bit_grey_png_takes_its_transparent_tone_for_alpha(tmp_path: Path) -> None:
+    values = every_level(3)[..., 0]
+    Image.fromarray(values).save(tmp_path / "in.png", transparency=int(values[3, 5]))
+    picture = Picture.open(tmp_path / "in.png")
+    assert picture.alpha is not None and picture.grey and picture.sixteen_bit
+    alpha = np.asarray(picture.alpha)
+    assert np.array_equal(alpha == 0, values == values[3, 5]) and set(np.unique(alpha)) == {0, 65535}
+    assert np.array_equal(samples_in(tmp_path / "in.png")[..., 0], values)
+
+
 def test_picture_of_a_16_bit_tiff_undoes_premultiplied_alpha_and_drops_padding(tmp_path: Path) -> None:
     alpha = np.full((8, 8, 1), 32768, np.uint16)
     samples = np.full((8, 8, 3), 40000, np.uint16)
@@ -202,6 +214,19 @@ def test_picture_of_16_bits_stands_upright_as_one_of_8_bits_does(
     Image.fromarray((samples // 257).astype(np.uint8)).save(tmp_path / "eight.png", exif=exif)
     deep, eight = Picture.open(tmp_path / "in.tif"), Picture.open(tmp_path / "eight.png")
     assert deep.pixels.shape == eight.pixels.shape and bool((deep.pixels - eight.pixels).abs().max() < 1e-6)
+
+
+@pytest.mark.parametrize(("orientation", "said"), [(1, 6), (6, 6), (3, 3)])
+def test_picture_of_a_16_bit_tiff_is_turned_once_where_its_xmp_says_an_orientation_too(
+    orientation: int, said: int, tmp_path: Path
+) -> None:
+    samples = np.arange(6 * 4 * 3, dtype=np.uint16).reshape(6, 4, 3) * 257
+    xmp = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="{said}"/></x:xmpmeta>'.encode()
+    plain, tagged = tmp_path / "plain.tif", tmp_path / "tagged.tif"
+    plain.write_bytes(tiff(samples, orientation=orientation))
+    tagged.write_bytes(tiff(samples, orientation=orientation, xmp=xmp))
+    assert Picture.open(tagged).xmp is not None
+    assert np.array_equal(samples_in(tagged), samples_in(plain))
 
 
 @pytest.mark.parametrize("planar", [False, True])

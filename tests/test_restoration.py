@@ -12,7 +12,7 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from dreamclean import Denoiser, Diffusers, DreamCleanError, Mixture, Restoration, Restorer, read_recipe
-from dreamclean.pictures.picture import Picture
+from dreamclean.pictures.picture import Picture, check_target
 
 QUICK: dict[str, Any] = {"strength": 300, "steps": 3, "device": "cpu", "dtype": "float32"}
 
@@ -59,6 +59,15 @@ def test_save_refuses_what_is_there_and_what_it_cannot_write(
     with pytest.raises(DreamCleanError, match="holds 2 images and a file takes one; restore a list"):
         restorer(torch.rand(2, 3, 8, 8)).save(tmp_path / "out.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_target_in_a_folder_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_target(tmp_path / "out.png", overwrite=False)
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # an administrator may write everywhere
+    with pytest.raises(DreamCleanError, match=r"nothing can be written in .*; choose another folder"):
+        check_target(tmp_path / "out.png", overwrite=False)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])

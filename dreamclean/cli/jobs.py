@@ -1,5 +1,6 @@
 """Which pictures a command reads, and where their results go."""
 
+import os
 from collections import Counter
 from itertools import compress
 from pathlib import Path
@@ -11,6 +12,9 @@ from dreamclean.cli.walk import pictures_in
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.frames import holds_pages
 from dreamclean.pictures.picture import check_target, embedded_recipe, names_result
+
+_LONGEST = 255
+"""Bytes of a file's name, as most file systems allow."""
 
 
 class Job(NamedTuple):
@@ -60,7 +64,9 @@ def plan(
 
 def _single(source: Path, output: Path | None, suffix: str, overwrite: bool) -> Job:
     """The job of one picture; DreamCleanError if its result cannot be written."""
-    target = output or (STREAM if source == STREAM else source.with_name(f"{source.stem}-{suffix}{_ending(source)}"))
+    target = output or (
+        STREAM if source == STREAM else source.with_name(_name(source.stem, f"-{suffix}{_ending(source)}"))
+    )
     if target == STREAM:
         return Job(source, target)
     if target.is_dir():
@@ -84,7 +90,16 @@ def named(sources: list[Path], folder: Path, ending: str) -> list[Job]:
     """The jobs of ``sources`` with results in ``folder``: named by the stem, where that is not taken twice."""
     taken = Counter(name.lower() for path in sources for name in (path.stem, path.name))
     names = [path.stem if taken[path.stem.lower()] == 1 else path.name for path in sources]
-    return [Job(path, folder / f"{name}{ending}{_ending(path)}") for path, name in zip(sources, names, strict=True)]
+    return [
+        Job(path, folder / _name(name, f"{ending}{_ending(path)}")) for path, name in zip(sources, names, strict=True)
+    ]
+
+
+def _name(stem: str, ending: str) -> str:
+    """A file's name, of which the ``stem`` is cut where it would be too long for a file system."""
+    while len(os.fsencode(stem + ending)) > _LONGEST:
+        stem = stem[:-1]
+    return stem + ending
 
 
 def _ending(source: Path) -> str:

@@ -54,7 +54,7 @@ class Report:
         if not self._csv:
             return fields
         known = {**fields, "found": fields.get("summary")}
-        return {name: "" if known.get(name) is None else str(known[name]) for name in COLUMNS}
+        return {name: "" if known.get(name) is None else _printable(str(known[name])) for name in COLUMNS}
 
     def _text(self, lines: list[dict[str, Any]]) -> str:
         return _csv(lines) if self._csv else "".join(json.dumps(line) + "\n" for line in lines)
@@ -76,6 +76,11 @@ class Report:
             ) from error
         if whole != text:
             write_atomically(self.path, whole.encode())
+
+
+def _printable(text: str) -> str:
+    """``text`` with escapes in place of bytes of a file name that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _csv(lines: list[dict[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from dreamclean.cli.streams import reading, writing
 
 if TYPE_CHECKING:
     from dreamclean.method.restoration import Restoration
+    from dreamclean.pictures.picture import Picture
     from dreamclean.restorer import Restorer
 
 Watch = Callable[[str], AbstractContextManager[Callable[[Any], None]]]
@@ -24,9 +25,10 @@ def restored(restorer: "Restorer", job: Job, watch: Watch | None = None, explain
                 result = restorer(source, on_step=on_step)
         else:
             result = restorer(source)
+        given = _given(source, result) if explain else None  # before the result may take its place
         result.save(target)
-        if explain:
-            _explained(source, result, explain)
+        if explain and given:
+            _explained(given, result, explain)
     return {
         **({"frames": len(result.frames)} if result.frames else {}),
         "nfe": result.nfe,
@@ -39,15 +41,21 @@ def restored(restorer: "Restorer", job: Job, watch: Watch | None = None, explain
     }
 
 
-def _explained(source: Path, result: "Restoration[Any]", explain: Path) -> None:
-    from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
-    from dreamclean.builtin.planners.diagnosis.sheet import draw
+def _given(source: Path, result: "Restoration[Any]") -> "Picture":
+    """The picture that was restored, of several the first."""
     from dreamclean.pictures.frames import frames_of
     from dreamclean.pictures.picture import Picture
 
-    found = result.reports[0] if result.reports else None
     no_limit = float("inf")  # it has been read before
-    given = Picture.from_pil(frames_of(source, no_limit)[0]) if result.frames else Picture.open(source, no_limit)
+    return Picture.from_pil(frames_of(source, no_limit)[0]) if result.frames else Picture.open(source, no_limit)
+
+
+def _explained(given: "Picture", result: "Restoration[Any]", explain: Path) -> None:
+    from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
+    from dreamclean.builtin.planners.diagnosis.sheet import draw
+    from dreamclean.pictures.picture import Picture
+
+    found = result.reports[0] if result.reports else None
     made = Picture.from_pil(result.image)
     draw(given.pixels, found if isinstance(found, Diagnosis) else None, made.pixels, explain)
 

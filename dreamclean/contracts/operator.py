@@ -80,6 +80,13 @@ class Operator(MeasurementNoise):
         """
         return y
 
+    def completed(self, y: Tensor, made: Tensor) -> Tensor | None:
+        """``y`` with numbers of ``made``, what this operator may have been given, where it loses them.
+
+        None, as by default, where it does anything else to what it is given, or adds noise. For chains.
+        """
+        return None
+
     def start(self, y: Tensor) -> Tensor:
         """A first image (B, 3, H, W) for ``y``: the projection of mid-grey at a standard deviation of 0.5.
 
@@ -246,11 +253,30 @@ class Chain(Operator):
         return stages.value, stages.forward, stages.adjoint
 
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
+        """If the last link only loses numbers, that of the others, for which the lost ones are as they make them of ``x0``.
+
+        That is a step of expectation maximization (Dempster, Laird & Rubin 1977); the exact one would need the inverse
+        of a part of the others' covariance.
+        """
+        if (whole := self._whole(x0, y)) is not None:
+            return self._others.project(x0, whole, std)
         stages = linearized(self.links, x0)
         return x0 + std**2 * self._step(stages, y - stages.value, std**2, stages.covariance(y))
 
+    @property
+    def _others(self) -> Operator:
+        """All links but the last."""
+        first, *more = self.links[:-1]
+        return Chain(links=self.links[:-1]) if more else first
+
+    def _whole(self, x0: Tensor, y: Tensor) -> Tensor | None:
+        """The last link's ``completed`` of ``y``, with what the others make of ``x0``."""
+        return self.links[-1].completed(y, through(self.links[:-1], lambda link, x: link.degrade(x), x0))
+
     def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
-        """The last link's, from what the others make of ``x0``; their noise adds to ``std``."""
+        """The last link's, from what the others make of ``x0``; their noise adds to ``std``. Or the others', as ``project``."""
+        if (whole := self._whole(x0, y)) is not None:
+            return self.links[-1].degrade(self._others.dequantized(whole, x0, std))
         stages = linearized(self.links, x0)
         noise = stages.covariance(y)
         earlier = noise.earlier if isinstance(noise, Propagated) else 0.0
@@ -278,6 +304,10 @@ class LinearChain(Chain, LinearOperator):
     def project(self, x0: Tensor, y: Tensor, std: float) -> Tensor:
         """In double precision, as ``solve``."""
         return super().project(double(x0), double(y), std).to(x0)
+
+    def _whole(self, x0: Tensor, y: Tensor) -> Tensor | None:
+        """None: of linear operators the inverse is known."""
+        return None
 
     def _step(self, stages: Stages, b: Tensor, gain: float, noise: Covariance) -> Tensor:
         """With independent noise, which is the last link's alone, in double precision."""

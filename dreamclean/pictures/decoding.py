@@ -68,7 +68,7 @@ def refusing(path: Path | str, max_megapixels: float | None = None) -> Iterator[
     """Where a file is read: within the limit; whatever goes wrong is a DreamCleanError of one line."""
     limit = check_limit(max_megapixels)
     try:
-        with _LOCK, warnings.catch_warnings(), _at_most(limit):
+        with _LOCK, warnings.catch_warnings(), at_most(limit):
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
@@ -101,7 +101,7 @@ def _too_much(error: Exception, limit: float, said: float | None) -> str:
 
 
 @contextmanager
-def _at_most(megapixels: float) -> Iterator[None]:
+def at_most(megapixels: float) -> Iterator[None]:
     """Pillow's own limit, which Pillow checks in every part of a file."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, megapixels * 1e6  # type: ignore[assignment]
     try:
@@ -157,7 +157,7 @@ def _limit_of(how: DeepTiff | None) -> Iterator[None]:
     """Pillow's limit, checked here, as one for the grey picture that ``_wide`` opens."""
     if how:
         Image._decompression_bomb_check((how.padded, how.height))
-    with _at_most(how.padded * how.height * how.halves / 1e6) if how else nullcontext():
+    with at_most(how.padded * how.height * how.halves / 1e6) if how else nullcontext():
         yield
 
 
@@ -190,7 +190,7 @@ def opened(path: Path | str | BinaryIO) -> Image.Image:
 
 def check_opens(file: BinaryIO, kind: str) -> None:
     """OSError, ValueError or SyntaxError unless Pillow opens the encoded picture (its metadata too, not its pixels)."""
-    with _LOCK, _at_most(float("inf")):
+    with _LOCK, at_most(float("inf")):
         how, data = _deep_tiff(file)
         with _wide(data, how) if how else Image.open(file, formats=[kind]):
             pass

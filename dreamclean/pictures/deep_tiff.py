@@ -90,7 +90,8 @@ def deep_tiff(file: BinaryIO, directory: int) -> DeepTiff | None:
 
 def as_wide(data: bytes, how: DeepTiff, plane: int = 0) -> bytes:
     """The file as that of a 16-bit grey picture, of ``how.halves`` columns to a pixel, whose predictor is not undone."""
-    changes: Changes = dict.fromkeys((*_BY_CHANNEL, _EXTRA, _PREDICTOR, _ORIENTATION, _PLANAR))
+    changes: Changes = dict.fromkeys((*_BY_CHANNEL, _EXTRA, _PREDICTOR, _PLANAR))
+    changes[_ORIENTATION] = (1,)  # where there is none, Pillow turns the pixels as the XMP says
     changes |= {BITS: (16,), _FORMAT: (_UNSIGNED,), _PHOTOMETRIC: (_GREY,), _CHANNELS: (1,)}
     changes[_WIDTH] = (how.padded * how.halves,)
     if how.tile != how.width:

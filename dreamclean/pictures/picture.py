@@ -79,7 +79,7 @@ class Picture:
         if isinstance(image, DeepImage):
             samples = image.samples
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-            samples = np.asarray(image)[..., None] if samples is None else samples
+            samples = _grey_samples(image) if samples is None else samples
         if samples is not None:
             values, alpha = _scaled(samples if turn is None else TURNS[turn](samples))
             return cls(_deep_pixels(values), values.shape[-1] == 1, alpha, True, profile, exif, xmp)
@@ -164,6 +164,15 @@ def _deep_pixels(values: np.ndarray) -> Tensor:
         .expand(1, 3, height, width)
         .clone(memory_format=torch.contiguous_format)
     )
+
+
+def _grey_samples(image: Image.Image) -> np.ndarray:
+    """The values (H, W, 1) of a deep grey image; (H, W, 2) with alpha if the file says which value is transparent."""
+    values = np.asarray(image)
+    key = image.info.get("transparency")
+    if not isinstance(key, int) or values.dtype.itemsize != 2:
+        return values[..., None]
+    return np.stack([values, np.where(values == key, 0, WHITE).astype(values.dtype)], -1)
 
 
 def _scaled(samples: np.ndarray) -> tuple[np.ndarray, Image.Image | None]:

@@ -49,6 +49,8 @@ def check_free(path: Path, overwrite: bool) -> None:
     """DreamCleanError unless ``path`` is in a folder that is there, and no file that may not be replaced is at it."""
     if not path.parent.is_dir():
         raise DreamCleanError(f"there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise DreamCleanError(f"nothing can be written in {path.parent}; choose another folder")
     if path.exists() and not overwrite:
         raise DreamCleanError(f"{path} is there already; choose another name or say --overwrite")
 

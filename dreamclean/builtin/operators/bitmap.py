@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dreamclean.pictures.decoding import at_most
+
 MOST_PIXELS = 1 << 28
 
 
@@ -26,7 +28,7 @@ def from_text(text: str, mode: Literal["1", "L"], writer: str) -> Tensor:
     """The mask (1, 1, H, W) of bool, or with ``mode`` "L" the map of uint8; ValueError, which names the ``writer``, for text that is none."""
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with at_most(MOST_PIXELS / 1e6), Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             if image.mode != mode or image.width * image.height > MOST_PIXELS:
                 raise ValueError
             return torch.from_numpy(np.array(image))[None, None]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor
 
@@ -33,7 +32,8 @@ ITERATIONS = 40
 class Blur(SeparableOperator):
     """Convolution with a kernel: uniform, Gaussian, defocus (a disc), motion or a file's.
 
-    A kernel that is a column times a row is inverted in closed form, any other by conjugate gradients. Where ``shape``
+    Even noise at a mirrored or repeated border is undone by a cosine or Fourier transform; otherwise a kernel that is a
+    column times a row is inverted in closed form, any other by conjugate gradients. Where ``shape``
     is not said, ``std`` means Gaussian, ``length`` or ``angle`` motion, and ``file`` a file.
     """
 
@@ -87,25 +87,22 @@ class Blur(SeparableOperator):
         assert column_and_row is not None
         taps = column_and_row[axis]
         index, outside = _neighbours(size, len(taps) // 2, self.boundary)
-        picked = F.one_hot(index, size).to(taps)
-        picked[outside] = 0
-        return picked.unfold(0, len(taps), 1) @ taps.flip(0)
+        seen, weights = (part.unfold(0, len(taps), 1) for part in (index, (~outside).to(taps)))
+        rows = torch.arange(size)[:, None].expand_as(seen)
+        return taps.new_zeros(size, size).index_put_((rows, seen), weights * taps.flip(0), accumulate=True)
 
     def degrade(self, x: Tensor) -> Tensor:
-        kernel, separable = _kernel(self)
-        if separable:
-            return super().degrade(x)
         for axis in (2, 3):
             index, kept = self._around(x, x.shape[axis], axis)
             x = x.index_select(axis, index) * kept
-        return valid(x, kernel)
+        for factor in _factors(self):
+            x = valid(x, factor)
+        return x
 
     def adjoint(self, y: Tensor) -> Tensor:
-        kernel, separable = _kernel(self)
-        if separable:
-            return super().adjoint(y)
         sizes = y.shape
-        y = full(y, kernel.flip(0, 1))
+        for factor in _factors(self):
+            y = full(y, factor.flip(0, 1))
         for axis in (3, 2):
             index, kept = self._around(y, sizes[axis], axis)
             folded = y.new_zeros(*y.shape[:axis], sizes[axis], *y.shape[axis + 1 :])
@@ -119,13 +116,13 @@ class Blur(SeparableOperator):
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         kernel, separable = _kernel(self)
-        if separable:
-            return super().solve(v, gain, variance)
         noise, mirrored = torch.as_tensor(variance), self.boundary == "reflect"
         least = float(noise.min())
         diagonal = self.boundary == "circular" or (mirrored and symmetric(kernel))
         if diagonal and 0 < least == float(noise.max()):
             return self.adjoint(inverse(kernel, v.shape, mirrored, gain, least)(v))
+        if separable:
+            return super().solve(v, gain, variance)
         exact = double(v)  # conjugate gradients lose digits where A is near singular
         if least <= 0:
             return LinearOperator.solve(self, exact, gain, variance).to(v)
@@ -151,6 +148,12 @@ def _kernel(blur: Blur) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         assert blur.file is not None
         kernel = kernels.from_file(blur.file)
     return kernel, kernels.rank_one(kernel)
+
+
+def _factors(blur: Blur) -> tuple[Tensor, ...]:
+    """Kernels that make the blur one after the other: a column and a row, where it has rank one."""
+    kernel, separable = _kernel(blur)
+    return (separable[0][:, None], separable[1][None]) if separable else (kernel,)
 
 
 def _neighbours(size: int, reach: int, boundary: Boundary) -> tuple[Tensor, Tensor]:

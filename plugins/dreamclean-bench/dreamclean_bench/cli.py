@@ -60,7 +60,7 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="Seed of measurements and methods.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     keep: Annotated[int, typer.Option(min=0, help="Number of pictures whose results the report shows.")] = 2,
-    retry: Annotated[bool, typer.Option("--retry", help="Compute failed cells again.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Compute cells again that failed or were refused.")] = False,
     device: Device = "auto",
     dtype: Annotated[str | None, option("dtype")] = None,
 ) -> None:

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -113,6 +114,14 @@ class Method(Component):
         if self.blind:
             return "" if operator is None or operator.viewable else "needs a picture"
         return "" if operator is not None else "needs the operator"
+
+    @property
+    def source(self) -> Path | None:
+        """The file, or the folder, of the method's own network; None: it has none."""
+        return None
+
+    def load(self) -> None:
+        """Read what ``restore`` needs besides the prior; called before a restoration is timed."""
 
     @abstractmethod
     def restore(self, problem: Problem) -> Tensor:

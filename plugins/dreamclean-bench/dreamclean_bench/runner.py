@@ -27,7 +27,7 @@ from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.metrics import metrics
 from dreamclean_bench.said_once import in_one_line, said_once
 from dreamclean_bench.sizes import large_enough, refuse
-from dreamclean_bench.store import WEIGHTS, Cell, Row, Store
+from dreamclean_bench.store import PRECISION, WEIGHTS, Cell, Row, Store
 from dreamclean_bench.tasks import Measured, Task, find_task, settled, shown
 from dreamclean_bench.weights import digest_of
 
@@ -119,7 +119,7 @@ def _spec(task: Task, path: Path) -> str:
 
 def _partner(folder: Path, clean: Path) -> Path:
     """The degraded picture of the same name, with any ending."""
-    found = sorted(folder.glob(f"{clean.stem}.*")) if folder.is_dir() else []
+    found = sorted(path for path in folder.iterdir() if path.stem == clean.stem) if folder.is_dir() else []
     if not found:
         raise DreamCleanError(f"there is no {clean.stem} in {folder}; pairs lie in input/ and target/ by the same name")
     return found[0]
@@ -145,19 +145,19 @@ def run(
     retry: bool = False,
     tell: Callable[[Row | None], object] = lambda row: None,
 ) -> None:
-    """Compute the cells that ``store`` lacks (``retry``: the failed ones too) and write each as it is done.
+    """Compute the cells that ``store`` lacks (``retry``: those too that failed or were refused) and write each as it is done.
 
     ``tell`` is called for every cell, with None for one that was there. A cell that fails is written with
-    its error and the others go on. DreamCleanError where ``store`` has cells of the prior with other weights.
+    its error and the others go on. DreamCleanError where ``store`` has cells of other weights or another precision.
     """
     work, left = list(work), []
-    _check_weights(work, store, setting)
     for item in work:
         status = store.status(item.cell)
-        if status is None or (retry and status == "failed"):
+        if status is None or (retry and status != "done"):
             left.append(item)
         else:
             tell(None)
+    store.check_same([Row(cell, "", versions=versions) for cell, versions in _computed_with(work, setting).items()])
     for outcome in _outcomes(left, setting, jobs):
         for kind, picture in outcome.pictures.items():
             store.add_picture(outcome.row.cell, kind, picture)
@@ -166,25 +166,22 @@ def run(
 
 
 def _of_prior(method: Method, prior: Prior, setting: Setting) -> dict[str, str]:
-    """What a row says of the prior that it was computed with: its precision and its weights."""
+    """What a row says of the networks that it was computed with: the prior's precision, and the weights."""
+    weights = _digest_of((prior if method.uses_prior else method).source)
+    said = {WEIGHTS: weights} if weights else {}
     if not method.uses_prior:
-        return {}
-    precision = str(pick_dtype(setting.dtype, pick_device(setting.device))).removeprefix("torch.")
-    weights = _digest_of(prior)
-    return {"precision": precision, **({WEIGHTS: weights} if weights else {})}
+        return said
+    return {PRECISION: str(pick_dtype(setting.dtype, pick_device(setting.device))).removeprefix("torch."), **said}
 
 
 _digest_of = cache(digest_of)
 
 
-def _check_weights(work: Iterable[Work], store: Store, setting: Setting) -> None:
-    """DreamCleanError if ``store`` has results of a prior of ``work`` whose weights have changed since."""
-    for name in {item.cell.prior for item in work if item.cell.prior}:
-        before = store.weights(name)
-        if before and before != {_digest_of(_prior(setting, needed=False)[0])}:
-            raise DreamCleanError(
-                f"{store.path} holds results of other weights of {name}; give another file with --store"
-            )
+def _computed_with(work: Iterable[Work], setting: Setting) -> dict[Cell, dict[str, str]]:
+    """What cells of each method of ``work`` will say that they were computed with."""
+    prior = _prior(setting, False)[0]
+    of_each = {item.cell.method: item.cell for item in work}
+    return {cell: _of_prior(host().make("method", name), prior, setting) for name, cell in of_each.items()}
 
 
 def _outcomes(work: list[Work], setting: Setting, jobs: int) -> Iterator[Outcome]:
@@ -219,6 +216,7 @@ def compute(work: Work, setting: Setting) -> Outcome:
         )
         if why := method.refuses(measured.operator, prior):
             return Outcome(Row(cell, "refused", why), {})
+        method.load()
         reset_peak_memory(device)
         began = time.perf_counter()
         with said_once():

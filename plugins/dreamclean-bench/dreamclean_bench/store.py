@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -51,8 +51,10 @@ class Row:
     """The result as a picture file, where it was asked for."""
 
 
-WEIGHTS = "weights"
-"""In a row's ``versions``: the digest of the prior's files."""
+WEIGHTS, PRECISION = "weights", "precision"
+"""In a row's ``versions``: the digest of the prior's or the method's files, and in what the prior's network computed."""
+SAME = {WEIGHTS: "other weights", PRECISION: "another precision"}
+"""Of these a table holds one kind for each prior, and for each method without one; how others are called."""
 KEY = [f.name for f in fields(Cell)]
 VALUES = [f.name for f in fields(Row) if f.name != "cell"]
 PICTURE = [name for name in KEY if name not in ("method", "prior")]
@@ -61,6 +63,15 @@ _SCHEMA = f"""
 create table if not exists cells ({", ".join(KEY)}, {", ".join(VALUES)}, primary key ({", ".join(KEY)}));
 create table if not exists pictures ({", ".join(PICTURE)}, kind, picture, primary key ({", ".join(PICTURE)}, kind));
 """
+
+
+def _kinds(rows: Iterable[Row]) -> dict[tuple[str, str], set[str]]:
+    """What ``rows`` say of the keys of ``SAME``, by prior, or by method where there is none."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        for key in SAME.keys() & row.versions.keys():
+            found.setdefault((row.cell.prior or row.cell.method, key), set()).add(row.versions[key])
+    return found
 
 
 class Store:
@@ -97,11 +108,16 @@ class Store:
             found = cursor.execute(f"select status from cells where {where}", list(asdict(cell).values())).fetchone()
         return found[0] if found else None
 
-    def weights(self, prior: str) -> set[str]:
-        """The digests of the files of ``prior`` that its results here were computed with, as far as they say."""
-        with self._errors(), closing(self._connection.cursor()) as cursor:
-            found = cursor.execute("select distinct versions from cells where prior = ?", [prior]).fetchall()
-        return {weights for (versions,) in found if (weights := json.loads(versions).get(WEIGHTS))}
+    def check_same(self, rows: Iterable[Row]) -> None:
+        """DreamCleanError where what is here was computed with other weights than ``rows``, or in another precision."""
+        before = _kinds(self.rows())
+        for (name, key), found in _kinds(rows).items():
+            if before.get((name, key), found) != found:
+                has, given = (" and ".join(sorted(values)) for values in (before[name, key], found))
+                raise DreamCleanError(
+                    f"{self.path} holds results of {SAME[key]} of {name} ({has}; now {given}); "
+                    "give another file with --store"
+                )
 
     def add(self, row: Row) -> None:
         """Write ``row``, in place of an earlier one of the same cell."""
@@ -122,8 +138,12 @@ class Store:
             )
 
     def take(self, part: "Store | list[Row]") -> int:
-        """Add the results of ``part``, and its pictures, that are not here or failed here; how many were added."""
+        """Add the results of ``part``, and its pictures, that are not here or failed here; how many were added.
+
+        DreamCleanError where they are of other weights or of another precision.
+        """
         rows = part.rows() if isinstance(part, Store) else part
+        self.check_same(rows)
         new = [row for row in rows if self.status(row.cell) in (None, "failed")]
         for row in new:
             self.add(row)

@@ -1,17 +1,14 @@
-"""Whose results a store holds: a prior's name stays when its weights change."""
+"""Whose results a store holds: a prior's and a file's name stay when the weights change."""
 
 import hashlib
 from pathlib import Path
-
-from dreamclean import Prior
 
 _WHOLE, _END = 1 << 26, 1 << 20
 """Bytes of a file that is read whole; of a larger one the first and the last are read, and its size counts."""
 
 
-def digest_of(prior: Prior) -> str:
-    """Of the files that the prior's model comes from; empty where it says none."""
-    source = prior.source
+def digest_of(source: Path | None) -> str:
+    """Of a file, or of a folder's files, that a network comes from; empty where there is none."""
     if source is None or not source.exists():
         return ""
     whole = hashlib.sha256()

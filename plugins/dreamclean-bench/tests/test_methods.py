@@ -425,3 +425,30 @@ def test_dreamclean_known_takes_detail() -> None:
     problem = Problem(y, y, NOISY, PRIOR, [0])
     assert method.restorer(problem, Inpaint(noise=0.1)).sampler.eta == 0.8
     assert method.restorer(problem, Identity(noise=0.1)).recipe.steps == 8
+
+
+@pytest.mark.parametrize("name", ["ddrm", "ddnm-plus", "pigdm", "dps", "diffpir"])
+def test_methods_with_a_strength_start_from_the_operators_first_image(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The paper's sigma_T hides any picture, a lower one does not: none may start from grey where another may not."""
+    given = problem(Inpaint(share=0.5, noise=0.02))
+    monkeypatch.setattr(given, "noise", torch.zeros_like)
+    asked: list[Tensor] = []
+    prior = given.estimate.prior
+
+    def ask(x: Tensor, level: Any) -> Any:
+        asked.append(x.detach() / level.alpha)
+        return prior(x, level)
+
+    monkeypatch.setattr(given.estimate, "prior", ask)
+    make(f"{name}:strength=300,steps=2").restore(given)
+    torch.testing.assert_close(asked[0], given.start, atol=0.1, rtol=0)
+    assert float((asked[0] - given.start).abs().mean()) < 0.03
+
+
+def test_methods_that_start_from_noise_alone_ask_for_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = problem(SUPER)
+    monkeypatch.setattr(Downsample, "start", None)
+    for name in ("dps", "gdp", "pigdm", "ddnm-plus"):
+        assert make(f"{name}:steps=3").restore(given).shape == IMAGES[:2].shape

@@ -284,6 +284,30 @@ def test_only_methods_with_all_images_are_compared(report: Callable[..., dict[st
     assert paired.sheet(paired.compared(tabulate(alone))) is None and "paired.csv" not in report(*alone)
 
 
+def test_a_rival_whose_psnr_is_infinite_is_the_best_of_the_others(report: Callable[..., dict[str, str]]):
+    exact = [replace(each, psnr=math.inf) for each in beside() if each.cell.method == "ddrm"]
+    rows = [*exact, *[each for each in beside() if each.cell.method != "ddrm"]]
+    found = paired.sheet(paired.compared(tabulate(rows)))
+    assert found is not None
+    ((_, line),) = found.lines
+    best = dict(zip(found.head, line, strict=True))
+    assert best["PSNR ↑: best other"].text == "ddrm ∞" and best["PSNR ↑: difference"].text == "—"
+    assert not best["PSNR ↑: DreamClean"].best
+    assert ",psnr,dreamclean-known,ddrm," in report(*rows)["paired.csv"]
+
+
+def test_what_is_not_compared_is_said(report: Callable[..., dict[str, str]]):
+    cut = [each for each in beside() if (each.cell.method, each.cell.image) != ("dreamclean-known", "3")]
+    there = [replace(each, cell=replace(each.cell, task="inpaint")) for each in cut]
+    text = report(*beside(), *there)["report.md"]
+    assert "On 0 of 1 tasks" in text or "On 1 of 1 tasks" in text
+    assert "Not compared, as pictures are lacking: dreamclean-known on inpaint." in text
+    assert (
+        "Not compared"
+        not in report(*[replace(each, cell=replace(each.cell, task="inpaint")) for each in beside()])["report.md"]
+    )
+
+
 def test_few_images_have_no_significance():
     found = paired.pairs(only([each for each in beside() if each.cell.image < "5"]))
     assert {pair.p for pair in found} == {None}
@@ -340,6 +364,8 @@ def test_report_plots_a_task_over_the_sizes_it_was_run_at(
     (same,) = several_sizes(tables)
     assert [table.size for table in same] == [32, 64]
     assert _points(same, "dps", "psnr") == [(32, 21.0), (64, 21.0)]
+    (more,) = several_sizes(tabulate([*rows, row("ddrm", "b.png", size=64)]))
+    assert _points(more, "dps", "psnr") == [(32, 21.0)]  # a mean over fewer pictures is no point of the curve
     files = report(*rows)
     assert "images/sr4-noisy-2-sizes.png" in files["report.md"]  # named after the smallest
 

@@ -69,6 +69,56 @@ def test_runner_refuses_to_mix_results_of_other_weights(
     assert len(store.rows()) == 2
 
 
+def test_runner_refuses_to_mix_precisions(
+    bench_host: Host, photos: Path, mixture: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = planned(bench_host, photos, mixture, ["one-step", "input"], task="denoise")
+    run(work[:2], store, Setting(mixture, "cpu", "float32"))
+    with pytest.raises(DreamCleanError, match=r"results of another precision of .*\(float32; now bfloat16\); give an"):
+        run(work, store, Setting(mixture, "cpu", "bfloat16"))
+    assert len(store.rows()) == 2
+    run(work[1::2], store, Setting(mixture, "cpu", "bfloat16"))  # what asks no prior has none
+    run(work, store, Setting(mixture, "cpu", "float32"))
+    assert len(store.rows()) == len(work)
+
+
+def test_runner_refuses_a_device_that_is_not_there_before_the_first_cell(
+    bench_host: Host, photos: Path, mixture: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DreamCleanError, match="cuda"):
+        run(planned(bench_host, photos, mixture, ["one-step"], task="denoise"), store, Setting(mixture, "cuda"))
+    assert store.rows() == []
+
+
+def test_runner_refuses_a_method_s_file_that_has_changed(
+    bench_host: Host, photos: Path, mixture: str, store: Store, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.pth"
+    file.write_bytes(b"first")
+    work = planned(bench_host, photos, mixture, [f"network:file={file}"], limit=1)
+    digest = runner.digest_of(file)
+    store.add(Row(work[0].cell, "done", psnr=20.0, ssim=0.5, lpips=0.5, versions={"weights": digest}))
+    run(work, store, Setting(mixture))
+    file.write_bytes(b"other")
+    runner._digest_of.cache_clear()
+    with pytest.raises(DreamCleanError, match="results of other weights of network:file="):
+        run(work, store, Setting(mixture))
+
+
+def test_merge_refuses_results_of_other_weights_and_of_another_precision(
+    bench_host: Host, photos: Path, mixture: str, store: Store, tmp_path: Path
+) -> None:
+    work = planned(bench_host, photos, mixture, ["one-step"], task="denoise")
+    row = Row(work[0].cell, "done", psnr=20.0, versions={"weights": "a", "precision": "float32"})
+    store.add(row)
+    for versions, said in (({"weights": "b"}, "other weights"), ({"precision": "bfloat16"}, "another precision")):
+        with pytest.raises(DreamCleanError, match=said):
+            store.take([replace(row, cell=work[1].cell, versions={**row.versions, **versions})])
+    assert len(store.rows()) == 1
+    assert store.take([replace(row, cell=work[1].cell), replace(row, cell=work[2].cell, versions={})]) == 2
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_digest_of_a_prior_is_that_of_its_files(large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "_WHOLE", 10 if large else 1000)
@@ -78,9 +128,9 @@ def test_digest_of_a_prior_is_that_of_its_files(large: bool, tmp_path: Path, mon
     found = []
     for content in (b"a" * 30, b"a" * 29 + b"b", b"a" * 31):
         file.write_bytes(content)
-        found.append(weights.digest_of(Mixture(path=str(tmp_path))))
+        found.append(weights.digest_of(Mixture(path=str(tmp_path)).source))
     assert len(set(found)) == 3 and all(found)
-    assert weights.digest_of(Mixture.around(torch.rand(1, 3, 4, 4))) == ""
+    assert weights.digest_of(Mixture.around(torch.rand(1, 3, 4, 4)).source) == ""
 
 
 def test_runner_keeps_the_model_between_methods_that_need_it(
@@ -150,6 +200,11 @@ def test_runner_tries_failed_cells_again_if_asked(bench_host: Host, photos: Path
     assert store.rows()[0].status == "failed"
     run(work, store, Setting(mixture), retry=True)
     assert [row.status for row in store.rows()] == ["done"]
+    store.add(Row(work[0].cell, "refused", "an earlier version could not"))
+    run(work, store, Setting(mixture))
+    assert store.rows()[0].status == "refused"
+    run(work, store, Setting(mixture), retry=True)
+    assert store.rows()[0].status == "done"
 
 
 def test_runner_goes_on_after_a_corrupt_picture(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:

@@ -1,6 +1,7 @@
 """The suite ``blind-wide``: damage by kind, the operator of each picture, and the share of the known gain."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,13 @@ def test_share_is_the_automatic_gain_over_the_known_one() -> None:
     assert share.share("psnr") == pytest.approx((3 + 5) / (4 + 4))
     assert share.share("lpips") == pytest.approx(0.15 / 0.2)
     lines = as_csv([share]).splitlines()
-    assert lines[1] == "grain-20,2,psnr,20,24,24,4,4,1"
+    assert lines[1] == "grain-20,p,64,2,psnr,20,24,24,4,4,1"
+
+
+def test_shares_of_two_sizes_are_told_apart() -> None:
+    small = [replace(each, cell=replace(each.cell, size=32)) for each in three()]
+    labels = [share.label for share in shares(tabulate([*three(), *small]))]
+    assert len(set(labels)) == 2 and all("grain-20 (prior p, " in label for label in labels)
 
 
 def test_share_is_over_pictures_that_all_have_done() -> None:

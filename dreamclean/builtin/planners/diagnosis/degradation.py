@@ -67,7 +67,9 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
         return earlier if jpeg is None else _compressed(jpeg)
     last = _compressed(jpeg)
     quiet = earlier.operator.model_copy(update={"noise": 0.0})  # what is taken for noise is the rounding
-    return Explained(earlier.family, last.operator @ quiet, earlier.sure, f"{earlier.words}; {last.words}")
+    # what lies on the picture was compressed too: a mask before the JPEG would leave it in the measurement
+    operator = quiet @ last.operator if earlier.family == "outliers" else last.operator @ quiet
+    return Explained(earlier.family, operator, earlier.sure, f"{earlier.words}; {last.words}")
 
 
 def _jpeg(image: Tensor, info: Mapping[str, Any]) -> Found | None:

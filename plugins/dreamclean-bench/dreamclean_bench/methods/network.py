@@ -31,11 +31,22 @@ class Network(Method):
             "" if self.file else "needs the weights of a network: network:file=FILE"
         )
 
-    def restore(self, problem: Problem) -> Tensor:
+    @property
+    def source(self) -> Path | None:
+        return self.file
+
+    def load(self) -> None:
+        self._network()
+
+    def _network(self) -> Any:
         assert self.file is not None
         if not self.file.is_file():
             raise DreamCleanError(f"{self.file}: no such file")
-        network, shown = _loaded(self.file, self.file.stat().st_mtime_ns), problem.shown
+        return _loaded(self.file, self.file.stat().st_mtime_ns)
+
+    def restore(self, problem: Problem) -> Tensor:
+        assert self.file is not None
+        network, shown = self._network(), problem.shown
         given, size = (problem.y if network.scale > 1 else shown), shown.shape[-2:]
         if given.ndim != 4 or tuple(network.scale * side for side in given.shape[-2:]) != tuple(size):
             raise DreamCleanError(
@@ -57,7 +68,7 @@ def _restored(network: Any, image: Tensor) -> Tensor:
     return result
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _loaded(file: Path, changed: int) -> Any:
     """The network of ``file``, ``changed`` when: spandrel's ``ImageModelDescriptor``."""
     try:

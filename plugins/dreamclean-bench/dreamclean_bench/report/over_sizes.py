@@ -51,11 +51,11 @@ def plot(tables: list[Table]) -> dict[str, bytes]:
 
 
 def _points(tables: list[Table], method: str, measure: str) -> list[tuple[int, float]]:
-    """Side and mean of a method, where it has restored something and the mean is finite."""
+    """Side and mean of a method, where it has restored all of a size's pictures and the mean is finite."""
     found = []
     for table in tables:
         for line in table.lines:
-            mean = line.stat(measure).mean if line.method == method else None
+            mean = line.stat(measure).mean if line.method == method and table.full(line) else None
             if mean is not None and math.isfinite(mean):
                 found.append((table.size, mean))
     return found

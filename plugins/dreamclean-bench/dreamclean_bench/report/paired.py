@@ -17,7 +17,7 @@ CLOSE = {"psnr": lambda ours, theirs: ours >= theirs - 0.1, "lpips": lambda ours
 LEGEND = (
     "For each task DreamClean and the best of the other methods, one for PSNR and one for LPIPS: the mean of the differences "
     "image by image ± its standard error, and p of the two-sided Wilcoxon signed-rank test, which asks how easily chance "
-    "alone would give differences like these. **Bold**: DreamClean is the best, or within 0.1 dB, or within 3 % of LPIPS. "
+    "alone would give differences like these. Methods that have restored all of a task's pictures take part. **Bold**: DreamClean is the best, or within 0.1 dB, or within 3 % of LPIPS. "
     "Every pair is in [paired.csv](paired.csv)."
 )
 
@@ -30,7 +30,8 @@ class Paired:
     ours: Line
     theirs: Line
     n: int
-    mean: float
+    mean: float | None
+    """None where a figure is infinite."""
     error: float | None
     """Standard error of ``mean``; None for one image."""
     p: float | None
@@ -38,19 +39,17 @@ class Paired:
 
 
 def paired(ours: Line, theirs: Line, measure: str) -> Paired | None:
-    """The differences over images (each the mean over its seeds); None where there is none that is finite."""
+    """The differences over images (each the mean over its seeds); None where there is none, or one lacks a figure."""
     mine, other = ours.by_image(measure), theirs.by_image(measure)
-    found = [_difference(mine[image], other[image]) for image in mine.keys() & other.keys()]
-    differences = [difference for difference in found if difference is not None and math.isfinite(difference)]
-    if not differences or len(differences) < len(found):
+    found = [(mine[image], other[image]) for image in mine.keys() & other.keys()]
+    figures = [(a, b) for a, b in found if a is not None and b is not None]
+    if not figures or len(figures) < len(found):
         return None
+    if not all(math.isfinite(a) and math.isfinite(b) for a, b in figures):
+        return Paired(measure, ours, theirs, len(figures), None, None, None)
+    differences = [a - b for a, b in figures]
     known = stat(differences)
-    assert known.mean is not None
     return Paired(measure, ours, theirs, known.n, known.mean, known.error, _p(differences))
-
-
-def _difference(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a - b
 
 
 def _p(differences: list[float]) -> float | None:
@@ -64,14 +63,18 @@ def _p(differences: list[float]) -> float | None:
 
 
 def standing_for_us(table: Table) -> Line | None:
-    """The line that is compared: DreamClean told the operator as it comes, else with settings, else the blind one."""
-    ours = [line for line in table.lines if is_ours(line.method) and table.full(line)]
+    """The line that is compared: DreamClean told the operator as it comes, else with settings, else the blind one.
+
+    None where it lacks some of the table's pictures.
+    """
+    ours = [line for line in table.lines if is_ours(line.method) and _takes_part(line)]
 
     def rank(line: Line) -> tuple[bool, bool]:
         name, settings = parts(line.method)
         return name != "dreamclean-known", bool(settings)
 
-    return min(ours, key=rank, default=None)
+    first = min(ours, key=rank, default=None)
+    return first if first and table.full(first) else None
 
 
 def pairs(table: Table) -> list[Paired]:
@@ -90,8 +93,23 @@ def _is_rival(method: str) -> bool:
 
 
 def compared(tables: Iterable[Table]) -> list[tuple[Table, list[Paired]]]:
-    """The tables that have DreamClean and others, each with its pairs."""
-    return [(table, found) for table in tables if (found := pairs(table))]
+    """The tables that have DreamClean and others, each with its pairs, of which an unfinished table may have none."""
+    both = [
+        table
+        for table in tables
+        if {is_ours(line.method) for line in table.lines if _takes_part(line)} == {True, False}
+    ]
+    return [(table, pairs(table)) for table in both]
+
+
+def _takes_part(line: Line) -> bool:
+    """Whether a method of ours or of others has restored something, or failed."""
+    return (is_ours(line.method) or _is_rival(line.method)) and bool(line.done or line.count("failed"))
+
+
+def unfinished(table: Table) -> list[Line]:
+    """The methods that lack some of the pictures that others have restored, and so are not compared."""
+    return [line for line in table.lines if _takes_part(line) and not table.full(line)]
 
 
 def best_rival(found: Iterable[Paired], measure: str) -> Paired | None:
@@ -114,12 +132,13 @@ def sheet(of: Iterable[tuple[Table, list[Paired]]]) -> Sheet | None:
         for name, _, more in MEASURES.values()
         for what in ("DreamClean", "best other", "difference", "p")
     ]
-    made, good, tasks = Sheet(["task", "NFE", *heads]), 0, 0
+    made, good, tasks, lacking = Sheet(["task", "NFE", *heads]), 0, 0, []
     for table, found in of:
         best = {measure: best_rival(found, measure) for measure in MEASURES}
+        labels = short_names(line.method for line in table.lines)
+        lacking += [f"{labels[line.method]} on {table.task}" for line in unfinished(table)]
         if not all(best.values()):
             continue
-        labels = short_names(line.method for line in table.lines)
         nfe = found[0].ours.stat("nfe").mean
         entries, close = [Entry(table.task if table.alone else f"{table.task} ({table.setting})")], []
         entries.append(Entry(number(nfe, None)))
@@ -132,6 +151,8 @@ def sheet(of: Iterable[tuple[Table, list[Paired]]]) -> Sheet | None:
     if not tasks:
         return None
     made.notes.append(f"On {good} of {tasks} tasks DreamClean is the best or as good as the best in both.")
+    if lacking:
+        made.notes.append(f"Not compared, as pictures are lacking: {', '.join(lacking)}.")
     return made
 
 
@@ -142,7 +163,7 @@ def _entries(pair: Paired, labels: dict[str, str], close: bool) -> list[Entry]:
     return [
         Entry(number(_mean(pair.ours, pair.measure), decimals), best=close),
         Entry(theirs),
-        Entry(f"{pair.mean:+.{decimals}f}{error}"),
+        Entry(NOTHING if pair.mean is None else f"{pair.mean:+.{decimals}f}{error}"),
         Entry(NOTHING if pair.p is None else f"{pair.p:.2g}"),
     ]
 

@@ -27,6 +27,10 @@ class Share:
     """The results of one task: means over the pictures that all three methods have done."""
 
     task: str
+    prior: str
+    size: int
+    label: str
+    """The task; where there are several tables of it, with prior and size."""
     images: int
     input: dict[str, float]
     auto: dict[str, float]
@@ -50,12 +54,12 @@ def shares(tables: Iterable[Table]) -> list[Share]:
         if table.task in DAMAGES and DAMAGES[table.task].clean:
             continue
         lines = {parts(line.method)[0]: line for line in table.lines if not parts(line.method)[1]}
-        if {INPUT, AUTO, KNOWN} <= lines.keys() and (share := _share(table.task, lines)):
+        if {INPUT, AUTO, KNOWN} <= lines.keys() and (share := _share(table, lines)):
             found.append(share)
     return found
 
 
-def _share(task: str, lines: dict[str, Line]) -> Share | None:
+def _share(table: Table, lines: dict[str, Line]) -> Share | None:
     rows = {name: {sample_of(row.cell): row for row in lines[name].done} for name in (INPUT, AUTO, KNOWN)}
     common = set.intersection(*(set(of) for of in rows.values()))
     if not common:
@@ -64,12 +68,15 @@ def _share(task: str, lines: dict[str, Line]) -> Share | None:
     def means(of: dict[Any, Row]) -> dict[str, float]:
         return {measure: sum(getattr(of[image], measure) for image in common) / len(common) for measure in MEASURES}
 
-    return Share(task, len(common), *(means(rows[name]) for name in (INPUT, AUTO, KNOWN)))
+    label = table.task if table.alone else f"{table.task} ({table.setting})"
+    return Share(
+        table.task, table.prior, table.size, label, len(common), *(means(rows[name]) for name in (INPUT, AUTO, KNOWN))
+    )
 
 
 def as_csv(found: Iterable[Share]) -> str:
     """A line for each task and measure."""
-    head = ["task", "images", "measure", "input", "auto", "known", "auto_gain", "known_gain", "share"]
+    head = ["task", "prior", "size", "images", "measure", "input", "auto", "known", "auto_gain", "known_gain", "share"]
     lines: list[list[object]] = []
     for share in found:
         for measure in MEASURES:
@@ -77,7 +84,17 @@ def as_csv(found: Iterable[Share]) -> str:
             values += [share.gain(measure, share.auto), share.gain(measure, share.known)]
             part = share.share(measure)
             rounded = [f"{value:.5g}" for value in values]
-            lines.append([share.task, share.images, measure, *rounded, "" if part is None else f"{part:.4g}"])
+            lines.append(
+                [
+                    share.task,
+                    share.prior,
+                    share.size,
+                    share.images,
+                    measure,
+                    *rounded,
+                    "" if part is None else f"{part:.4g}",
+                ]
+            )
     return csv_text(head, lines)
 
 
@@ -106,7 +123,7 @@ def _panel(axes: Any, shown: list[Share], measure: str, name: str, colour: str) 
         axes.barh(place, min(HIGH, max(LOW, part)), color=colour, height=0.7)
         gains = f" {part:.0%}, {digits(share.gain(measure, share.auto))} of {digits(share.gain(measure, share.known))}"
         axes.text(max(0.0, min(HIGH, part)), place, gains, va="center", fontsize=6.5)
-    axes.set_yticks(range(len(shown)), [share.task for share in shown])
+    axes.set_yticks(range(len(shown)), [share.label for share in shown])
     axes.axvline(1, color="0.4", linewidth=0.9, linestyle="--")
     axes.axvline(0, color="0.4", linewidth=0.9)
     axes.set_xlim(LOW, HIGH + 0.9)
