@@ -358,5 +358,8 @@ def test_chain_that_ends_with_a_mask_asks_the_others_for_what_is_lost() -> None:
         told = operator.dequantized(y, image, 0.05)
         assert not bool((told * ~known).any())
         torch.testing.assert_close(told, known * jpeg.dequantized(jpeg.degrade(image), image, 0.05))
-    noisy = Inpaint.of(known, noise=0.1)
-    assert noisy.completed(y, image) is None  # its noise counts
+        louder = jpeg.model_copy(update={"noise": 0.04})
+        whole = torch.where(known, y, jpeg.degrade(image))
+        noisy = Inpaint.of(known, noise=0.04) @ jpeg
+        torch.testing.assert_close(noisy.project(image, y, 0.05), louder.project(image, whole, 0.05))
+    assert Inpaint.of(known, poisson=0.1).completed(y, image) is None  # its noise is not white

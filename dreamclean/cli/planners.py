@@ -96,5 +96,7 @@ def _crispness(operator: "Operator", detail: float, rest: Mapping[str, Any]) -> 
 def reported(plan: "Plan") -> "Report":
     """What the planner found. DreamCleanError for one that looks at nothing."""
     if plan.report is None:
-        raise DreamCleanError("this planner does not look at pictures; choose another with --planner")
+        raise DreamCleanError(
+            "this prior is run with fixed settings and says nothing of pictures; choose another --prior"
+        )
     return plan.report

@@ -83,7 +83,7 @@ class Operator(MeasurementNoise):
     def completed(self, y: Tensor, made: Tensor) -> Tensor | None:
         """``y`` with numbers of ``made``, what this operator may have been given, where it loses them.
 
-        None, as by default, where it does anything else to what it is given, or adds noise. For chains.
+        None, as by default, where it does anything else to what it is given, white noise apart. For chains.
         """
         return None
 
@@ -265,9 +265,10 @@ class Chain(Operator):
 
     @property
     def _others(self) -> Operator:
-        """All links but the last."""
-        first, *more = self.links[:-1]
-        return Chain(links=self.links[:-1]) if more else first
+        """All links but the last, whose white noise is added to that of the one before."""
+        *before, near, last = self.links
+        near = near.model_copy(update={"noise": math.hypot(near.noise, last.noise)})
+        return Chain(links=(*before, near)) if before else near
 
     def _whole(self, x0: Tensor, y: Tensor) -> Tensor | None:
         """The last link's ``completed`` of ``y``, with what the others make of ``x0``."""

@@ -60,7 +60,7 @@ class Inpaint(LinearOperator):
         return x * self.known(*x.shape[2:]).to(x)
 
     def completed(self, y: Tensor, made: Tensor) -> Tensor | None:
-        return None if self.noise or self.poisson else torch.where(self.known(*y.shape[2:]).to(y) > 0, y, made)
+        return None if self.poisson else torch.where(self.known(*y.shape[2:]).to(y) > 0, y, made)
 
     def from_picture(self, pixels: Tensor) -> Tensor:
         """The picture under the mask: in a file lost pixels may show anything."""

@@ -1,12 +1,12 @@
 """The tasks of the suite ``blind-wide``: kinds of damage with settings, and clean pictures."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
 
-from dreamclean import DreamCleanError, Operator
+from dreamclean import JPEG, DreamCleanError, Operator
 from dreamclean.builtin.planners.diagnosis.damages.kind import Damaged
 from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
 from dreamclean.host.host import host
@@ -18,10 +18,13 @@ class Damage:
 
     kind: str
     settings: dict[str, Any] = field(default_factory=dict)
+    saved: int | None = None
+    """Quality of the JPEG that the damaged picture was saved as; None: it was not."""
 
     def __call__(self, reference: Tensor, seed: int) -> Damaged:
         """``reference`` (1, 3, H, W), damaged."""
-        return KINDS[self.kind].make(reference, seed, **self.settings)
+        made = KINDS[self.kind].make(reference, seed, **self.settings)
+        return made if self.saved is None else _as_jpeg(made, self.saved)
 
     @property
     def clean(self) -> bool:
@@ -30,11 +33,23 @@ class Damage:
     @property
     def title(self) -> str:
         said = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        return f"{KINDS[self.kind].title}{said and ', '}{said}"
+        after = "" if self.saved is None else f", then JPEG {self.saved}"
+        return f"{KINDS[self.kind].title}{said and ', '}{said}{after}"
 
     def spec(self) -> str:
         """Kind and settings as JSON."""
-        return json.dumps({"damage": self.kind, **self.settings})
+        return json.dumps(
+            {"damage": self.kind, **self.settings, **({} if self.saved is None else {"saved": self.saved})}
+        )
+
+
+def _as_jpeg(made: Damaged, quality: int) -> Damaged:
+    """``made`` as a JPEG, in whose rounding its own small noise is lost. What lies on the picture was compressed with it."""
+    codec, before = JPEG(quality=(quality,)), operator_of(made)
+    assert before is not None
+    quiet = before.model_copy(update={"noise": 0.0})
+    operator = codec @ quiet if made.lost is None else quiet @ codec
+    return replace(made, shown=codec.degrade(made.shown), operator=str(operator), measurement=None)
 
 
 def operator_of(damaged: Damaged) -> Operator | None:
@@ -77,6 +92,10 @@ DAMAGES: dict[str, Damage] = {
     "stamped-date": Damage("date"),
     "rain-streaks": Damage("rain"),
     "snowfall": Damage("snow"),
+    "scratches-jpeg": Damage("scratches", {"count": 6, "std": 0.0}, saved=85),
+    "dust-jpeg": Damage("dust", saved=85),
+    "salt-and-pepper-jpeg": Damage("salt-and-pepper", {"share": 0.02}, saved=85),
+    "blur-jpeg": Damage("blur", {"std": 1.5, "noise": 0.0}, saved=85),
     "faded": Damage("faded"),
     "haze-drawn": Damage("haze"),
     "banding": Damage("banding"),

@@ -19,7 +19,7 @@ from dreamclean_bench.tasks import TASKS, find_task
 from dreamclean_bench.wide import DAMAGES, Damage, operator_of
 from torch import Tensor
 
-from dreamclean import Inpaint
+from dreamclean import Chain, Inpaint
 from dreamclean.builtin.planners.diagnosis.damages.kind import Damaged
 from dreamclean.builtin.planners.diagnosis.damages.kinds import KINDS
 from dreamclean.host.host import Host
@@ -64,6 +64,16 @@ def test_damage_of_outliers_tells_the_mask() -> None:
     assert isinstance(made.operator, Inpaint)
     lost = made.operator.known(96, 96) == 0
     assert torch.equal(lost, (made.shown != made.reference).any(1, keepdim=True))
+
+
+@pytest.mark.parametrize(("task", "order"), [("dust-jpeg", ["jpeg", "inpaint"]), ("blur-jpeg", ["blur", "jpeg"])])
+def test_damage_that_was_saved_as_a_jpeg_says_what_happened_in_order(task: str, order: list[str]) -> None:
+    """What lies on a picture was compressed with it, so the mask is last."""
+    made = TASKS[task].measure(picture(), 0)
+    assert isinstance(made.operator, Chain)
+    assert [link.name for link in made.operator.links] == order
+    off = (made.operator.degrade(made.reference) - made.operator.from_picture(made.shown)).abs()
+    assert float(off.mean()) < 0.02
 
 
 def test_operator_of_an_unknown_name_is_none() -> None:

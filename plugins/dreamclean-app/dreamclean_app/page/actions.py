@@ -31,14 +31,16 @@ def decides(settings: Mapping[str, Any]) -> str:
 class Wishes(NamedTuple):
     """What is asked of the restoration that a picture's own diagnosis leads to."""
 
-    detail: float = 1.0
+    detail: float | None = None
+    """0 to 1; None: as the prior recommends, which differs from damage to damage."""
     tone: str = ""
     """"faded", "haze" or, as the picture is, empty."""
 
     @property
     def said(self) -> dict[str, Any]:
-        """As settings, without what is so anyway."""
-        return {**({} if self.detail == 1 else {"detail": self.detail}), **({"tone": self.tone} if self.tone else {})}
+        """As settings, without what is not said."""
+        detail = {} if self.detail is None else {"detail": self.detail}
+        return {**detail, **({"tone": self.tone} if self.tone else {})}
 
 
 class Painted(NamedTuple):

@@ -16,7 +16,7 @@ from dreamclean_app.page.theme import TITLE
 from dreamclean_app.page.view import View
 
 HEAD = f"# {TITLE}\nDrop a photograph that has suffered: noise, grain, JPEG. It comes back clean, and faithful to the one you have."
-DETAIL = "0: most faithful, smoother. 1: crispest."
+DETAIL = "0: most faithful, smoother. 1: crispest. Until you move it, as the model recommends."
 TONE = "Whether a print has faded or the air was hazy, no picture says: you do."
 TONES = [("as it is", ""), ("faded", "faded"), ("haze", "haze")]
 UNEXPECTED = status.line("Something went wrong, or too many are waiting; press Restore again.", "bad")
@@ -45,6 +45,8 @@ def page(studio: Studio) -> gr.Blocks:
                     info=DETAIL,
                     elem_id="dc-detail",
                 )
+                said = gr.State(None)
+                detail.input(lambda value: value, detail, said, **QUIET, queue=False)
                 tone = gr.Radio(TONES, value="", label="Tone", info=TONE, elem_id="dc-tone")
                 with gr.Row():
                     go = gr.Button("Restore", variant="primary", size="lg", elem_id="dc-go")
@@ -53,7 +55,7 @@ def page(studio: Studio) -> gr.Blocks:
             with gr.Column(scale=2, min_width=480):
                 view = View(actions)
         wire_wishes(detail, tone, expert)
-        wire(blocks, actions, view, expert, (files, found, detail, tone, go, stop), (items, current))
+        wire(blocks, actions, view, expert, (files, found, said, tone, go, stop), (items, current))
         add_endpoints(studio)
     return blocks
 
@@ -104,7 +106,7 @@ def wire(
         request: gr.Request,
         items: list[Item],
         current: int,
-        detail: float,
+        detail: float | None,
         tone: str,
         painted: Any,
         under: str,
