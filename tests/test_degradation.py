@@ -196,6 +196,29 @@ def test_noise_before_a_jpeg_makes_a_chain() -> None:
     assert treatment(found, DDPMSchedule.linear()) == {"operator": found.operator}
 
 
+@pytest.mark.parametrize("kind", ["grain", "grey-noise"])
+@pytest.mark.parametrize("quality", [75, 92])
+def test_grain_in_a_jpeg_is_removed_as_if_there_were_no_jpeg(kind: str, quality: int) -> None:
+    """Noise that is not white is not found before a JPEG, and is much the greater damage; a review may drop it."""
+    made = KINDS[kind].make(scene(192, slope=2.2), 1, std=20.0)
+    operator = JPEG(quality=(quality,))
+    prior = Mixture.around(made.clean[..., :32, :32])
+    found = diagnose_image(operator.degrade(made.shown), {}, prior, loaded(prior))
+    assert found.family == "coloured noise" and isinstance(found.operator, Grain)
+    assert found.words().startswith("grain or" if kind == "grain" else "noise of a grey")
+    assert f"; JPEG, quality {quality}" in found.words()
+    assert found.otherwise is not None and found.otherwise.family == "JPEG"
+
+
+@pytest.mark.parametrize(("quality", "std"), [(75, 0.0), (92, 0.0), (92, 4.0), (30, 20.0)])
+def test_clean_coarse_and_faintly_grainy_jpegs_are_jpegs(quality: int, std: float) -> None:
+    image = scene(192, slope=2.2)
+    shown = KINDS["grain"].make(image, 1, std=std, blur=1.0).shown if std else image
+    prior = Mixture.around(image[..., :32, :32])
+    found = diagnose_image(JPEG(quality=(quality,)).degrade(shown), {}, prior, loaded(prior))
+    assert found.family == "JPEG"
+
+
 # ------------------------------------------------------------------------------------------ the review
 
 

@@ -15,10 +15,11 @@ from dreamclean.builtin.planners.diagnosis.answers import FAINT, by_answers, whi
 from dreamclean.builtin.planners.diagnosis.degradation import Explained, explained
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis, left_alone
 from dreamclean.builtin.planners.diagnosis.exempt import SMALLEST, exempt, noiseless
-from dreamclean.builtin.planners.diagnosis.jpeg.noise_before import noise_before
+from dreamclean.builtin.planners.diagnosis.jpeg.noise_before import fine, noise_before
 from dreamclean.builtin.planners.diagnosis.noise_estimate import NoiseEstimate, estimate_noise
 from dreamclean.builtin.planners.diagnosis.outliers.opinion import asking
 from dreamclean.contracts.model import Model
+from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.prior import Prior
 
 SURE = 0.95
@@ -29,6 +30,8 @@ SPECTRUM = 96
 """Side in pixels of the smallest picture whose spectrum is believed to show noise: of smaller ones there is too little."""
 COLOURED = 2.5
 """White noise's loudest component is estimated at up to so many times its standard deviation; grain's at 3 to 6."""
+GRAINY = 8 / 255
+"""Least standard deviation of coloured noise in a JPEG: of 33 clean photographs, compressed, one looks as if it had so much."""
 
 
 def diagnose_image(image: Tensor, info: Mapping[str, Any], prior: Prior, model: Model) -> Diagnosis:
@@ -53,8 +56,12 @@ def diagnose_image(image: Tensor, info: Mapping[str, Any], prior: Prior, model: 
 def _believed(noise: NoiseEstimate, white: bool) -> bool:
     """Whether the noise that the spectrum shows is the diagnosis; ``white``: the prior's answers say white noise."""
     if white:
-        return noise.sure >= SURE and (noise.line is not None or noise.loudest > COLOURED * noise.std)
+        return noise.sure >= SURE and _is_coloured(noise)
     return noise.sure >= SURE or noise.std >= FAINT
+
+
+def _is_coloured(noise: NoiseEstimate) -> bool:
+    return noise.line is not None or noise.loudest > COLOURED * noise.std
 
 
 def _by_operator(image: Tensor, found: Explained, hear: Callable[[Tensor], float | None]) -> Diagnosis:
@@ -63,11 +70,29 @@ def _by_operator(image: Tensor, found: Explained, hear: Callable[[Tensor], float
     ``hear``: a prior's opinion of the noise of a small picture.
     """
     operator, words = found.operator, found.words
-    if isinstance(operator, JPEG) and (std := noise_before(image, operator)):
-        operator, words = operator @ Identity(noise=std), f"{_noise(std)}; {words}"
-    elif isinstance(operator, Enlarged) and not operator.grain and (std := _noise_of_small(image, operator, hear)):
+    if isinstance(operator, JPEG):
+        return _of_jpeg(image, operator, found)
+    if isinstance(operator, Enlarged) and not operator.grain and (std := _noise_of_small(image, operator, hear)):
         operator, words = operator.model_copy(update={"grain": float(f"{std:.4g}")}), f"{_noise(std)}; then {words}"
     return Diagnosis(found.family, found.sure, operator, words)
+
+
+def _of_jpeg(image: Tensor, jpeg: JPEG, found: Explained) -> Diagnosis:
+    """A ``jpeg``, of a noisy picture perhaps.
+
+    Grain, and noise of a grey picture, are removed as if there were no JPEG, whose fine steps are the lesser damage.
+    Where the blocks show white noise, texture may make it look coloured.
+    """
+    operator: Operator = jpeg
+    words, std = found.words, noise_before(image, jpeg)
+    if std:
+        operator, words = jpeg @ Identity(noise=std), f"{_noise(std)}; {words}"
+    diagnosis = Diagnosis(found.family, found.sure, operator, words)
+    noise = estimate_noise(image, SURE) if fine(jpeg) and min(image.shape[-2:]) >= SPECTRUM else None
+    if noise is None or noise.std < GRAINY or not _is_coloured(noise) or (std and noise.line is None):
+        return diagnosis
+    grainy = _coloured(diagnosis, noise)
+    return replace(grainy, found=f"{grainy.found}; {found.words}")
 
 
 def _noise_of_small(image: Tensor, operator: Enlarged, hear: Callable[[Tensor], float | None]) -> float | None:

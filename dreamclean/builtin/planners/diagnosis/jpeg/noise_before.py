@@ -31,9 +31,14 @@ def noise_before(image: Tensor, operator: JPEG) -> float | None:
     that, with these steps, would leave what the quietest blocks show.
     """
     answer = _network()(block_power(image, operator)[None])[0]
-    luma = operator.passes()[operator.decisive()][0]
-    least = SURE_FINE if sum(luma) / len(luma) <= FINE else SURE
+    least = SURE_FINE if fine(operator) else SURE
     return float(answer[0].exp()) / 255 if float(answer[-1].sigmoid()) >= least else None
+
+
+def fine(operator: JPEG) -> bool:
+    """Whether the steps of the decisive pass are fine."""
+    luma = operator.passes()[operator.decisive()][0]
+    return sum(luma) / len(luma) <= FINE
 
 
 def block_power(image: Tensor, operator: JPEG) -> Tensor:
