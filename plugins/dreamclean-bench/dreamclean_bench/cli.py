@@ -74,6 +74,7 @@ def run(
     wanted = _tasks(tasks.split(",") if tasks else chosen.tasks, folders)
     specs = split_specs(methods) if methods else chosen.methods
     made = [host().make("method", spec) for spec in specs]
+    more = {} if methods else {task: [host().make("method", spec) for spec in own] for task, own in chosen.more.items()}
     model = host().make("prior", prior) if prior else host().default_prior()
     work = plan(
         wanted,
@@ -85,6 +86,7 @@ def run(
         seed=seed,
         limit=limit or chosen.limit,
         keep=keep,
+        more=more,
     )
     _carry_out(chosen.name, work, store, prior, jobs, retry, device, dtype)
 

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -81,8 +81,9 @@ def plan(
     seed: int = 0,
     limit: int | None = None,
     keep: int = 2,
+    more: Mapping[str, Sequence[Method]] | None = None,
 ) -> list[Work]:
-    """The cells of a run, image by image. ``pairs``: by task, a folder with ``input`` and ``target``.
+    """The cells of a run, image by image. ``pairs``: by task, a folder with ``input`` and ``target``; ``more``: its own methods.
 
     Pictures smaller than a task's crop are left out with a warning; DreamCleanError if no task has any other.
     """
@@ -97,7 +98,7 @@ def plan(
         for number, path in enumerate(clean[:limit]):
             degraded = _partner(pairs[task.name] / "input", path) if task.paired else None
             spec = _spec(task, degraded or path)
-            for method in methods:
+            for method in [*methods, *(more or {}).get(task.name, ())]:
                 label = spec_text(prior) if method.uses_prior else ""
                 cell = Cell(
                     path.name, _digest(path), task.name, spec, spec_text(method), label, size or task.size, seed

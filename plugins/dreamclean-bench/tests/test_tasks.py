@@ -6,10 +6,11 @@ import pytest
 import torch
 from dreamclean_bench.ddrm_blur import DDRMBlur
 from dreamclean_bench.metrics import lpips, metrics, psnr, ssim
+from dreamclean_bench.runner import spec_text
 from dreamclean_bench.suites import SUITES
 from dreamclean_bench.tasks import TASKS, Task, settled, shown
 
-from dreamclean import Host, Picture
+from dreamclean import Host, Mixture, Picture
 from dreamclean.contracts.operator import Operator
 from dreamclean.testing import LinearOperatorSuite
 
@@ -79,8 +80,22 @@ def test_suites_name_tasks_and_methods_that_there_are() -> None:
     host = Host()
     for suite in SUITES.values():
         assert set(suite.tasks) <= set(TASKS)
-        for spec in suite.methods:
+        assert set(suite.more) <= set(suite.tasks)
+        for spec in [*suite.methods, *(own for more in suite.more.values() for own in more)]:
             host.make("method", spec)
+
+
+def test_known_gives_rivals_settings_of_the_grid() -> None:
+    """Each the best of five, by pictures that are not the test's; and no task leaves a method out that can do it."""
+    host, known = Host(), SUITES["known"]
+    grid = {spec_text(host.make("method", spec)) for spec in SUITES["known-grid"].methods}
+    prior = Mixture.around(torch.rand(1, 3, 8, 8))
+    for task in known.tasks:
+        own = [host.make("method", spec) for spec in known.more[task]]
+        assert {spec_text(method) for method in own} <= grid
+        rivals = [host.make("method", name) for name in ("diffpir", "pigdm", "dps", "red", "ddrm-jpeg")]
+        able = {rival.name for rival in rivals if not rival.refuses(TASKS[task].operator, prior)}
+        assert {method.name for method in own} - {"ddrm"} == able
 
 
 def test_quick_has_every_task_and_every_method() -> None:
