@@ -10,6 +10,7 @@ from torch import Tensor
 from dreamclean import DDPMSchedule, Grain, MatchedSpectrum
 from dreamclean.builtin.noise.spectrum import from_bands
 from dreamclean.builtin.noise.treatment import noise_treatment
+from dreamclean.builtin.planners.diagnosis.bars import without_bars
 from dreamclean.builtin.planners.diagnosis.noise_estimate import SMALLEST, estimate_noise
 from dreamclean.builtin.planners.diagnosis.noise_features import band_power, quiet_power
 from dreamclean.recipe.recipe import make_recipe
@@ -140,3 +141,26 @@ def test_noise_treatment_of_another_pixel_scale() -> None:
     schedule, grain = DDPMSchedule.linear(), Grain(std=0.04)
     half, whole = (noise_treatment(grain.spectrum(), schedule, scale) for scale in (0.5, 1.0))
     assert schedule.at(whole["strength"]).ratio == pytest.approx(schedule.at(half["strength"]).ratio / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("sides", [2, 3])
+@pytest.mark.parametrize("level", [0, 1, 16, 235])
+def test_estimate_noise_looks_between_the_bars_of_a_film(level: int, sides: int) -> None:
+    """Of grain they show none, whatever their colour."""
+    image = noisy(std=0.06, blur=0.8)
+    bar = torch.full_like(image, level / 255).narrow(sides, 0, 40)
+    found = estimate_noise(torch.cat([bar, image, bar], sides))
+    whole = estimate_noise(image)
+    assert found is not None and whole is not None
+    assert found.std == pytest.approx(whole.std, rel=0.02)
+
+
+def test_without_bars_leaves_pictures_of_one_colour_and_narrow_lines() -> None:
+    flat, image = torch.full((1, 3, 64, 80), 0.2), noisy(std=0.06)
+    assert without_bars(flat).shape == flat.shape
+    lined = image.clone()
+    lined[..., :3, :] = 0.5
+    assert torch.equal(without_bars(lined), lined)
+    lined[..., -20:] = 0.1
+    lined[..., :30, :] = 0.5
+    assert torch.equal(without_bars(lined), image[..., 30:, :-20])

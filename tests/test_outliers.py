@@ -67,6 +67,8 @@ def test_white_lines_are_scratches_where_both_sides_are_alike(right: float, find
         x[..., column : column + 20] += right - 0.3
         x[..., 8:88, column] = 1.0
     assert (find_scratches(x) is not None) == finds
+    bar = torch.zeros(1, 3, 50, 96)
+    assert (find_scratches(torch.cat([bar, x, bar], 2)) is not None) == finds  # a film between bars is no drawing
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.group == "clean"], ids=lambda kind: kind.name)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dreamclean.builtin.noise.line import Line, line_of
 from dreamclean.builtin.noise.spectrum import at_a_pixel, to_bands
+from dreamclean.builtin.planners.diagnosis.bars import without_bars
 from dreamclean.builtin.planners.diagnosis.network import Network
 from dreamclean.builtin.planners.diagnosis.noise_features import EDGES, quiet_power
 from dreamclean.builtin.planners.diagnosis.unsmeared import unsmeared
@@ -54,7 +55,7 @@ def estimate_noise(image: Tensor, sure: float = SURE) -> NoiseEstimate | None:
     """
     if min(image.shape[-2:]) < SMALLEST:
         return None
-    pixels = image[0].float().cpu()
+    pixels = without_bars(image[:1])[0].float().cpu()
     line = line_of(pixels)
     direction = (line or GREY).direction
     along, width, found = _asked("grey", pixels, direction[None])

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dreamclean.builtin.planners.diagnosis.bars import without_bars
+
 _BAND = 256
 """Rows that are looked at together, so that a large picture needs no more memory than a small one."""
 
@@ -84,8 +86,9 @@ def in_bands(look: Callable[[Tensor], Tensor], x: Tensor, reach: int) -> Tensor:
 def drawn(x: Tensor, among: Tensor | None = None) -> float:
     """The share of pixels that are exactly as the next: high in drawings, print and screenshots, low in photographs.
 
-    ``among`` (1, H, W): of the pixels where it is True only, and 0 if there are none.
+    ``among`` (1, H, W): of the pixels where it is True only, and 0 if there are none. Otherwise bars at the sides do not count.
     """
+    x = without_bars(x) if among is None else x
     same = (x[..., 1:] == x[..., :-1]).all(1)
     return float(
         same.float().mean() if among is None else same[among[..., 1:]].float().sum() / among[..., 1:].sum().clamp(min=1)
