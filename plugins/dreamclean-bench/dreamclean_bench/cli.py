@@ -121,8 +121,7 @@ def paper(
             continue
         source, spec, place = Path(folders[experiment.data]), priors.get(experiment.data), output / experiment.name
         if experiment.suite is None:
-            if not (place / "latents-pictures.png").exists():
-                latents(source, place, prior=spec, limit=limit or 8, size=size or 256, device=device)
+            _latents_once(source, place, spec, limit or 8, size or 256, device, dtype)
             done[experiment.name] = place / "latents-curves.png"
             continue
         store = output / f"{experiment.name}.sqlite"
@@ -143,6 +142,26 @@ def paper(
         report(store, place, title=experiment.name)
         done[experiment.name] = place / "report.md"
     print(index(output, done))
+
+
+def _latents_once(
+    source: Path, place: Path, prior: str | None, limit: int, size: int, device: str, dtype: str | None
+) -> None:
+    """``latents``, unless ``place`` has those of the same pictures, weights and settings."""
+    import json
+
+    from dreamclean.host.host import host
+    from dreamclean.pictures.picture import write_atomically
+    from dreamclean_bench.weights import digest_of
+
+    model = host().make("prior", prior) if prior else host().default_prior()
+    settings = {"images": str(source), "prior": str(model), "weights": digest_of(model.source)}
+    asked = json.dumps({**settings, "limit": limit, "size": size, "dtype": dtype})
+    note = place / "latents.json"
+    if note.exists() and note.read_text("utf-8") == asked:
+        return
+    latents(source, place, prior=prior, limit=limit, size=size, device=device, dtype=dtype)
+    write_atomically(note, asked.encode())
 
 
 def _carry_out(
@@ -248,6 +267,7 @@ def latents(
     size: Annotated[int, typer.Option(min=LEAST, help="Side of the centre crop in pixels.")] = 256,
     gamma: Annotated[float, typer.Option(help="Step size of VPS.")] = 0.05,
     device: Device = "auto",
+    dtype: Annotated[str | None, option("dtype")] = None,
 ) -> None:
     """Draw the log-probability of latents with and without VPS, and the latents (paper, Fig. 5, 6, A2)."""
     from dreamclean_bench.latents import latents as draw
@@ -257,7 +277,7 @@ def latents(
 
     given = pictures_of(images)
     crops = [crop(path, size) for path in (large_enough(given, size) or refuse(given, size))[:limit]]
-    for path in draw(crops, find_task(task), prior, output, gamma=gamma, device=device):
+    for path in draw(crops, find_task(task), prior, output, gamma=gamma, device=device, dtype=dtype):
         print(path)
 
 

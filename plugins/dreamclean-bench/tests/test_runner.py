@@ -457,6 +457,9 @@ def test_paper_command_continues_and_leaves_small_pictures_out(
     for _ in range(2):
         command("paper", *options, "-o", tmp_path / "paper")
     assert asked == [(2, "cpu")]
+    command("paper", *options, "--dtype", "float32", "-o", tmp_path / "paper")  # other settings, other figures
+    command("paper", *options, "--limit", 1, "-o", tmp_path / "paper")
+    assert asked == [(2, "cpu"), (2, "cpu"), (1, "cpu")]
 
 
 @pytest.mark.parametrize("name", ["run", "paper", "latents"])
