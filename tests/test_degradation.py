@@ -93,6 +93,18 @@ def test_explained_finds_what_came_before_a_mild_jpeg() -> None:
     assert isinstance(last, JPEG) and last.quality == (90,)
 
 
+def test_explained_believes_half_of_a_blurs_noise_before_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any, noise that was there is amplified; with all of it, the JPEG's rounding counts twice."""
+    image = scene()
+    blur = Found(Blur(shape="gaussian", size=7, std=(1.5,), noise=0.01), 0.9)
+    monkeypatch.setattr(degradation, "estimate_blur", lambda image, ask: blur)
+    monkeypatch.setattr(degradation, "find_outliers", lambda image, ask: None)
+    found = explained(JPEG(quality=(90,)).degrade(blur.operator.degrade(image)), {}, expects(image))
+    assert found is not None and isinstance(found.operator, Chain)
+    first, last = found.operator.links
+    assert isinstance(last, JPEG) and isinstance(first, Blur) and first.noise == 0.005
+
+
 def test_explained_looks_no_further_after_a_strong_jpeg() -> None:
     enlarged = KINDS["enlarged"].make(scene(), 0, factor=2, method="nearest").shown
     found = explained(JPEG(quality=(10,)).degrade(enlarged), {}, expects(scene()))

@@ -37,6 +37,9 @@ NOISY, LEAST = 0.95, 8 / 255
 LOUDER = 3.0
 """Coarse grain of std 25 was taken for a blur with a noise of 5.5; where there was a blur, 2.2 times its noise is the most."""
 
+KEPT = 0.5
+"""Share of a blur's noise that is believed where a JPEG came after; the rest of it, and all of other operators', is the rounding."""
+
 
 class Explained(NamedTuple):
     """A degradation that explains a picture."""
@@ -66,7 +69,8 @@ def explained(image: Tensor, info: Mapping[str, Any], ask: Ask) -> Explained | N
     if jpeg is None or earlier is None:
         return earlier if jpeg is None else _compressed(jpeg)
     last = _compressed(jpeg)
-    quiet = earlier.operator.model_copy(update={"noise": 0.0})  # what is taken for noise is the rounding
+    part = KEPT if earlier.family == "blurred" else 0.0
+    quiet = earlier.operator.model_copy(update={"noise": float(f"{part * earlier.operator.noise:.4g}")})
     # what lies on the picture was compressed too: a mask before the JPEG would leave it in the measurement
     operator = quiet @ last.operator if earlier.family == "outliers" else last.operator @ quiet
     return Explained(earlier.family, operator, earlier.sure, f"{earlier.words}; {last.words}")
