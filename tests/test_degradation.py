@@ -95,7 +95,7 @@ def test_explained_finds_what_came_before_a_mild_jpeg() -> None:
 
 def test_explained_believes_half_of_a_blurs_noise_before_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any, noise that was there is amplified; with all of it, the JPEG's rounding counts twice."""
-    image = scene()
+    image = scene(slope=2.2)
     blur = Found(Blur(shape="gaussian", size=7, std=(1.5,), noise=0.01), 0.9)
     monkeypatch.setattr(degradation, "estimate_blur", lambda image, ask: blur)
     monkeypatch.setattr(degradation, "find_outliers", lambda image, ask: None)

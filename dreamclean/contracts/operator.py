@@ -37,7 +37,7 @@ class Operator(MeasurementNoise):
     """
 
     kind: ClassVar[str] = "operator"
-    least_eta: ClassVar[float] = 0.8
+    least_eta: ClassVar[float] = 0.86
     """The least share of noise drawn anew (a sampler's eta, 0 to 1) that ``detail`` 1 goes down to: below, noise that is kept
     shows. Less, where all of the picture is measured, if coarsely."""
 
