@@ -28,12 +28,15 @@ _MEANS = {"file": "file", "length": "motion", "angle": "motion", "std": "gaussia
 ITERATIONS = 40
 """Of conjugate gradients with noise, at most; only slanting motion needs more, at the border, where a diffusion step does not wait for it."""
 
+LARGE = 1024
+"""Side in pixels above which a square of it is too much, in memory and for a decomposition."""
+
 
 class Blur(SeparableOperator):
     """Convolution with a kernel: uniform, Gaussian, defocus (a disc), motion or a file's.
 
-    Even noise at a mirrored or repeated border is undone by a cosine or Fourier transform; otherwise a kernel that is a
-    column times a row is inverted in closed form, any other by conjugate gradients. Where ``shape``
+    A kernel that is a column times a row is inverted in closed form, in a large picture as any other: where the noise is even and
+    the border mirrored or repeated by a cosine or Fourier transform, else by conjugate gradients. Where ``shape``
     is not said, ``std`` means Gaussian, ``length`` or ``angle`` motion, and ``file`` a file.
     """
 
@@ -91,7 +94,13 @@ class Blur(SeparableOperator):
         rows = torch.arange(size)[:, None].expand_as(seen)
         return taps.new_zeros(size, size).index_put_((rows, seen), weights * taps.flip(0), accumulate=True)
 
+    def _by_matrices(self, x: Tensor) -> bool:
+        """Whether matrices do it: where they are small they are faster than sums and transforms."""
+        return _kernel(self)[1] is not None and max(x.shape[2:]) <= LARGE
+
     def degrade(self, x: Tensor) -> Tensor:
+        if self._by_matrices(x):
+            return super().degrade(x)
         for axis in (2, 3):
             index, kept = self._around(x, x.shape[axis], axis)
             x = x.index_select(axis, index) * kept
@@ -100,6 +109,8 @@ class Blur(SeparableOperator):
         return x
 
     def adjoint(self, y: Tensor) -> Tensor:
+        if self._by_matrices(y):
+            return super().adjoint(y)
         sizes = y.shape
         for factor in _factors(self):
             y = full(y, factor.flip(0, 1))
@@ -115,14 +126,14 @@ class Blur(SeparableOperator):
         return index.to(x.device), (~outside).to(x).view(-1, *[1] * (3 - axis))
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        kernel, separable = _kernel(self)
+        if self._by_matrices(v):
+            return super().solve(v, gain, variance)
+        kernel = self.kernel()
         noise, mirrored = torch.as_tensor(variance), self.boundary == "reflect"
         least = float(noise.min())
         diagonal = self.boundary == "circular" or (mirrored and symmetric(kernel))
         if diagonal and 0 < least == float(noise.max()):
             return self.adjoint(inverse(kernel, v.shape, mirrored, gain, least)(v))
-        if separable:
-            return super().solve(v, gain, variance)
         exact = double(v)  # conjugate gradients lose digits where A is near singular
         if least <= 0:
             return LinearOperator.solve(self, exact, gain, variance).to(v)

@@ -28,16 +28,16 @@ class SeparableOperator(LinearOperator):
         return torch.Size((*y.shape[:2], self.full_size(y.shape[2]), self.full_size(y.shape[3])))
 
     def degrade(self, x: Tensor) -> Tensor:
-        rows, columns = (_cached(self, x.shape[2 + axis], axis).matrix.to(x) for axis in (0, 1))
+        rows, columns = (_matrix(self, x.shape[2 + axis], axis).to(x) for axis in (0, 1))
         return rows @ x @ columns.mT
 
     def adjoint(self, y: Tensor) -> Tensor:
-        rows, columns = (_cached(self, self.full_size(y.shape[2 + axis]), axis).matrix.to(y) for axis in (0, 1))
+        rows, columns = (_matrix(self, self.full_size(y.shape[2 + axis]), axis).to(y) for axis in (0, 1))
         return rows.mT @ y @ columns
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
         """By the decomposition; if the variance differs from pixel to pixel, with each image's mean."""
-        rows, columns = (_cached(self, self.full_size(v.shape[2 + axis]), axis) for axis in (0, 1))
+        rows, columns = (_decomposed(self, self.full_size(v.shape[2 + axis]), axis) for axis in (0, 1))
         return inverted(rows, columns, v, gain, of_each(variance, v))
 
 
@@ -72,5 +72,10 @@ def inverted(rows: Axis, columns: Axis, v: Tensor, gain: float, noise: Tensor) -
 
 
 @lru_cache(maxsize=8)
-def _cached(operator: SeparableOperator, size: int, axis: int) -> Axis:
-    return decomposed(operator.matrix(size, axis))
+def _matrix(operator: SeparableOperator, size: int, axis: int) -> Tensor:
+    return operator.matrix(size, axis)
+
+
+@lru_cache(maxsize=8)
+def _decomposed(operator: SeparableOperator, size: int, axis: int) -> Axis:
+    return decomposed(_matrix(operator, size, axis))
