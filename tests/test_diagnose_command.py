@@ -227,7 +227,7 @@ def test_restore_takes_detail_beside_an_operator(cli: Cli, prior: str) -> None:
     ]
     assert cli("restore", *options)[0] == 0
     recipe = json.loads(embedded_recipe(Path("out.png")))
-    assert (recipe["sampler"]["name"], recipe["sampler"]["eta"]) == ("soft-ddrm", 0.8)
+    assert (recipe["sampler"]["name"], recipe["sampler"]["eta"]) == ("soft-ddrm", 0.86)
     status, _, err = cli("restore", *options, "--sampler", "ddim", "--overwrite")
     assert status == 2 and "give either --detail or --sampler" in err
     status, _, err = cli("restore", "in/noisy.png", "-o", "again.png", "--recipe", "out.png", "--detail", "0")
