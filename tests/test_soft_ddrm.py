@@ -100,9 +100,9 @@ def test_without_a_measurement_a_share_of_the_noise_is_fresh() -> None:
     ("operator", "eta"),
     [
         (JPEG(quality=(30,)), 0.6),
-        (Blur(shape="gaussian", std=(1.0,), noise=0.02), 0.93),
-        (JPEG(quality=(30,)) @ Blur(shape="gaussian", std=(1.0,)), 0.93),
-        (None, 0.93),
+        (Blur(shape="gaussian", std=(1.0,), noise=0.02), (1 + 0.86) / 2),
+        (JPEG(quality=(30,)) @ Blur(shape="gaussian", std=(1.0,)), (1 + 0.86) / 2),
+        (None, (1 + 0.86) / 2),
     ],
     ids=str,
 )
