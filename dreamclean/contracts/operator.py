@@ -272,7 +272,10 @@ class Chain(Operator):
 
     def _whole(self, x0: Tensor, y: Tensor) -> Tensor | None:
         """The last link's ``completed`` of ``y``, with what the others make of ``x0``."""
-        return self.links[-1].completed(y, through(self.links[:-1], lambda link, x: link.degrade(x), x0))
+        last = self.links[-1]
+        if last.completed(y, y) is None:  # asked first: what the others make takes time
+            return None
+        return last.completed(y, through(self.links[:-1], lambda link, x: link.degrade(x), x0))
 
     def dequantized(self, y: Tensor, x0: Tensor, std: float) -> Tensor:
         """The last link's, from what the others make of ``x0``; their noise adds to ``std``. Or the others', as ``project``."""

@@ -27,7 +27,7 @@ from dreamclean_bench.method import Method, Problem
 from dreamclean_bench.metrics import metrics
 from dreamclean_bench.said_once import in_one_line, said_once
 from dreamclean_bench.sizes import large_enough, refuse
-from dreamclean_bench.store import PRECISION, WEIGHTS, Cell, Row, Store
+from dreamclean_bench.store import PRECISION, WEIGHTS, Cell, Row, Said, Store, network_of
 from dreamclean_bench.tasks import Measured, Task, find_task, settled, shown
 from dreamclean_bench.weights import digest_of
 
@@ -158,7 +158,7 @@ def run(
             left.append(item)
         else:
             tell(None)
-    store.check_same([Row(cell, "", versions=versions) for cell, versions in _computed_with(work, setting).items()])
+    store.check_same(_computed_with(work, setting))
     for outcome in _outcomes(left, setting, jobs):
         for kind, picture in outcome.pictures.items():
             store.add_picture(outcome.row.cell, kind, picture)
@@ -178,11 +178,11 @@ def _of_prior(method: Method, prior: Prior, setting: Setting) -> dict[str, str]:
 _digest_of = cache(digest_of)
 
 
-def _computed_with(work: Iterable[Work], setting: Setting) -> dict[Cell, dict[str, str]]:
+def _computed_with(work: Iterable[Work], setting: Setting) -> list[Said]:
     """What cells of each method of ``work`` will say that they were computed with."""
     prior = _prior(setting, False)[0]
-    of_each = {item.cell.method: item.cell for item in work}
-    return {cell: _of_prior(host().make("method", name), prior, setting) for name, cell in of_each.items()}
+    of_each = {item.cell.method: item.cell for item in work}.values()
+    return [(network_of(cell), _of_prior(host().make("method", cell.method), prior, setting)) for cell in of_each]
 
 
 def _outcomes(work: list[Work], setting: Setting, jobs: int) -> Iterator[Outcome]:

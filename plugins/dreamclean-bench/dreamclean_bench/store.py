@@ -65,12 +65,21 @@ create table if not exists pictures ({", ".join(PICTURE)}, kind, picture, primar
 """
 
 
-def _kinds(rows: Iterable[Row]) -> dict[tuple[str, str], set[str]]:
-    """What ``rows`` say of the keys of ``SAME``, by prior, or by method where there is none."""
+Said = tuple[str, dict[str, str]]
+"""The ``network_of`` a cell, and the ``versions`` of its row."""
+
+
+def network_of(cell: Cell) -> str:
+    """Whose weights it is computed with: the prior's, or the method's where it asks none."""
+    return cell.prior or cell.method
+
+
+def _kinds(said: Iterable[Said]) -> dict[tuple[str, str], set[str]]:
+    """The values of each key of ``SAME``, network by network."""
     found: dict[tuple[str, str], set[str]] = {}
-    for row in rows:
-        for key in SAME.keys() & row.versions.keys():
-            found.setdefault((row.cell.prior or row.cell.method, key), set()).add(row.versions[key])
+    for name, versions in said:
+        for key in SAME.keys() & versions.keys():
+            found.setdefault((name, key), set()).add(versions[key])
     return found
 
 
@@ -108,10 +117,12 @@ class Store:
             found = cursor.execute(f"select status from cells where {where}", list(asdict(cell).values())).fetchone()
         return found[0] if found else None
 
-    def check_same(self, rows: Iterable[Row]) -> None:
-        """DreamCleanError where what is here was computed with other weights than ``rows``, or in another precision."""
-        before = _kinds(self.rows())
-        for (name, key), found in _kinds(rows).items():
+    def check_same(self, said: Iterable[Said]) -> None:
+        """DreamCleanError where what is here was computed with other weights than is ``said``, or in another precision."""
+        with self._errors(), closing(self._connection.cursor()) as cursor:
+            there = cursor.execute("select distinct ifnull(nullif(prior, ''), method), versions from cells").fetchall()
+        before = _kinds((name, json.loads(versions)) for name, versions in there)
+        for (name, key), found in _kinds(said).items():
             if before.get((name, key), found) != found:
                 has, given = (" and ".join(sorted(values)) for values in (before[name, key], found))
                 raise DreamCleanError(
@@ -143,7 +154,7 @@ class Store:
         DreamCleanError where they are of other weights or of another precision.
         """
         rows = part.rows() if isinstance(part, Store) else part
-        self.check_same(rows)
+        self.check_same((network_of(row.cell), row.versions) for row in rows)
         new = [row for row in rows if self.status(row.cell) in (None, "failed")]
         for row in new:
             self.add(row)

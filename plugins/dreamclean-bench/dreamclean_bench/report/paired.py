@@ -140,7 +140,7 @@ def sheet(of: Iterable[tuple[Table, list[Paired]]]) -> Sheet | None:
         if not all(best.values()):
             continue
         nfe = found[0].ours.stat("nfe").mean
-        entries, close = [Entry(table.task if table.alone else f"{table.task} ({table.setting})")], []
+        entries, close = [Entry(table.label)], []
         entries.append(Entry(number(nfe, None)))
         for pair in best.values():
             assert pair is not None

@@ -30,7 +30,7 @@ class Share:
     prior: str
     size: int
     label: str
-    """The task; where there are several tables of it, with prior and size."""
+    """As of its table."""
     images: int
     input: dict[str, float]
     auto: dict[str, float]
@@ -68,10 +68,8 @@ def _share(table: Table, lines: dict[str, Line]) -> Share | None:
     def means(of: dict[Any, Row]) -> dict[str, float]:
         return {measure: sum(getattr(of[image], measure) for image in common) / len(common) for measure in MEASURES}
 
-    label = table.task if table.alone else f"{table.task} ({table.setting})"
-    return Share(
-        table.task, table.prior, table.size, label, len(common), *(means(rows[name]) for name in (INPUT, AUTO, KNOWN))
-    )
+    figures = (means(rows[name]) for name in (INPUT, AUTO, KNOWN))
+    return Share(table.task, table.prior, table.size, table.label, len(common), *figures)
 
 
 def as_csv(found: Iterable[Share]) -> str:

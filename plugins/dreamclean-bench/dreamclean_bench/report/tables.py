@@ -79,6 +79,11 @@ class Table:
         return self.task if self.title == self.task else f"{self.task}: {self.title}"
 
     @property
+    def label(self) -> str:
+        """The task; where there are several tables of it, with prior, size and seeds."""
+        return self.task if self.alone else f"{self.task} ({self.setting})"
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """Of its measurements, in order."""
         return tuple(sorted({row.cell.seed for line in self.lines for row in line.rows}))
