@@ -102,12 +102,13 @@ def _too_much(error: Exception, limit: float, said: float | None) -> str:
 
 @contextmanager
 def at_most(megapixels: float) -> Iterator[None]:
-    """Pillow's own limit, which Pillow checks in every part of a file."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, megapixels * 1e6  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    """Pillow's own limit, which Pillow checks in every part of a file. It is the process's: one thread at a time changes it."""
+    with _LOCK:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, megapixels * 1e6  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 @contextmanager
@@ -190,7 +191,7 @@ def opened(path: Path | str | BinaryIO) -> Image.Image:
 
 def check_opens(file: BinaryIO, kind: str) -> None:
     """OSError, ValueError or SyntaxError unless Pillow opens the encoded picture (its metadata too, not its pixels)."""
-    with _LOCK, at_most(float("inf")):
+    with at_most(float("inf")):
         how, data = _deep_tiff(file)
         with _wide(data, how) if how else Image.open(file, formats=[kind]):
             pass
