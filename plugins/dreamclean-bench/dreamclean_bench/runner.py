@@ -189,16 +189,18 @@ def _outcomes(work: list[Work], setting: Setting, jobs: int) -> Iterator[Outcome
     if jobs <= 1:
         yield from (compute(item, setting) for item in work)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=in_one_line) as pool:
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=in_one_line)
+    try:
         futures: dict[Future[Outcome], Work] = {pool.submit(compute, item, setting): item for item in work}
-        try:
-            yield from (future.result() for future in as_completed(futures))
-        except BrokenProcessPool as error:
-            raise DreamCleanError(
-                "a worker was killed, by a lack of memory perhaps; the same command goes on, with fewer --jobs"
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        yield from (future.result() for future in as_completed(futures))
+    except BrokenProcessPool as error:
+        raise DreamCleanError(
+            "a worker was killed, by a lack of memory perhaps; the same command goes on, with fewer --jobs"
+        ) from error
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()  # in the middle of a cell if need be: nothing of it is written yet
+        pool.shutdown(cancel_futures=True)
 
 
 def compute(work: Work, setting: Setting) -> Outcome:

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,15 @@ def test_runner_results_do_not_depend_on_jobs(photos: Path, mixture: str, tmp_pa
             outcomes.append({row.cell: (row.psnr, row.lpips, row.nfe, row.status) for row in store.rows()})
     assert outcomes[0] == outcomes[1]
     assert len(outcomes[0]) == 4
+
+
+def test_runner_leaves_no_process_at_work_when_it_is_stopped(photos: Path, mixture: str) -> None:
+    work = planned(Host(), photos, mixture, ["input", "dreamclean:steps=40"])
+    outcomes = runner._outcomes(work, Setting(mixture, threads=1), 2)
+    next(outcomes)
+    assert active_children()
+    outcomes.close()
+    assert not active_children()
 
 
 def test_runner_goes_on_after_a_failing_method(bench_host: Host, photos: Path, mixture: str, store: Store) -> None:
