@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from dreamclean import DreamCleanError
-from dreamclean.cli.jobs import Job
+from dreamclean.cli.jobs import Job, plan
 from dreamclean.cli.outcome import Outcome
 from dreamclean.cli.report import Report
 from dreamclean.cli.shard import Shard, belongs, shard_of
@@ -105,6 +105,32 @@ def test_restore_of_all_shards_is_the_whole(tree: Path, quick: list[str], cli: C
     assert done == [{"a.png", "one/b.png"}, {"one/two/c.png", "one/two/d.png"}]  # by their names, on every machine
 
 
+def test_shares_of_files_give_each_picture_the_name_that_all_of_them_give_it(tree: Path) -> None:
+    files = [Path(f"{k}.{ending}") for k in range(4) for ending in ("png", "jpg")]
+    apart = [belongs(Path(f"{k}.png"), Shard(1, 2)) != belongs(Path(f"{k}.jpg"), Shard(1, 2)) for k in range(4)]
+    assert any(apart)
+    for number, path in enumerate(files):
+        picture(number).save(path)
+    whole, _ = plan(files, Path("clean"), "restored", False)
+    shares = [plan(files, Path("clean"), "restored", False, Shard(k, 2))[0] for k in (1, 2)]
+    assert all(shares) and sorted(shares[0] + shares[1]) == sorted(whole)
+    assert {job.target.name for job in whole} >= {"0.png.png", "0.jpg.png"}
+
+
+@pytest.mark.parametrize(("inside", "folder"), [("photos", "."), ("photos/one", "..")])
+def test_restore_of_the_folder_one_is_in_goes_beside_it(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, inside: str, folder: str
+) -> None:
+    monkeypatch.chdir(tree / inside)
+    targets = {job.target for job in plan([Path(folder)], None, "restored", False)[0]}
+    assert tree / "photos-restored/one/b.png" in targets
+
+
+def test_restore_of_everything_asks_for_a_place(cli: Cli) -> None:
+    outcome = cli("restore", "/")
+    assert outcome.status == 2 and "give -o a folder" in outcome.err
+
+
 def test_restore_refuses_a_share_of_one_picture(tree: Path, quick: list[str], cli: Cli) -> None:
     outcome = cli("restore", "photos/a.png", "--shard", "1/2", *quick)
     assert outcome.status == 2 and "leave --shard out" in outcome.err
@@ -153,6 +179,20 @@ def test_report_that_was_cut_off_goes_on(tmp_path: Path, name: str) -> None:
     third.close()
     text = path.read_text()
     assert [text.count(f"{job.source}") for job in jobs] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.json"])
+def test_report_of_two_runs_at_once_has_the_lines_of_both(tmp_path: Path, name: str) -> None:
+    jobs = [Job(tmp_path / f"{k}.png", tmp_path / f"{k}-restored.png") for k in range(4)]
+    reports = [Report(tmp_path / name) for _ in range(2)]
+    for number, job in enumerate(jobs):
+        reports[number % 2].add(Outcome(job, {"nfe": 3, "seconds": 0.5}))
+    reports[0].close()
+    assert "2.png" in (tmp_path / name).read_text()
+    (tmp_path / name).write_text("".join((tmp_path / name).read_text().splitlines(keepends=True)[:-1]))
+    reports[1].close()  # puts back what the other run's last write has lost of it
+    text = (tmp_path / name).read_text()
+    assert [text.count(f"{job.source}") for job in jobs] == [1, 1, 1, 1]
 
 
 def test_results_have_names_that_a_file_system_takes(tree: Path, quick: list[str], cli: Cli) -> None:

@@ -7,10 +7,22 @@ import pytest
 import torch
 from PIL import Image
 
-from dreamclean import DDPMSchedule, DreamCleanError, FlowSchedule, Picture, Restorer, Uniform, VESchedule
+from dreamclean import (
+    DDPMSchedule,
+    DreamCleanError,
+    FlowSchedule,
+    Inpaint,
+    Picture,
+    Restorer,
+    Uniform,
+    VESchedule,
+    read_recipe,
+)
 from dreamclean.contracts.levels import MOST_STEPS
 from dreamclean.method.device import pick_device
+from dreamclean.method.marks import mask_of
 from dreamclean.pictures import decoding, memory
+from dreamclean.pictures.picture import save
 
 FLAT = Image.new("1", (2000, 1500))
 
@@ -27,6 +39,20 @@ def test_limit_refuses_a_larger_picture_and_can_be_raised(tmp_path: Path, monkey
         Restorer("starter", device="cpu", max_megapixels=2.9).plan(tmp_path / "in.gif")
     found = Restorer("starter", device="cpu", max_megapixels=3)(tmp_path / "in.gif")
     assert found.image.size == FLAT.size and found.nfe == 0
+
+
+def test_limit_that_was_raised_holds_for_masks_and_recipes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FLAT.convert("L").save(tmp_path / "in.png")
+    mask = Image.new("1", FLAT.size)
+    mask.paste(1, (0, 0, 9, 9))
+    mask.save(tmp_path / "mask.png")
+    monkeypatch.setattr(decoding, "megapixels_carried", lambda: 2.5)
+    assert mask_of(tmp_path / "mask.png", "keep").sum() == 81
+    assert Inpaint(mask=tmp_path / "mask.png").known(1500, 2000).sum() == 81
+    save(FLAT, tmp_path / "out.png", '{"seed": 3}')
+    assert read_recipe(tmp_path / "out.png").seed == 3
+    with pytest.raises(DreamCleanError, match="megapixels"):
+        Picture.open(tmp_path / "out.png")
 
 
 def test_limit_may_be_above_pillows_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

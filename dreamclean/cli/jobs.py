@@ -46,11 +46,15 @@ def plan(
         several = "several pictures'" if not single else "a folder's"
         raise DreamCleanError(f"{output} cannot take {several} results; give -o another folder")
     jobs: list[Job] = []
+    places: dict[Path, Path] = {}
     sources = list(dict.fromkeys(sources))
     for source in filter(Path.is_dir, sources):
-        inside = output / source.name if output and not single else output
-        jobs += _of_folder(source, inside or source.with_name(f"{source.name}-{suffix}"), shard)
-    files = [source for source in sources if not source.is_dir() and belongs(Path(source.name), shard)]
+        inside = output / _of(source).name if output and not single else output
+        of_folder = _of_folder(source, inside or _beside(source, suffix))
+        places |= {job.source: job.source.relative_to(source) for job in of_folder}
+        jobs += of_folder
+    files = [source for source in sources if not source.is_dir()]
+    places |= {path: Path(path.name) for path in files}
     if output:
         jobs += named(files, output, "")
     else:
@@ -58,8 +62,22 @@ def plan(
             jobs += named([path for path in files if path.parent == folder], folder, f"-{suffix}")
     jobs = _without_results(jobs)
     _check_apart(jobs)
+    jobs = [job for job in jobs if belongs(places[job.source], shard)]  # last: the others' results have names too
     done = [not overwrite and job.target.exists() for job in jobs]
     return [job for job, there in zip(jobs, done, strict=True) if not there], list(compress(jobs, done))
+
+
+def _of(folder: Path) -> Path:
+    """The folder by its name, which ``.`` and ``..`` are not."""
+    return folder if folder.name not in ("", "..") else folder.resolve()
+
+
+def _beside(source: Path, suffix: str) -> Path:
+    """Where a folder's results go unless it is said."""
+    folder = _of(source)
+    if not folder.name:
+        raise DreamCleanError(f"{source} has nothing beside it; give -o a folder")
+    return folder.with_name(f"{folder.name}-{suffix}")
 
 
 def _single(source: Path, output: Path | None, suffix: str, overwrite: bool) -> Job:
@@ -75,7 +93,7 @@ def _single(source: Path, output: Path | None, suffix: str, overwrite: bool) -> 
     return Job(source, target)
 
 
-def _of_folder(source: Path, target: Path, shard: Shard | None) -> list[Job]:
+def _of_folder(source: Path, target: Path) -> list[Job]:
     """The jobs of a folder's pictures and of those in its folders; results that lie inside it are not pictures of it."""
     if target.is_file() or target.resolve() == source.resolve():
         raise DreamCleanError(f"{target} cannot take a folder's results; give -o another folder")
@@ -83,7 +101,7 @@ def _of_folder(source: Path, target: Path, shard: Shard | None) -> list[Job]:
     jobs: list[Job] = []
     for folder in dict.fromkeys(path.parent for path in pictures):
         jobs += named([path for path in pictures if path.parent == folder], target / folder.relative_to(source), "")
-    return [job for job in jobs if belongs(job.source.relative_to(source), shard)]
+    return jobs
 
 
 def named(sources: list[Path], folder: Path, ending: str) -> list[Job]:

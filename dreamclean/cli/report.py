@@ -20,7 +20,8 @@ class Report:
     """A file with a line for each picture, which grows as the run goes on and is tidied at its end.
 
     A run that was stopped and is started again adds to it: of a picture with several lines the last one counts, and
-    one that was done before keeps the line that it has.
+    one that was done before keeps the line that it has. Several runs may add to it at the same time, the shares of a
+    folder; it is not tidied then.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,8 +30,8 @@ class Report:
         check_free(path, overwrite=True)
         self.path, self._csv = path, path.suffix.lower() == ".csv"
         self._head = ",".join(COLUMNS) + "\n" if self._csv else ""
-        self._lines: dict[str, dict[str, Any]] = {}
-        self._read()
+        self._lines = self._read(mend=True)
+        self._own: set[str] = set()
 
     def add(self, outcome: Outcome) -> None:
         """One more line."""
@@ -39,15 +40,23 @@ class Report:
             return
         self._lines.pop(line["input"], None)
         self._lines[line["input"]] = line
-        try:
-            with self.path.open("a", encoding="utf-8", newline="") as file:
-                file.write((self._head if file.tell() == 0 else "") + self._text([line]))
-        except OSError as error:
-            raise DreamCleanError(f"{self.path} could not be written ({error.strerror})") from error
+        self._own.add(line["input"])
+        self._append([line])
 
     def close(self) -> None:
-        """One line for each picture."""
-        write_atomically(self.path, (self._head + self._text(list(self._lines.values()))).encode())
+        """One line for each picture, unless another run adds to the file; that one may have tidied it before it saw this one's."""
+        there = self._read()
+        if there.keys() <= self._lines.keys():
+            write_atomically(self.path, (self._head + self._text(list(self._lines.values()))).encode())
+        else:
+            self._append([self._lines[name] for name in sorted(self._own - there.keys())])
+
+    def _append(self, lines: list[dict[str, Any]]) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                file.write((self._head if file.tell() == 0 else "") + self._text(lines))
+        except OSError as error:
+            raise DreamCleanError(f"{self.path} could not be written ({error.strerror})") from error
 
     def _line(self, outcome: Outcome) -> dict[str, Any]:
         fields = outcome.fields()
@@ -59,23 +68,27 @@ class Report:
     def _text(self, lines: list[dict[str, Any]]) -> str:
         return _csv(lines) if self._csv else "".join(json.dumps(line) + "\n" for line in lines)
 
-    def _read(self) -> None:
-        """What an earlier run wrote; a last line that was cut off is left out. DreamCleanError for any other file."""
+    def _read(self, mend: bool = False) -> dict[str, dict[str, Any]]:
+        """What runs have written, by picture, but for a last line that was cut off, which ``mend`` takes out of the file.
+
+        DreamCleanError for any other file.
+        """
         if not self.path.exists():
-            return
+            return {}
         try:
             text = self.path.read_text("utf-8")
             whole = text[: text.rfind("\n") + 1]
             lines = list(csv.DictReader(io.StringIO(whole))) if self._csv else list(map(json.loads, whole.splitlines()))
-            self._lines = {line["input"]: line for line in lines}
+            found = {line["input"]: line for line in lines}
             assert all(line["status"] in _STATUSES and "output" in line for line in lines)
             assert not self._csv or not lines or set(lines[0]) == set(COLUMNS)
         except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
             raise DreamCleanError(
                 f"{self.path} is there already and is not a report of dreamclean; choose another file"
             ) from error
-        if whole != text:
+        if mend and whole != text:
             write_atomically(self.path, whole.encode())
+        return found
 
 
 def _printable(text: str) -> str:

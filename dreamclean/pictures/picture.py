@@ -14,7 +14,7 @@ from PIL import Image
 
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.colour import to_srgb
-from dreamclean.pictures.decoding import decoded
+from dreamclean.pictures.decoding import decoded, opened, refusing
 from dreamclean.pictures.deep import WHITE, DeepImage
 from dreamclean.pictures.exif import TURNS, exif_of, turn_of
 from dreamclean.pictures.jpeg_file import Settings, jpeg_settings, turned
@@ -199,8 +199,8 @@ def _in_unit(samples: np.ndarray) -> np.ndarray:
 
 def embedded_recipe(path: Path) -> str:
     """The recipe in the metadata of a PNG that DreamClean wrote; ValueError if there is none."""
-    with decoded(path) as file:
-        text = getattr(file.image, "text", {}).get(RECIPE_KEY)
+    with refusing(path, float("inf")), opened(path) as image:  # its pixels, however many, are not decoded
+        text = image.info.get(RECIPE_KEY)
     if text is None:
         raise ValueError("it carries none; give a PNG that dreamclean wrote, a .toml or a .json file")
     return str(text)

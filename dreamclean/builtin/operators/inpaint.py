@@ -78,7 +78,7 @@ def _known(operator: Inpaint, height: int, width: int) -> Tensor:
     if operator.mask is None:
         chance = torch.rand(height, width, generator=torch.Generator().manual_seed(operator.seed))
         return (chance >= operator.share).float()[None, None]
-    known = (Picture.open(operator.mask).pixels.mean(1, keepdim=True) > 0.5).float()
+    known = (Picture.open(operator.mask, float("inf")).pixels.mean(1, keepdim=True) > 0.5).float()
     return _fitting(known, str(operator.mask), height, width)
 
 

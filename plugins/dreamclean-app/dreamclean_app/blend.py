@@ -26,12 +26,13 @@ def blended(original: Path, restored: Path, share: float, target: Path) -> Path:
     if share == 1:
         shutil.copyfile(restored, target)
         return target
-    result, given = Picture.open(restored), Picture.open(original).pixels
+    any_size = float("inf")  # it was found bearable before the picture was restored
+    result, given = Picture.open(restored, any_size), Picture.open(original, any_size).pixels
     if given.shape[-2:] != result.pixels.shape[-2:]:
         size = result.pixels.shape[-2:]
         given = F.interpolate(given, size, mode="bicubic", antialias=True).clamp(0, 1)
     image = result.with_pixels(given + share * (result.pixels - given))
-    with decoded(restored, float("inf")) as file:  # its size was found bearable before it was made
+    with decoded(restored, any_size) as file:
         text = png_text(getattr(file.image, "text", {}).get(RECIPE_KEY), image.info.get("xmp"))
     text.add_itxt(BLEND_KEY, json.dumps(round(share, 4)))
     kept = {key: image.info[key] for key in ("icc_profile", "exif") if key in image.info}

@@ -25,9 +25,10 @@ def opened(path: Path, name: str, limits: Limits) -> Picture:
 
 def shown_small(image: Image.Image, target: Path, longest: int = SHOWN) -> Path:
     """Write ``image`` as WebP, at most ``longest`` pixels long, for a browser to show."""
+    profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     small = image.convert("RGBA" if "A" in image.mode else "RGB") if image.mode != "I;16" else _eight_bit(image)
     small.thumbnail((longest, longest))
-    small.save(target, "WEBP", quality=90)
+    small.save(target, "WEBP", quality=90, icc_profile=profile)
     return target
 
 

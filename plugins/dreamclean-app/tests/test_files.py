@@ -11,9 +11,10 @@ from dreamclean_app.limits import Limits
 from dreamclean_app.names import apart, plain
 from dreamclean_app.pictures import opened, shown_small
 from dreamclean_app.scratch import Scratch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from dreamclean import DreamCleanError
+from dreamclean.pictures import decoding
 from dreamclean.pictures.picture import embedded_recipe, save
 
 
@@ -119,6 +120,16 @@ def test_shown_small_shows_every_mode(tmp_path: Path) -> None:
         assert image.mode == "RGBA"
 
 
+def test_shown_small_has_the_colours_of_its_profile(tmp_path: Path) -> None:
+    wide = Image.new("RGB", (9, 9), (200, 30, 40))
+    wide.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with Image.open(shown_small(wide, tmp_path / "wide.webp")) as image:
+        assert image.info["icc_profile"] == wide.info["icc_profile"]
+    wide = wide.convert("L")  # whose profile would be none of a picture in colour
+    with Image.open(shown_small(wide, tmp_path / "grey.webp")) as image:
+        assert not image.info.get("icc_profile")
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
     """A picture and a result of another colour, with a recipe."""
@@ -149,6 +160,7 @@ def test_blended_keeps_the_metadata(pair, tmp_path: Path) -> None:
 
 def test_blended_takes_what_the_page_may_not_open(pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # of 96; the page has a limit of its own for painted layers
+    monkeypatch.setattr(decoding, "megapixels_carried", lambda: 4e-5)  # and it may be told more than memory carries
     assert embedded_recipe(blended(*pair, 0.5, tmp_path / "blend.png")) == '{"seed": 3}'
 
 

@@ -13,6 +13,7 @@ from dreamclean_app.limits import Limits
 from dreamclean_app.work import worker as module
 from dreamclean_app.work.pool import Pool
 from dreamclean_app.work.tasks import Failed, Look, Looked, Restore, Restored, Stepped
+from PIL import Image
 
 from dreamclean import read_recipe
 
@@ -52,6 +53,13 @@ def test_worker_restores_as_the_command_line_does(pool: Pool, photo: Path, tmp_p
     assert [step.index for step in told] == [0, 1, 2, 3, 4] and told[-1].total == 4
     assert told[0].left is None and told[-1].left == 0
     assert read_recipe(last.target).strength == "nsr:0.3"
+
+
+def test_worker_says_that_a_png_holds_the_first_page_alone(pool: Pool, photo: Path, tmp_path: Path) -> None:
+    with Image.open(photo) as image:
+        image.save(tmp_path / "scan.tif", save_all=True, append_images=[image])
+    last = messages(pool, task(tmp_path / "scan.tif", tmp_path))[-1]
+    assert [warning for warning in last.warnings if "first of 2 pictures" in warning]
 
 
 def test_worker_shows_previews_and_stops_when_told(pool: Pool, photo: Path, tmp_path: Path) -> None:

@@ -40,6 +40,11 @@ def restore(task: Restore, restorers: Restorers, watched: Watched, limits: Limit
         except Refusal as refusal:
             raise DreamCleanError(str(refusal)) from None
     result.save(task.target)
+    said = [str(one.message) for one in caught if issubclass(one.category, DreamCleanWarning)]
+    if len(result.frames) > 1:
+        said.append(
+            f"this is the first of {len(result.frames)} pictures in the file; dreamclean restore writes all of them"
+        )
     report = result.reports[0] if result.reports else None
     return Restored(
         task.target,
@@ -49,7 +54,7 @@ def restore(task: Restore, restorers: Restorers, watched: Watched, limits: Limit
         report.summary() if report else "",
         report.spec() if report else None,
         result.recipe.model_dump(mode="json", exclude_none=True),
-        [str(one.message) for one in caught if issubclass(one.category, DreamCleanWarning)],
+        said,
     )
 
 
