@@ -1,13 +1,19 @@
 """The nodes, in ComfyUI's V3 schema."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import comfy.model_management
+import comfy.utils
 import torch
 from comfy_api.latest import ComfyExtension, io
 from torch import Tensor
 
 from dreamclean import DreamCleanError, Operator, Prior, Restorer
+from dreamclean.contracts.step import Step
 from dreamclean.host.host import host
+from dreamclean.method.measured import measured
 from dreamclean.recipe.noise import with_noise
 
 from .prior import ComfyPrior
@@ -19,12 +25,33 @@ OperatorType = io.Custom("DREAMCLEAN_OPERATOR")
 
 def _pictures(image: Tensor) -> Tensor:
     """ComfyUI's IMAGE (B, H, W, C) as (B, 3, H, W); of an alpha channel nothing is kept."""
-    return image[..., :3].movedim(-1, 1)
+    return image[..., :3].movedim(-1, 1).clone()
 
 
 def _place(prior: Prior | None) -> dict[str, Any]:
-    """Where it runs: what ComfyUI has loaded is moved by ComfyUI, in float32 latents on the CPU."""
-    return {"device": "cpu", "dtype": "float32"} if isinstance(prior, ComfyPrior) else {}
+    """Where it runs: as ComfyUI says. What it has loaded is moved by ComfyUI itself, in float32 latents on the CPU."""
+    if isinstance(prior, ComfyPrior):
+        return {"device": "cpu", "dtype": "float32"}
+    return {"device": str(comfy.model_management.get_torch_device())}
+
+
+@contextmanager
+def _differentiable() -> Iterator[None]:
+    """ComfyUI runs nodes in torch's inference mode, where operators have no derivatives, so no adjoints."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
+
+
+class _Progress:
+    """ComfyUI's bar, and its *Cancel*."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+
+    def __call__(self, step: Step) -> None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        self.bar = self.bar or comfy.utils.ProgressBar(step.total)
+        self.bar.update_absolute(step.index, step.total)
 
 
 class LoadPrior(io.ComfyNode):
@@ -112,6 +139,13 @@ class Restore(io.ComfyNode):
                 io.String.Input("strength", default="", tooltip="A timestep or nsr:R; empty: as the picture needs"),
                 io.Int.Input("steps", default=0, min=0, max=1000, tooltip="Levels; 0: as the prior recommends"),
                 io.Int.Input("seed", default=0, min=0, max=2**63 - 1),
+                io.Int.Input(
+                    "tile",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    tooltip="Side of a large picture's tiles; 0: as the prior is; 1024 or more for SDXL, SD 3 and FLUX",
+                ),
             ],
             outputs=[io.Image.Output(display_name="image"), io.String.Output(display_name="recipe")],
         )
@@ -123,16 +157,17 @@ class Restore(io.ComfyNode):
         strength: str,
         steps: int,
         seed: int,
+        tile: int,
         prior: Prior | None = None,
         operator: Operator | None = None,
     ) -> io.NodeOutput:
-        said: dict[str, Any] = dict(
-            operator=operator, strength=strength.strip() or None, steps=steps or None, seed=seed
-        )
-        given = {name: value for name, value in said.items() if value is not None}
-        restorer = Restorer(prior, **given, **_place(prior))
-        pictures = _pictures(image)
-        result = restorer(operator.from_picture(pictures) if operator and operator.viewable else pictures)
+        with _differentiable():
+            pictures, operator = measured(_pictures(image), operator)
+            said: dict[str, Any] = dict(
+                operator=operator, strength=strength.strip() or None, steps=steps or None, seed=seed, tile=tile or None
+            )
+            given = {name: value for name, value in said.items() if value is not None}
+            result = Restorer(prior, **given, **_place(prior))(pictures, on_step=_Progress())
         return io.NodeOutput(result.image.clamp(0, 1).movedim(1, -1).float().cpu(), result.recipe.to_json())
 
 
@@ -154,8 +189,9 @@ class Diagnose(io.ComfyNode):
     def execute(cls, image: Tensor, prior: Prior | None = None) -> io.NodeOutput:
         if prior is not None and prior.space != "pixel":
             raise DreamCleanError("a diagnosis asks a prior of pixels; leave prior empty, or connect DreamClean Prior")
-        restorer = Restorer(prior, planner="auto", **_place(prior))
-        plans = [restorer.plan(one) for one in torch.split(_pictures(image), 1)]
+        with _differentiable():
+            restorer = Restorer(prior, planner="auto", **_place(prior))
+            plans = [restorer.plan(one) for one in torch.split(_pictures(image), 1)]
         return io.NodeOutput("\n".join(plan.report.words() if plan.report else plan.refusal for plan in plans))
 
 

@@ -49,7 +49,8 @@ class ComfyPrior(Prior):
         guider.set_cfg(self.cfg if cfg is None else cfg)
         once = _Once(x, level.sigma)
         sigmas = torch.tensor([level.sigma, 0.0])
-        guider.sample(torch.zeros_like(x), torch.zeros_like(x), once, sigmas, disable_pbar=True, seed=0)
+        with torch.inference_mode():  # as ComfyUI does: what it has loaded there cannot be changed in place elsewhere
+            guider.sample(torch.zeros_like(x), torch.zeros_like(x), once, sigmas, disable_pbar=True, seed=0)
         assert once.x0 is not None
         return (x - level.alpha * once.x0.to(x)) / level.sigma
 
@@ -102,10 +103,12 @@ class Codec:
 
     def encode(self, image: Tensor) -> Tensor:
         """Image (B, 3, H, W) in [0, 1] to x (B, C, h, w)."""
-        x: Tensor = self.format.process_in(self.vae.encode(image.float().movedim(1, -1).clamp(0, 1)))
-        return x.to(image)
+        with torch.inference_mode():
+            x: Tensor = self.format.process_in(self.vae.encode(image.float().movedim(1, -1).clamp(0, 1)))
+        return x.to(image).clone()
 
     def decode(self, x: Tensor) -> Tensor:
         """x (B, C, h, w) to image (B, 3, H, W)."""
-        image: Tensor = self.vae.decode(self.format.process_out(x.float()))
-        return image.movedim(-1, 1).to(x)
+        with torch.inference_mode():
+            image: Tensor = self.vae.decode(self.format.process_out(x.float()))
+        return image.movedim(-1, 1).to(x).clone()

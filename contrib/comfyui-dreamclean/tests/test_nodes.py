@@ -2,7 +2,9 @@
 
 import asyncio
 import inspect
+import json
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,13 +19,23 @@ sys.path.insert(0, str(HERE.parent))
 if find_spec("comfy_api") is None:
     sys.path.insert(0, str(HERE / "stand_in"))
 
+import comfy.model_management  # noqa: E402
+import comfy.utils  # noqa: E402
 from comfyui_dreamclean import comfy_entrypoint, nodes  # noqa: E402
 from comfyui_dreamclean.prior import ComfyPrior  # noqa: E402
 
-from dreamclean import Downsample, DreamCleanError, Evaluator, Mixture, Restorer  # noqa: E402
+from dreamclean import Downsample, DreamCleanError, Evaluator, LinearOperator, Mixture, Restorer  # noqa: E402
+from dreamclean.method.measured import EIGHT_BIT  # noqa: E402
 from dreamclean.testing import loaded  # noqa: E402
 
 NODES = asyncio.run(asyncio.run(comfy_entrypoint()).get_node_list())
+
+
+@pytest.fixture(autouse=True)
+def inference_mode() -> Iterator[None]:
+    """In which ComfyUI runs every node."""
+    with torch.inference_mode():
+        yield
 
 
 @pytest.fixture
@@ -54,7 +66,7 @@ def test_entrypoint_has_a_node_of_each_kind() -> None:
 
 
 def test_restore_is_the_restorer(image: Tensor, mixture: Mixture) -> None:
-    made, recipe = nodes.Restore.execute(image, "100", 3, 7, prior=mixture).result
+    made, recipe = nodes.Restore.execute(image, "100", 3, 7, 0, prior=mixture).result
     wanted = Restorer(mixture, strength="100", steps=3, seed=7)(image.movedim(-1, 1))
     assert made.shape == image.shape and torch.equal(made, wanted.image.clamp(0, 1).movedim(1, -1))
     assert '"seed":7' in recipe
@@ -65,9 +77,42 @@ def test_restore_with_an_operator_enlarges(image: Tensor, mixture: Mixture) -> N
     assert operator == Downsample(factor=2, noise=0.02)
     alpha = torch.cat([image, torch.ones_like(image[..., :1])], -1)
     small = torch.nn.functional.avg_pool2d(alpha.movedim(-1, 1), 2).movedim(1, -1)
-    made, _ = nodes.Restore.execute(small, "nsr:1", 4, 0, prior=mixture, operator=operator).result
+    made, _ = nodes.Restore.execute(small, "nsr:1", 4, 0, 0, prior=mixture, operator=operator).result
     assert made.shape == image.shape
     assert (made - image).square().mean() < 0.02
+
+
+def test_restore_asks_operators_for_their_adjoints_outside_inference_mode(
+    image: Tensor, mixture: Mixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where some versions of torch answer 0."""
+    seen: list[bool] = []
+    own = LinearOperator.linearize
+
+    def linearize(self: LinearOperator, x: Tensor) -> Any:
+        seen.append(torch.is_inference_mode_enabled() or x.is_inference())
+        return own(self, x)
+
+    monkeypatch.setattr(LinearOperator, "linearize", linearize)
+    (operator,) = nodes.KnownOperator.execute("colorize", 0.02).result
+    nodes.Restore.execute(image, "nsr:1", 3, 0, 0, prior=mixture, operator=operator)
+    assert seen and not any(seen)
+
+
+def test_restore_takes_a_picture_for_no_more_exact_than_a_file(image: Tensor, mixture: Mixture) -> None:
+    (operator,) = nodes.KnownOperator.execute("blur:std=1.5", 0.0).result
+    _, recipe = nodes.Restore.execute(image, "nsr:1", 3, 0, 0, prior=mixture, operator=operator).result
+    assert json.loads(recipe)["operator"]["noise"] == pytest.approx(EIGHT_BIT)
+
+
+def test_restore_moves_the_bar_and_is_cancelled(image: Tensor, mixture: Mixture) -> None:
+    nodes.Restore.execute(image, "100", 3, 7, 0, prior=mixture)
+    if hasattr(comfy.utils.ProgressBar, "made"):
+        bar = comfy.utils.ProgressBar.made[-1]
+        assert bar.current == bar.total > 0
+    comfy.model_management.interrupt_current_processing(True)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        nodes.Restore.execute(image, "100", 3, 7, 0, prior=mixture)
 
 
 def test_load_prior_makes_one_and_refuses_others() -> None:
@@ -147,7 +192,7 @@ def test_prior_from_model_has_the_vaes_latents(image: Tensor) -> None:
 @pytest.mark.parametrize("flow", [False, True])
 def test_prior_from_model_restores(flow: bool, image: Tensor) -> None:
     (prior,) = nodes.PriorFromModel.execute(Model(flow), VAE(), 1.0, 1.0).result
-    made, _ = nodes.Restore.execute(image, "nsr:0.4", 3, 0, prior=prior).result
+    made, _ = nodes.Restore.execute(image, "nsr:0.4", 3, 0, 0, prior=prior).result
     assert made.shape == image.shape and made.isfinite().all()
 
 
