@@ -27,6 +27,7 @@ from dreamclean.method.exact import deterministic
 from dreamclean.method.explanation import Explanation, explanation_of
 from dreamclean.method.frames import once, restore_frames, several
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
+from dreamclean.method.gradients import without_gradients
 from dreamclean.method.loaded import sized
 from dreamclean.method.marks import check_place, check_size, kept, masked
 from dreamclean.method.measured import NO_FILE, info_of, measured
@@ -172,7 +173,7 @@ class Restorer:
         check_size(self._keep, "keep", picture)
 
     @blame()
-    @torch.no_grad()
+    @without_gradients()
     def plan(self, image: Given) -> Plan:
         """What the planner says of a picture, or of a tensor (1, 3, H, W) in [0, 1]; nothing is restored."""
         info = NO_FILE
@@ -202,7 +203,7 @@ class Restorer:
             self._check_masks(opened(image, self._max_megapixels).pixels)
         return explanation_of(self._setup, Plan() if self._setup.fixed else self.plan(image))
 
-    @torch.no_grad()
+    @without_gradients()
     def _run(
         self,
         y: Tensor,
@@ -237,8 +238,9 @@ class Restorer:
         return deterministic() if self.recipe.exact else nullcontext()
 
     def _here(self, y: Tensor) -> Tensor:
-        """``y`` on the device; for exact results where in memory every image lies alike."""
-        return (y.clone(memory_format=torch.contiguous_format) if self.recipe.exact else y).to(self.device)
+        """``y`` on the device, and no tensor of torch's inference mode; for exact results where in memory every image lies alike."""
+        copied = self.recipe.exact or y.is_inference()
+        return (y.clone(memory_format=torch.contiguous_format) if copied else y).to(self.device)
 
     def _evaluator(self, image: Tensor) -> Evaluator:
         return Evaluator(sized(self.model, *image.shape[-2:]), tiles=self._setup.tiles)

@@ -16,7 +16,7 @@ def differentiable(operator: Operator) -> bool:
         return True
     image = torch.full((1, 3, 96, 96), 0.5)
     try:
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             return operator.degrade(image.clone().requires_grad_()).requires_grad
     except _FAILURES as error:
         if lacks_memory(error):

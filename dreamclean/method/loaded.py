@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 def load(prior: Prior, device: torch.device, dtype: torch.dtype) -> Model:
     """``prior.load``; errors in the model's calls are told with the prior's name. DreamCleanError if it is not a model."""
-    model = prior.load(device, dtype)
+    with torch.inference_mode(False):  # guidance asks the network for gradients
+        model = prior.load(device, dtype)
     if not isinstance(model, Model):
         raise DreamCleanError(f"prior {prior.name} loads {brief(model)}; let load return a dreamclean.Model")
 

@@ -72,6 +72,7 @@ class Inpaint(LinearOperator):
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)  # it is kept for others, who may want gradients
 def _known(operator: Inpaint, height: int, width: int) -> Tensor:
     if operator.bitmap is not None:
         return _fitting(_mask(operator.bitmap).float(), "the bitmap", height, width)
