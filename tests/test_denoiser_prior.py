@@ -22,7 +22,7 @@ def posterior_mean(y: Tensor, sigma: float, white: float = 1.0) -> Tensor:
 
 
 class Network(nn.Module):
-    """``posterior_mean``, told sigma in one of four ways; ``trouble``: what it adds."""
+    """``posterior_mean``, told sigma in one of five ways; ``trouble``: what it adds."""
 
     def __init__(self, how: str, white: float, blind: float = 0.1) -> None:
         super().__init__()
@@ -36,6 +36,9 @@ class Network(nn.Module):
             sigma = torch.full_like(y, self.blind)
         else:
             assert level is not None
+            assert level.dim() == (1 if self.how == "number" else 4) and (
+                self.how != "scalar" or level.numel() == len(y)
+            )
             sigma = level if self.how == "map" else level.view(-1, 1, 1, 1)
         return (self.spread**2 * y + sigma**2 * self.mean) / (self.spread**2 + sigma**2)
 
@@ -108,7 +111,7 @@ MADE: dict[str, Callable[[Path], Denoiser]] = {
         f"{how}-{white:g}": lambda folder, how=how, white=white: Denoiser(
             path=str(scripted(folder, how, white)), sigma=how, white=white, highest=0.5
         )
-        for how in ("channel", "map", "number")
+        for how in ("channel", "map", "number", "scalar")
         for white in (1.0, 255.0)
     },
 }
@@ -196,7 +199,7 @@ def test_denoiser_refuses_bad_files_in_one_line(tmp_path: Path, monkeypatch: pyt
 
 def test_denoiser_of_onnx_says_how_to_tell_it_sigma(tmp_path: Path) -> None:
     path = str(exported(tmp_path))
-    with pytest.raises(DreamCleanError, match=r"has 2 inputs, and 1 would be given; .* sigma=map or sigma=number"):
+    with pytest.raises(DreamCleanError, match=r"has 2 inputs, and 1 would be given; .* sigma=map, number or scalar"):
         loaded(Denoiser(path=path))
     assert loaded(Denoiser(path=path, sigma="map")).schedule
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from diffusers import (
@@ -89,6 +90,18 @@ def test_diffusers_ladder_is_the_schedulers(tmp_path: Path, make: Any, kind: str
     for t in (1, 250, 900):
         wanted = scheduler.step(network(x, t).sample, t, x).pred_original_sample
         assert close(clean(model, x, t), wanted)
+
+
+@pytest.mark.parametrize(("height", "width"), [(SIDE, SIDE - 4), (8, 12), (4, SIDE)])
+@torch.no_grad()
+def test_diffusers_transformer_takes_pictures_that_are_no_squares(tmp_path: Path, height: int, width: int) -> None:
+    """Its tokens are always those of a square: the rest of it is the picture mirrored."""
+    network, x = dit(), latent()[..., :height, :width]
+    model = Evaluator(loaded(Diffusers(path=save(tmp_path, network, DDPMScheduler(clip_sample=False), "transformer"))))
+    mirrored = np.pad(x, [(0, 0), (0, 0), (0, SIDE - height), (0, SIDE - width)], "symmetric")
+    none = torch.tensor([5, 5])
+    output = network(torch.from_numpy(mirrored), torch.tensor([250, 250]), class_labels=none).sample[:, :3]
+    assert close(model.prior(x, model.model.schedule.at(250)).eps, output[..., :height, :width])
 
 
 @torch.no_grad()

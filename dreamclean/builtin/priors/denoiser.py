@@ -37,9 +37,10 @@ class Denoiser(Prior):
     highest: float = Field(
         default=50 / 255, gt=0, description="Most noise that it knows: standard deviation, [0, 1] scale"
     )
-    sigma: Literal["channel", "map", "number", "none"] = Field(
+    sigma: Literal["channel", "map", "number", "scalar", "none"] = Field(
         default="channel",
-        description="How it is told sigma: as a fourth channel, as a second input (B, 1, H, W) or (B,), or not at all",
+        description="How it is told sigma: as a fourth channel (channel), as a second input (B, 1, H, W) (map), (B,) (number) "
+        "or (B, 1, 1, 1) (scalar), or not at all (none)",
     )
     white: float = Field(
         default=1.0, gt=0, description="Its value of a white pixel, and the unit of its sigma: 1 or 255"
@@ -74,7 +75,7 @@ class Denoiser(Prior):
     def load(self, device: torch.device, dtype: torch.dtype) -> Model:
         given = None if self.path else self._denoise
         denoise, codec = (
-            given or self._told(_load(self.path, device, 2 if self.sigma in ("map", "number") else 1)),
+            given or self._told(_load(self.path, device, 1 if self.sigma in ("channel", "none") else 2)),
             PixelCodec(),
         )
 
@@ -105,8 +106,9 @@ class Denoiser(Prior):
             batch, _, height, width = y.shape
             if self.sigma == "none":
                 return network(y) / self.white
-            if self.sigma == "number":
-                return network(y, torch.full((batch,), level, device=y.device)) / self.white
+            if self.sigma in ("number", "scalar"):
+                shape = (batch,) if self.sigma == "number" else (batch, 1, 1, 1)
+                return network(y, torch.full(shape, level, device=y.device)) / self.white
             plane = torch.full((batch, 1, height, width), level, device=y.device)
             inputs = [torch.cat([y, plane], 1)] if self.sigma == "channel" else [y, plane]
             return network(*inputs) / self.white
@@ -146,7 +148,7 @@ def _onnx(path: str, inputs: int) -> Callable[..., Tensor]:
     session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
     names = [value.name for value in session.get_inputs()]
     if len(names) != inputs:
-        way = "sigma=channel or sigma=none" if len(names) == 1 else "sigma=map or sigma=number"
+        way = "sigma=channel or sigma=none" if len(names) == 1 else "sigma=map, number or scalar"
         raise DreamCleanError(
             f"'{path}' has {len(names)} inputs, and {inputs} would be given; say how it is told sigma: {way}"
         )

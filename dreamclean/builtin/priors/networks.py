@@ -32,11 +32,23 @@ class Network:
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
         """The output at ``x`` (B, 3, H, W); of a network that learns its variance too, the first half of the channels."""
-        x = x.to(self.module.dtype, memory_format=torch.channels_last)
+        height, width = x.shape[-2:]
+        x = self._square(x).to(self.module.dtype, memory_format=torch.channels_last)
         times = torch.full((len(x),), t, device=x.device)
         labels = {} if self.label is None else {"class_labels": torch.full_like(times, self.label, dtype=torch.int64)}
-        output: Tensor = self.module(x, times, **labels).sample[:, : x.shape[1]]
+        output: Tensor = self.module(x, times, **labels).sample[:, : x.shape[1], :height, :width]
         return output
+
+    def _square(self, x: Tensor) -> Tensor:
+        """``x``, for a transformer mirrored at the bottom and right up to its one size: its tokens are those of a square."""
+        if not getattr(self.module.config, "patch_size", None):
+            return x
+        side = max(self.module.config.sample_size, *x.shape[-2:])
+        for axis in (-2, -1):
+            length = x.shape[axis]
+            place = torch.arange(side, device=x.device) % (2 * length)
+            x = x.index_select(axis, torch.where(place < length, place, 2 * length - 1 - place))
+        return x
 
 
 def _classes(module: Any) -> tuple[int, int | None]:

@@ -13,6 +13,7 @@ from dreamclean import DreamCleanError
 from dreamclean.contracts.levels import Level, VESchedule
 from dreamclean.contracts.model import Geometry, Model
 from dreamclean.contracts.prior import Prior
+from dreamclean.contracts.warn import warn
 from dreamclean_adm.edm2 import PART, UNet
 from dreamclean_adm.files import read
 from dreamclean_adm.noise import PAPER_RATIO
@@ -33,7 +34,7 @@ class EDM2(Prior):
 
     name = "edm2"
     path: str = Field(min_length=1, description="The .safetensors file")
-    label: int | None = Field(default=None, ge=0, description="Class; none: no class, as for guidance")
+    label: int | None = Field(default=None, ge=0, description="Class of the pictures; without it answers are worse")
     head_width: int = Field(default=64, ge=1, description="Channels of an attention head, 64 in all published networks")
 
     def network(self) -> UNet:
@@ -58,6 +59,8 @@ class EDM2(Prior):
     def load(self, device: torch.device, dtype: torch.dtype) -> Model:
         """Convolutions in ``dtype``, what is told of sigma and class in float32."""
         network = self.network()
+        if network.classes and self.label is None:
+            warn(f"{Path(self.path).name} was trained with a class for each picture; label=N says which")
         return Model(
             VESchedule(0.002, 80.0),
             Asked(network.to(device).cast(dtype), dtype, self.label).predict,

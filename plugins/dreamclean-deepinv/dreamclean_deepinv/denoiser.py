@@ -31,7 +31,7 @@ class PriorDenoiser(deepinv.models.Denoiser):
 
     ``x`` (B, 3, H, W) and ``sigma`` are on the [0, 1] scale. The prior is asked at its level of the nearest
     noise-to-signal ratio, sigma / alpha = 2 sigma, whatever the range: more noise than it knows is taken for the most
-    it knows. ``sigma = 0`` returns ``x``.
+    it knows. ``sigma = 0`` returns ``x``. It is loaded on ``device``, and anew where ``x`` lies on another one.
 
     Raises:
         DreamCleanError: for a latent prior.
@@ -42,9 +42,15 @@ class PriorDenoiser(deepinv.models.Denoiser):
         made: Prior = prior if isinstance(prior, Prior) else host().make("prior", prior)
         if made.space != "pixel":
             raise DreamCleanError(f"{made.name} works in latents; a denoiser needs a prior of pixels")
-        self.estimate = Evaluator(load(made, torch.device(device), torch.float32))
+        self.prior = made
+        self._load(torch.device(device))
+
+    def _load(self, device: torch.device) -> None:
+        self.place, self.estimate = device, Evaluator(load(self.prior, device, torch.float32))
 
     def forward(self, x: Tensor, sigma: Any, **kwargs: Any) -> Tensor:
+        if (x.device.type, x.device.index or 0) != (self.place.type, self.place.index or 0):
+            self._load(x.device)
         sigmas = torch.as_tensor(sigma).flatten().expand(len(x)).tolist()
         if len(set(sigmas)) > 1:
             return torch.cat([self(x[k : k + 1], sigmas[k]) for k in range(len(x))])

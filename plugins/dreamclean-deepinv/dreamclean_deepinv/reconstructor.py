@@ -19,7 +19,7 @@ class DreamClean(deepinv.models.Reconstructor):
         prior: as ``Restorer`` takes it; None: the installed default.
         blind: treat ``y`` as a picture (B, 3, H, W) with unknown damage, whatever the physics.
         clip: clip the images to [0, 1].
-        device: where the prior is loaded, and restores.
+        device: where the prior is loaded. Measurements on another one are restored there, with the prior loaded anew.
         settings: any other of ``Restorer``: ``strength``, ``steps``, ``seed``, ``guidance``, ...
     """
 
@@ -35,15 +35,20 @@ class DreamClean(deepinv.models.Reconstructor):
         super().__init__(device)
         self.blind, self.clip = blind, clip
         self.settings = {"device": str(device), **settings}
-        of_operators = () if blind else ("guidance", "noise")  # which there is not, before there is a physics
-        without = {name: value for name, value in self.settings.items() if name not in of_operators}
-        self.restorer = Restorer(prior, **without)
+        self.restorer = self._restorer(prior)
+
+    def _restorer(self, prior: Spec | None) -> Restorer:
+        of_operators = () if self.blind else ("guidance", "noise")  # which there is not, before there is a physics
+        return Restorer(prior, **{name: value for name, value in self.settings.items() if name not in of_operators})
 
     def restore(self, y: Tensor, physics: Any = None) -> Restoration[Tensor]:
         """The restoration, with its number of evaluations and its recipe; not clipped.
 
         DreamCleanError for a physics that is not linear.
         """
+        if y.device != self.restorer.device:
+            self.settings["device"] = str(y.device)
+            self.restorer = self._restorer(self.restorer.prior)
         if self.blind or physics is None:
             return self.restorer(y)
         noise = self.settings.get("noise")

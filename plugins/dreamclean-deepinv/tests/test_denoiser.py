@@ -1,5 +1,6 @@
 """Denoisers as priors and priors as denoisers, against the exact posterior mean."""
 
+import contextlib
 from typing import Any
 
 import deepinv
@@ -46,6 +47,21 @@ def test_prior_denoiser_is_the_posterior_mean() -> None:
     each = denoiser(x, torch.tensor([sigma, 0.4]))
     assert torch.allclose(each[0], wanted[0], atol=1e-5) and not torch.allclose(each[1], denoiser(x, sigma)[1])
     assert denoiser(x, 0.0).equal(x)
+
+
+def test_prior_denoiser_is_loaded_where_the_picture_lies() -> None:
+    loaded: list[str] = []
+
+    class Recorded(Mixture):
+        def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+            loaded.append(str(device))
+            return Mixture.around(torch.rand(2, 3, 8, 8), std=0.1).load(device, dtype)
+
+    denoiser = PriorDenoiser(Recorded())
+    for device in ("cpu", "meta", "meta"):
+        with contextlib.suppress(NotImplementedError, RuntimeError):  # of numbers that are none
+            denoiser(torch.zeros(1, 3, 8, 8, device=device), 0.1)
+    assert loaded == ["cpu", "meta"]
 
 
 def test_prior_denoiser_asks_a_ddpm_prior_at_the_same_noise() -> None:

@@ -57,6 +57,13 @@ def test_reconstructor_is_the_restorer_with_the_operator(pictures: Tensor, prior
     assert torch.allclose(made, Restorer(prior, operator=operator, **settings)(y).image, atol=1e-4)
 
 
+def test_reconstructor_restores_where_the_measurement_lies(pictures: Tensor, prior: Mixture) -> None:
+    model = DreamClean(prior, strength=200, steps=2)
+    with pytest.raises(DreamCleanError, match="device 'meta' cannot be used"):  # which it has therefore asked for
+        model(pictures[:1].to("meta"), dp.Inpainting(SHAPE, mask=0.5))
+    assert DreamClean(prior, strength=200, steps=2)(pictures[:1], dp.Inpainting(SHAPE, mask=0.5)).device.type == "cpu"
+
+
 def test_reconstructor_takes_the_noise_that_a_physics_does_not_say(pictures: Tensor, prior: Mixture) -> None:
     filter, settings = torch.full((1, 1, 5, 5), 0.04), dict(strength=200, steps=5, seed=3)
     unsaid = dp.BlurFFT(SHAPE, filter=filter, noise_model=dp.LogPoissonNoise())

@@ -23,6 +23,8 @@ class Family(ABC):
     """The network's folder."""
     patch: ClassVar[int] = 1
     """What a latent's height and width must be a multiple of."""
+    float16: ClassVar[bool] = True
+    """Whether its networks, the text encoders among them, stay finite in float16."""
 
     def __init__(self, config: Mapping[str, Any], scheduler: Mapping[str, Any]) -> None:
         """``config`` and ``scheduler``: the configs of the network and of the scheduler."""

@@ -52,8 +52,10 @@ class Flux(FlowFamily):
         return texts._replace(prompt={**texts.prompt, "guidance": told}), 1.0
 
     def embed(self, pipe: Any, prompt: str, negative: str | None, device: torch.device) -> Texts:
+        longest = 512 if self.distilled else 256  # of schnell
+
         def one(text: str) -> Conditions:
-            hidden, pooled, _ = pipe.encode_prompt(text, None, device=device)
+            hidden, pooled, _ = pipe.encode_prompt(text, None, device=device, max_sequence_length=longest)
             return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
 
         return Texts(one(prompt), one(negative or ""))

@@ -68,6 +68,7 @@ class Configured:
     ) -> Loaded:
         """The model on ``device``, its networks in ``dtype``. The text encoders are gone again.
 
+        Without any prompt the network sees what it was trained to take for none: that of an absent negative prompt.
         ``offloaded``: weights stay on the CPU, where the text encoders also compute.
         """
         with one_line(f"'{self.source.path}'"):
@@ -83,7 +84,8 @@ class Configured:
     @torch.no_grad()
     def _texts(self, device: torch.device, dtype: torch.dtype, prompt: str, negative: str | None) -> Texts:
         pipe = self.source.text_pipeline(self.family.pipeline, self.index, dtype)
-        return self.family.embed(pipe.to(device), prompt, negative, device)
+        texts = self.family.embed(pipe.to(device), prompt, negative, device)
+        return texts if prompt or negative is not None else texts._replace(prompt=texts.negative)
 
 
 def _family(index: dict[str, Any], source: Source) -> Family:

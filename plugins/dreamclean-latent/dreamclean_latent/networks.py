@@ -1,5 +1,6 @@
 """A latent model's networks, brought into memory when they are first needed."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -7,6 +8,8 @@ import torch
 from torch import Tensor
 
 from dreamclean.contracts.levels import Level
+from dreamclean.contracts.out_of_memory import lacks_memory
+from dreamclean.contracts.warn import warn
 from dreamclean_latent.guidance import Conditions, guided
 from dreamclean_latent.model import Configured, Loaded
 from dreamclean_latent.prediction import noise
@@ -33,7 +36,7 @@ class Networks:
         prior = self.prior
         loaded = self.model.load(self.device, self.dtype, prior.prompt, prior.negative_prompt, prior.offload)
         if prior.vae_tiling:
-            loaded.vae.module.enable_tiling()
+            loaded.vae.tile()
         if prior.vae_slicing:
             loaded.vae.module.enable_slicing()
         return loaded
@@ -45,11 +48,23 @@ class Networks:
 
     def encode(self, image: Tensor) -> Tensor:
         """Image (B, 3, H, W) in [0, 1] to the mean of its latents (B, C, h, w), scaled to about unit variance."""
-        return self.loaded.vae.encode(image)
+        return self._fitting(self.loaded.vae.encode, image)
 
     def decode(self, x: Tensor) -> Tensor:
         """Latents (B, C, h, w) to an image, nominally in [0, 1]."""
-        return self.loaded.vae.decode(x)
+        return self._fitting(self.loaded.vae.decode, x)
+
+    def _fitting(self, way: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+        """``way`` of ``values``, by an autoencoder that works in tiles from the first picture on that needs more memory than there is."""
+        vae = self.loaded.vae
+        try:
+            return way(values)
+        except Exception as error:
+            if not lacks_memory(error) or vae.tiled or vae.untiled:
+                raise
+        vae.tile()
+        warn("the autoencoder works in tiles, for lack of memory; vae_tiling=true says so from the start")
+        return way(values)
 
     def predict(self, x: Tensor, level: Level) -> Tensor:
         """eps at ``x``, guided as the prior says."""

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.model import Geometry, Model
 from dreamclean.contracts.prior import Prior
+from dreamclean.contracts.warn import warn
 from dreamclean_latent.model import Configured
 from dreamclean_latent.networks import Networks
 from dreamclean_latent.source import Source
@@ -61,8 +62,12 @@ class Latent(Prior):
         return model
 
     def load(self, device: torch.device, dtype: torch.dtype) -> Model:
-        networks = Networks(self, self.configured(), device, dtype)
-        family, pixels = networks.model.family, networks.model.pixels
+        model = self.configured()
+        if dtype == torch.float16 and not model.family.float16:
+            dtype = torch.bfloat16
+            warn(f"{model.family.pipeline}'s networks overflow in float16; they run in bfloat16")
+        networks = Networks(self, model, device, dtype)
+        family, pixels = model.family, model.pixels
         return Model(
             family.schedule,
             networks.predict,

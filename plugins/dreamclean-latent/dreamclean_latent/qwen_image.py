@@ -14,6 +14,7 @@ from dreamclean_latent.guidance import Conditions, Texts
 class QwenImage(FlowFamily):
     """Qwen-Image (Wu et al. 2025): latents of a video autoencoder, of one frame, and Qwen2.5-VL as text encoder."""
 
+    float16 = False
     pipeline = "QwenImagePipeline"
     network = "QwenImageTransformer2DModel"
 

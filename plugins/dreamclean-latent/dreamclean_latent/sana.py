@@ -17,6 +17,7 @@ class Sana(FlowFamily):
     The prompt is led by the pipeline's own "complex human instruction", as in diffusers.
     """
 
+    float16 = False
     pipeline = "SanaPipeline"
     network = "SanaTransformer2DModel"
     patch = 1

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from dreamclean_latent.loading import Absent, fast_loading, from_single_file, on
 
 _HUB_ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
 _FILES = ("model_index.json",)
+_V_PREDICTION = {"v_pred", "ztsnr"}
+"""Keys by which fine-tuned models say that they are not what their weights look like."""
 _TEXTS = re.compile(r"(tokenizer|text_encoder)(_\d)?")
 
 
@@ -75,14 +77,24 @@ class Source:
     def module(self, cls: str, folder: str, dtype: torch.dtype) -> Any:
         """The model of class ``cls`` in diffusers, with every weight of it loaded.
 
-        What a single file lacks is looked for beside the configs, and so is an autoencoder that diffusers reads from none.
+        An autoencoder that a single file lacks, or that diffusers reads from none, is looked for beside the configs.
         """
         if not self.single:
-            options = {"revision": self.revision, "variant": self.variant, **self.options}
-            return pretrained(cls, self.path, dtype, subfolder=folder, **options)
+            options: dict[str, Any] = {"subfolder": folder, "revision": self.revision, **self.options}
+            with (
+                suppress(OSError) if self.variant else nullcontext()
+            ):  # some parts of a model may lack it, as in diffusers
+                return pretrained(cls, self.path, dtype, variant=self.variant, **options)
+            return pretrained(cls, self.path, dtype, **options)
         if reads_single_files(cls):
-            with suppress(Absent):
+            try:
                 return from_single_file(cls, self.path, dtype, subfolder=folder, config=self.configs, **self.options)
+            except Absent:
+                if folder != "vae":
+                    raise DreamCleanError(
+                        f"the weights of a {cls} are not in it, or not all of them; "
+                        "give a whole model's file, and config=FOLDER of the same kind of model"
+                    ) from None
         elif folder != "vae":
             raise DreamCleanError(f"diffusers reads no {cls} from a single file; give a diffusers folder or a hub id")
         return pretrained(cls, self.configs, dtype, subfolder=folder, **self.options)
@@ -113,10 +125,19 @@ class Source:
 
 
 def inferred_config(path: str) -> str:
-    """The hub id of the configs that a single file's weights look like they belong to, by names and shapes."""
+    """The hub id of the configs that a single file's weights look like they belong to, by names and shapes.
+
+    DreamCleanError where it would be a guess too whether the network predicts noise or v.
+    """
     from diffusers.loaders.single_file_utils import fetch_diffusers_config
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
         shapes = {key: torch.empty(file.get_slice(key).get_shape(), device="meta") for key in list(file.keys())}
-    return str(fetch_diffusers_config(shapes)["pretrained_model_name_or_path"])
+    found = str(fetch_diffusers_config(shapes)["pretrained_model_name_or_path"])
+    if "stable-diffusion-2" in found or not _V_PREDICTION.isdisjoint(shapes):
+        raise DreamCleanError(
+            "models with these weights predict noise or v, and the file does not say which; "
+            "give config=FOLDER or a hub id with its scheduler's config"
+        )
+    return found

@@ -54,7 +54,7 @@ class Autoencoder:
     """
 
     def __init__(self, module: Any) -> None:
-        self.module = module
+        self.module, self.tiled = module, False
         config = module.config
         mean, std = (config.get(name) for name in ("latents_mean", "latents_std"))
         self.patch, self.video = patch_of(config), of_video(config)
@@ -63,6 +63,20 @@ class Autoencoder:
             mean, std = module.bn.running_mean.float().tolist(), variance.sqrt().tolist()
         self.mean = torch.tensor(mean or [config.get("shift_factor") or 0.0]).view(1, -1, 1, 1)
         self.gain = config.get("scaling_factor", 1.0) / torch.tensor(std or [1.0]).view(1, -1, 1, 1)
+
+    @property
+    def untiled(self) -> str:
+        """Why it cannot work in tiles, if it cannot."""
+        config = self.module.config
+        tiny = "encoder_block_out_channels" in config and config.get("latent_channels") != 4
+        return "diffusers' tiny autoencoders work in tiles only with latents of 4 channels" if tiny else ""
+
+    def tile(self) -> None:
+        """Encode and decode in overlapping tiles from now on. DreamCleanError if it cannot."""
+        if self.untiled:
+            raise DreamCleanError(f"{self.untiled}; leave vae_tiling out")
+        self.module.enable_tiling()
+        self.tiled = True
 
     def encode(self, image: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [0, 1], H and W multiples of the side of a latent, to x (B, C, h, w)."""

@@ -15,6 +15,7 @@ class ZImage(FlowFamily):
     It is told 1 - t, and predicts x0 - eps. diffusers adds its guidance to what the prompt alone says: 0 there is 1 here.
     """
 
+    float16 = False
     pipeline = "ZImagePipeline"
     network = "ZImageTransformer2DModel"
 

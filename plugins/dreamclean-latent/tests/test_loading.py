@@ -102,10 +102,21 @@ def test_load_does_not_make_up_missing_weights(make, tmp_path):
     refused("conv_in.weight", path=str(folder))
     save_file(weights, tmp_path / "single.safetensors")
     refused(
-        "1 weights of its UNet2DConditionModel are missing",
+        "the weights of a UNet2DConditionModel are not in it, or not all of them",
         path=str(tmp_path / "single.safetensors"),
         config=str(folder),
     )
+
+
+def test_load_takes_parts_that_lack_the_variant_without_it(make, tmp_path):
+    """As diffusers' pipelines do."""
+    folder = make("sd1", tmp_path)
+    for file in [*folder.glob("unet/*.safetensors"), *folder.glob("text_encoder/*.safetensors")]:
+        file.rename(file.with_suffix(".fp16.safetensors"))
+    model = Latent(path=str(folder), variant="fp16").load(torch.device("cpu"), torch.float32)
+    assert model.codec.loaded.vae.module is not None
+    with pytest.raises(DreamCleanError, match="could not be loaded"):
+        _ = Latent(path=str(folder), variant="ema").load(torch.device("cpu"), torch.float32).codec.loaded
 
 
 def test_load_refuses_what_is_no_model(tmp_path, tiny):

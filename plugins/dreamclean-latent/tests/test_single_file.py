@@ -16,6 +16,7 @@ from dreamclean import DreamCleanError
 from dreamclean.testing.component import pictures
 
 Weights = dict[str, Tensor]
+CROSS = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
 
 RENAMED = {  # diffusers' names of a tiny Stable Diffusion 1 to those of the original code, one pattern after another
     "unet": [
@@ -99,15 +100,33 @@ def test_single_file_of_the_original_layout(make, tiny, tmp_path):
 
 def test_single_file_guesses_configs_from_the_weights(tmp_path):
     """Names and shapes of the real models, of which a file of a few bytes is made."""
-    cross = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
     for name, shape, expected in (
-        (cross, (1, 768), "stable-diffusion-v1-5"),
-        (cross, (1, 1024), "stable-diffusion-2"),
+        (CROSS, (1, 768), "stable-diffusion-v1-5"),
         ("conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias", (1,), "stable-diffusion-xl-base-1.0"),
         ("double_blocks.0.img_attn.norm.key_norm.scale", (1,), "FLUX.1-"),
     ):
         save_file({name: torch.zeros(shape), "other": torch.zeros(1)}, tmp_path / "real.safetensors")
         assert expected in inferred_config(str(tmp_path / "real.safetensors"))
+
+
+@pytest.mark.parametrize("keys", [{"v_pred": (1,)}, {CROSS: (1, 1024)}, {CROSS: (1, 768), "ztsnr": (1,)}])
+def test_single_file_that_leaves_open_what_it_predicts_asks_for_its_config(tmp_path, keys):
+    xl = "conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias"
+    shapes = keys if CROSS in keys else {xl: (1,), **keys}
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, tmp_path / "real.safetensors")
+    with pytest.raises(
+        DreamCleanError, match="predict noise or v, and the file does not say which; give config=FOLDER"
+    ):
+        Latent(path=str(tmp_path / "real.safetensors")).configured()
+
+
+@pytest.mark.parametrize("accelerated", [False, True])
+def test_single_file_without_a_network_is_refused(tiny, tmp_path, monkeypatch, accelerated):
+    """And not restored with the network that lies beside the configs."""
+    monkeypatch.setattr("dreamclean_latent.loading.fast_loading", lambda: accelerated)
+    save_file({"lora.weight": torch.zeros(3, 3)}, tmp_path / "other.safetensors")
+    with pytest.raises(DreamCleanError, match="the weights of a UNet2DConditionModel are not in it"):
+        _ = networks(Latent(path=str(tmp_path / "other.safetensors"), config=str(tiny("sd1")))).loaded
 
 
 def test_single_file_without_its_configs_is_refused(tmp_path, monkeypatch):

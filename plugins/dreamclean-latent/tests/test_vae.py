@@ -8,8 +8,9 @@ import pytest
 import torch
 from dreamclean_latent.prior import Latent
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from dreamclean import DreamCleanError, Restorer
+from dreamclean import DreamCleanError, DreamCleanWarning, Restorer
 from dreamclean.testing.check import distance
 from dreamclean.testing.component import pictures
 
@@ -109,6 +110,27 @@ def test_vae_in_tiles_and_slices(make, tmp_path):
     assert max(shape[-1] for shape in shapes) == 32
 
 
+@pytest.mark.parametrize("way", ["encode", "decode"])
+def test_vae_works_in_tiles_where_memory_runs_out(make, tmp_path, monkeypatch, way):
+    folder = make("sd1", tmp_path)
+    configure(folder / "vae/config.json", sample_size=32)
+    codec, tiled = networks(Latent(path=str(folder))), networks(Latent(path=str(folder), vae_tiling=True))
+    module, asked = codec.loaded.vae.module, []
+
+    def exhausted(values: Tensor, *args: Any, **kwargs: Any) -> Any:
+        asked.append(values.shape)
+        if not module.use_tiling:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return own(values, *args, **kwargs)
+
+    own = getattr(module, way)
+    monkeypatch.setattr(module, way, exhausted)
+    given = pictures((48, 48)) if way == "encode" else torch.randn(1, 4, 24, 24)
+    with pytest.warns(DreamCleanWarning, match="in tiles, for lack of memory"):
+        found = getattr(codec, way)(given)
+    assert torch.equal(found, getattr(tiled, way)(given)) and len(asked) == 2
+
+
 @pytest.fixture
 def taesd(tmp_path):
     """A tiny autoencoder in the family of TAESD: its latents are scaled already."""
@@ -134,6 +156,15 @@ def test_vae_may_be_a_tiny_autoencoder(tiny, taesd):
         torch.testing.assert_close(codec.decode(x), vae.decode(x).sample / 2 + 0.5, rtol=0, atol=1e-5)
     result = Restorer(prior, preset="paper", steps=2, device="cpu", dtype="float32")(image)
     assert result.image.shape == image.shape
+
+
+def test_vae_that_is_tiny_and_of_many_channels_does_not_work_in_tiles(tiny, tmp_path):
+    blocks: Any = dict(encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8))
+    numbers: Any = dict(num_encoder_blocks=(1, 1), num_decoder_blocks=(1, 1))
+    diffusers.AutoencoderTiny(**blocks, **numbers, latent_channels=16).save_pretrained(tmp_path / "taef1")
+    prior = Latent(path=str(tiny("sd3")), vae=str(tmp_path / "taef1"), vae_tiling=True)
+    with pytest.raises(DreamCleanError, match="only with latents of 4 channels; leave vae_tiling out"):
+        networks(prior).encode(pictures((16, 16)))
 
 
 def test_vae_of_another_model_is_refused(make, tiny, tmp_path):
