@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import conv2d, silu
 
-from dreamclean import DreamCleanError, Restorer
+from dreamclean import DreamCleanError, DreamCleanWarning, Restorer
 from dreamclean.builtin.priors.export import export
 from dreamclean.testing import PriorSuite, loaded
 from dreamclean.testing.component import pictures
@@ -159,7 +160,8 @@ def by_formulas(state: Tensors, x: Tensor, sigma: float, label: int | None) -> T
 @pytest.mark.parametrize("label", [None, 3])
 @pytest.mark.parametrize("sigma", [0.05, 1.0, 10.0])
 def test_edm2_predicts_what_the_formulas_say(path: str, sigma: float, label: int | None):
-    model = loaded(EDM2(path=path, label=label, head_width=HEAD))
+    with pytest.warns(DreamCleanWarning, match="label=N says which") if label is None else nullcontext():
+        model = loaded(EDM2(path=path, label=label, head_width=HEAD))
     x = sigma * torch.randn(2, 3, 12, 20, generator=torch.Generator().manual_seed(1)) + 0.3
     with torch.no_grad():
         eps, expected = model.predict(x, model.schedule.at(sigma)), by_formulas(tensors(), x, sigma, label)
