@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dreamclean.builtin.priors.diffusers import UNetPrior
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.pictures import picture as pictures
 from dreamclean.restorer import Restorer
 
 Picture = Image.Image | np.ndarray | Tensor | list[Image.Image]
@@ -69,7 +70,7 @@ class DreamCleanPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
         operator: Any = None,
         strength: float | str | None = None,
         num_inference_steps: int | None = None,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
         class_label: int | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
@@ -81,7 +82,8 @@ class DreamCleanPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
             operator: the degradation, where it is known, as ``Restorer`` takes it: ``"blur:std=1.5"``.
             strength: the top of the levels, a timestep or ``"nsr:R"``; None: the planner or the prior decides.
             num_inference_steps: levels, ``steps`` of ``Restorer``.
-            generator: gives the seed, with its ``initial_seed()``; None: ``seed`` of ``settings``, or 0.
+            generator: gives the seed, with its ``initial_seed()``; a list: one for each picture; None: ``seed`` of
+                ``settings``, or 0.
             class_label: the class that a network with classes is told.
             output_type: ``"pil"``, ``"np"`` (B, H, W, 3) in [0, 1] or ``"pt"`` (B, 3, H, W) in [0, 1].
             return_dict: whether to return an ``ImagePipelineOutput`` or a tuple.
@@ -94,12 +96,11 @@ class DreamCleanPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers 
             raise DreamCleanError(f"output_type '{output_type}' is none; choose pil, np or pt")
         given = dict(operator=operator, strength=strength, steps=num_inference_steps, **settings)
         given = {name: value for name, value in given.items() if value is not None}
-        if generator is not None:
-            given["seed"] = generator.initial_seed() % 2**63
+        seed = given.pop("seed", None) if generator is None else _seed_of(generator)
         where = dict(device=str(self._execution_device), dtype=str(self.unet.dtype).removeprefix("torch."))
         with _given_back(self.unet):
             restorer = Restorer(_Components.of(self.unet, self.scheduler, class_label), **(where | given))
-            images = _shown(_restored(restorer, image), output_type)
+            images = _shown(_restored(restorer, image, seed), output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
 
 
@@ -119,11 +120,17 @@ def _given_back(network: torch.nn.Module) -> Iterator[None]:
                 weight.data = weight.data.contiguous()
 
 
-def _restored(restorer: Restorer, image: Picture) -> list[Any]:
+def _seed_of(generator: torch.Generator | list[torch.Generator]) -> int | list[int]:
+    if isinstance(generator, list):
+        return [one.initial_seed() % 2**63 for one in generator]
+    return generator.initial_seed() % 2**63
+
+
+def _restored(restorer: Restorer, image: Picture, seed: int | list[int] | None) -> list[Any]:
     """Each restored picture: PIL images, or tensors (1, 3, H, W)."""
     if isinstance(image, Tensor):
-        return [one[None] for one in restorer(image).image.clamp(0, 1)]
-    return [result.image for result in restorer(image if isinstance(image, list) else [image])]
+        return [one[None] for one in restorer(image, seed=seed).image.clamp(0, 1)]
+    return [result.image for result in restorer(image if isinstance(image, list) else [image], seed=seed)]
 
 
 def _shown(images: list[Any], output_type: str) -> Any:
@@ -143,5 +150,7 @@ def _array(image: Any) -> np.ndarray:
     """(H, W, 3) in [0, 1]."""
     if isinstance(image, Tensor):
         return image[0].movedim(0, -1).float().cpu().numpy()
-    values = np.asarray(image.convert("RGB") if isinstance(image, Image.Image) else image)
+    if isinstance(image, Image.Image):
+        return _array(pictures.Picture.from_pil(image).pixels)  # of any mode, of 16 bits too
+    values = np.asarray(image)
     return values.astype(np.float32) / (255 if values.dtype == np.uint8 else 1)

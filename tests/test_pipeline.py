@@ -1,6 +1,7 @@
 """``DreamCleanPipeline``: the restorer with a pipeline's components, saved and loaded."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,30 @@ def test_pipeline_is_the_restorer(tmp_path: Path, picture: Image.Image) -> None:
     settings = dict(strength=200, steps=4, seed=5, device="cpu", dtype="float32")
     wanted = Restorer(Diffusers(path=str(tmp_path / "ddpm")), **settings)(picture).image
     assert len(made) == 1 and np.array_equal(np.asarray(made[0]), np.asarray(wanted))
+
+
+def test_pipeline_takes_a_generator_for_each_picture(picture: Image.Image) -> None:
+    pipeline = DreamCleanPipeline(unet(), DDPMScheduler())
+    how: Any = dict(strength=200, num_inference_steps=2, initializer="forward-noising", output_type="np")
+
+    def made(given: list[Image.Image], *seeds: int) -> np.ndarray:
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        images: np.ndarray = pipeline(given, generator=generators, **how).images
+        return images
+
+    both = made([picture, picture], 5, 6)
+    assert np.array_equal(both, np.concatenate([made([picture], 5), made([picture], 6)]))
+    assert not np.array_equal(both[0], both[1])
+
+
+def test_pipeline_shows_sixteen_bits(picture: Image.Image) -> None:
+    """As those of eight, and not white."""
+    grey = np.asarray(picture.convert("L"))
+    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    how: Any = dict(strength=200, num_inference_steps=2, output_type="np")
+    pipeline = DreamCleanPipeline(unet(), DDPMScheduler())
+    of_deep, of_grey = (pipeline(each, **how).images for each in (deep, Image.fromarray(grey)))
+    assert of_deep.shape == (1, 19, 22, 3) and np.abs(of_deep - of_grey).max() < 0.01
 
 
 def test_pipeline_gives_a_network_in_training_back(picture: Image.Image) -> None:
