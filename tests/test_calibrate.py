@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dreamclean import JPEG, Mixture, Picture, Restorer
 from dreamclean.builtin.planners.diagnosis import sample_file
-from dreamclean.builtin.planners.diagnosis.calibrate import FEWEST
+from dreamclean.builtin.planners.diagnosis.calibrate import FEWEST, _weights_of
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration
 from dreamclean.builtin.planners.diagnosis.damage import damaged
 from dreamclean.builtin.planners.diagnosis.fit import Sample, best_level, fit
@@ -213,3 +213,18 @@ def test_cycle_has_every_family() -> None:
     assert [sample.family for sample in samples] == [family for family, _ in CYCLE]
     assert [len(sample.worth) for sample in samples] == [6 * learnt for _, learnt in CYCLE]
     assert all(sample.features.isfinite().all() for sample in samples)
+
+
+def test_samples_are_of_the_weights_that_made_them(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(bytes(5_000_000))
+
+    class Kept(Mixture):
+        @property
+        def source(self) -> Path:
+            return tmp_path
+
+    before = _weights_of(Kept())
+    (tmp_path / "calibration.json.samples").write_text("{}")
+    assert before == _weights_of(Kept()) != ""
+    (tmp_path / "model.safetensors").write_bytes(bytes(4_999_999) + b"1")
+    assert before != _weights_of(Kept()) and _weights_of(Mixture()) == ""

@@ -7,7 +7,8 @@ from PIL import Image
 
 def photographs(folder: Path) -> list[Path]:
     """Those of ``folder`` and of the folders inside it."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in Image.registered_extensions())
+    known = Image.registered_extensions().keys() - {".pdf", ".ps", ".eps", ".mpg", ".mpeg"}
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in known and not p.name.startswith("."))
     if not found:
         raise SystemExit(f"there is no picture in {folder}")
     return found

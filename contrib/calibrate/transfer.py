@@ -24,7 +24,7 @@ from dreamclean import Restorer
 from dreamclean.builtin.planners.diagnosis.answers import answers, read_features
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, Calibration, with_squares
 from dreamclean.builtin.planners.diagnosis.fit import ridge, rounded
-from dreamclean.builtin.planners.diagnosis.samples import CYCLE, Sampler, crop, damaged_by
+from dreamclean.builtin.planners.diagnosis.samples import CYCLE, SIDE, Sampler, crop, damaged_by
 from dreamclean.pictures.picture import write_atomically
 
 PAIRED = 3
@@ -136,7 +136,7 @@ def main() -> None:
 
 def sampler(folder: Path, paths: list[Path]) -> Sampler:
     prior = Restorer(f"diffusers:path={folder}", operator="identity").prior
-    return Sampler(prior, prior.load(torch.device("cpu"), torch.float32), lambda picture, recipe: picture, paths)
+    return Sampler(prior, prior.load(torch.device("cpu"), torch.float32), lambda picture, recipe: picture, paths, SIDE)
 
 
 if __name__ == "__main__":

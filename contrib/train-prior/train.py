@@ -31,6 +31,7 @@ from torch import Tensor
 T = 1000
 BANDS = (0, 50, 100, 200, 300, 500, 1000)  # noise-level bands of the progress line, in timesteps
 SCALES = (1.0, 0.75, 0.55, 0.4, 0.3)  # each photograph is also seen downscaled: sources' JPEG traces go
+MOST_SKIPPED = 100  # steps in a row without finite gradients, after which a run ends
 SIGMAS = (10, 25, 50, 100)  # of 255, where one-step denoising is measured
 
 
@@ -49,12 +50,38 @@ def network(channels: tuple[int, ...], layers: int) -> UNet2DModel:
 
 
 def photographs(folder: Path) -> list[Path]:
-    known = Image.registered_extensions()
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in known)
+    known = Image.registered_extensions().keys() - {".pdf", ".ps", ".eps", ".mpg", ".mpeg"}
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in known and not p.name.startswith("."))
 
 
-def kept_out(number: int, hold_out: int) -> bool:
-    return bool(hold_out) and number % hold_out == hold_out - 1
+def opened(path: Path, longest: int) -> Image.Image | None:
+    """The photograph in RGB, made smaller where it is longer than ``longest`` pixels; None, which is printed, if it cannot be read."""
+    try:
+        with Image.open(path) as file:
+            file.draft("RGB", (longest, longest))  # a large JPEG is decoded to a half, a quarter or an eighth
+            if file.mode.startswith("I;16"):
+                photo = Image.fromarray((np.asarray(file) // 257).astype(np.uint8)).convert("RGB")
+            elif file.mode in ("I", "F"):
+                raise ValueError("of 32 bits, whose white is not known")
+            else:
+                photo = file.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        print(f"left out: {path} ({error})", flush=True)
+        return None
+    photo.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return photo
+
+
+def shared_out(folder: Path, hold_out: int, before: list[str] | None) -> tuple[list[Path], list[Path]]:
+    """The photographs to train on and those held out: every ``hold_out``-th, or those of an earlier start, ``before``, by name."""
+    paths = photographs(folder)
+    if before is None:
+        before = [str(p.relative_to(folder)) for p in paths[hold_out - 1 :: hold_out]] if hold_out else []
+    held = set(before)
+    split: tuple[list[Path], list[Path]] = [], []
+    for path in paths:
+        split[str(path.relative_to(folder)) in held].append(path)
+    return split
 
 
 class Crops:
@@ -64,24 +91,26 @@ class Crops:
     the GPU. A crop's eight orientations are choices of the strides with which it is read.
     """
 
-    def __init__(self, folder: Path, size: int, hold_out: int, device: torch.device) -> None:
-        pixels, table, start = [], [], 0
-        for number, path in enumerate(photographs(folder)):
-            if kept_out(number, hold_out):
-                continue
-            photo = Image.open(path).convert("RGB")
-            for scale in SCALES:
-                w, h = round(photo.width * scale), round(photo.height * scale)
-                if min(w, h) < size:
-                    continue
-                picture = photo if scale == 1 else photo.resize((w, h), Image.Resampling.LANCZOS)
+    def __init__(self, paths: list[Path], size: int, longest: int, device: torch.device) -> None:
+        pixels, table, start, used = [], [], 0, 0
+        for path in paths:
+            photo = opened(path, longest)
+            sizes = [(round(photo.width * scale), round(photo.height * scale)) for scale in SCALES] if photo else []
+            sizes = [(w, h) for w, h in sizes if min(w, h) >= size]
+            for w, h in sizes:
+                picture = photo if photo.size == (w, h) else photo.resize((w, h), Image.Resampling.LANCZOS)
                 pixels.append(torch.from_numpy(np.asarray(picture).reshape(-1, 3).copy()))
                 table.append((start, w, h))
                 start += w * h
+            used += bool(sizes)
         if not table:
-            raise SystemExit(f"{folder}: no photograph of at least {size} pixels a side; give a folder of images")
+            raise SystemExit(f"no photograph of at least {size} pixels a side to train on; give a folder of images")
+        print(f"{used} of {len(paths)} photographs, {3 * start / 1e9:.2f} GB", flush=True)
         self.device = device
-        self.pixels = torch.cat(pixels).to(device)
+        self.pixels = torch.empty(start, 3, dtype=torch.uint8, device=device)
+        for (first, w, h), values in zip(table, pixels, strict=True):
+            self.pixels[first : first + w * h] = values
+        pixels.clear()
         self.start, self.width, self.height = torch.tensor(table, device=device).unbind(1)
         # A picture is drawn in proportion to the root of its crops' number, so large ones do not drown the rest.
         self.weight = (self.width * self.height).double().sqrt()
@@ -129,15 +158,14 @@ class Levels:
         return torch.where(u[0] < 0.75, near, (T * u[1]).long())
 
 
-def centres(paths: list[Path], side: int) -> Tensor:
-    """The photographs' centre crops, shape (N, 3, side, side), values in [-1, 1]."""
+def centres(paths: list[Path], side: int, longest: int) -> Tensor:
+    """The photographs' centre crops, shape (N, 3, side, side), values in [-1, 1]; black around smaller ones."""
     crops = []
-    for path in paths:
-        photo = Image.open(path).convert("RGB")
+    for photo in filter(None, (opened(path, longest) for path in paths)):
         left, top = (photo.width - side) // 2, (photo.height - side) // 2
         crop = np.asarray(photo.crop((left, top, left + side, top + side)))
         crops.append(torch.from_numpy(crop.copy()).permute(2, 0, 1).float() / 127.5 - 1)
-    return torch.stack(crops)
+    return torch.stack(crops) if crops else torch.empty(0, 3, side, side)
 
 
 @torch.inference_mode()
@@ -160,7 +188,7 @@ def one_step_psnr(net: UNet2DModel, crops: Tensor, abar: Tensor, prediction: str
 
 def native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # emulated bf16 is far slower than fp32
     return bool(supported and supported())
 
@@ -184,6 +212,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--cooldown", type=float, default=0.25, help="share of the run over which the rate falls to 0")
     p.add_argument("--cool-from", type=Path, help="copy this run's checkpoint and only cool it down, in --minutes")
     p.add_argument("--hold-out", type=int, default=40, help="keep every n-th photograph out of training (0: none)")
+    p.add_argument("--longest", type=int, default=1500, help="larger photographs are made smaller, to this many pixels")
     p.add_argument("--batch", type=int, default=16)
     p.add_argument("--size", type=int, default=64, help="side of a crop in pixels")
     p.add_argument("--large-share", type=float, default=0.0, help="share of batches with fewer and larger crops")
@@ -268,6 +297,15 @@ def first_network(args: argparse.Namespace, config: str | None) -> UNet2DModel:
     return UNet2DModel.from_pretrained(args.init) if args.init else network(args.channels, args.layers)
 
 
+def check_prediction(args: argparse.Namespace, before: str | None, source: Path | None) -> None:
+    """SystemExit where the weights to start from predict something else than ``--prediction``."""
+    config = args.init / "../scheduler/scheduler_config.json" if args.init else None
+    if source is None and config and config.exists():
+        before, source = json.loads(config.read_text()).get("prediction_type"), args.init
+    if before not in (None, args.prediction):
+        raise SystemExit(f"{source} predicts {before}: say --prediction {before}")
+
+
 class Run:
     """Everything that changes while training, with its way to and from the disk."""
 
@@ -278,6 +316,9 @@ class Run:
         resumed = (self.folder / "last.pt").exists()
         before = self.folder if resumed else args.cool_from
         state = torch.load(before / "last.pt", map_location=self.device, weights_only=True) if before else {}
+        check_prediction(args, state.get("prediction"), before)
+        self.held_out: list[str] | None = state.get("held_out")  # names in the folder of photographs
+        self.skipped = 0  # steps in a row whose gradients were not finite
         self.net = first_network(args, state.get("config")).float().to(self.device, memory_format=torch.channels_last)
         self.averages = {decay: copy.deepcopy(self.net) for decay in args.ema}
         if args.optimizer == "muon":
@@ -295,6 +336,8 @@ class Run:
             self.load(state)
         if before and not resumed:
             self.cooled, self.minutes = self.crops, 0.0
+        if args.cool_from and resumed and self.done(0) >= 1:
+            raise SystemExit(f"{self.folder} is cooled down already; choose another folder")
         if self.cooled is not None and self.cooled >= args.crops and args.minutes == math.inf:
             raise SystemExit("all crops are seen: say in --minutes how long the cool-down takes")
 
@@ -304,7 +347,11 @@ class Run:
             nearest = min(state["averages"], key=lambda d: abs(math.log((1 - d) / (1 - decay))))
             average.load_state_dict(state["averages"][nearest])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"].cpu())
+        if len(state["generator"]) == len(self.generator.get_state()):
+            self.generator.set_state(state["generator"].cpu())
+        else:  # of another kind of device
+            self.generator.manual_seed(self.args.seed + state["steps"])
+            print("random numbers start anew: the checkpoint is of another kind of device", flush=True)
         self.crops, self.steps, self.hours = state["crops"], state["steps"], state["hours"]
         self.cooled, self.minutes = state["cooled"], state.get("minutes", 0.0)
         if state.get("best") in self.averages:
@@ -312,8 +359,14 @@ class Run:
 
     def save(self, minutes: float = 0.0) -> None:
         """To the disk, ``minutes`` after this start."""
+        if not all(value.isfinite().all() for value in self.net.state_dict().values()):
+            raise SystemExit(
+                f"the weights are not finite; {self.folder / 'last.pt'} is from before, take a lower --rate"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {
+            "prediction": self.args.prediction,
+            "held_out": self.held_out,
             "config": self.net.to_json_string(),
             "net": self.net.state_dict(),
             "averages": {decay: average.state_dict() for decay, average in self.averages.items()},
@@ -335,6 +388,7 @@ class Run:
         new = target.with_name(target.name + ".new")
         shutil.rmtree(new, ignore_errors=True)
         half = copy.deepcopy(net).half().to(memory_format=torch.contiguous_format)
+        half.register_to_config(sample_size=None)  # it is convolutional: any size of picture suits it
         half.save_pretrained(new / "unet", max_shard_size=self.args.shard)
         DDPMScheduler(
             num_train_timesteps=T, beta_schedule="linear", prediction_type=self.args.prediction
@@ -380,10 +434,14 @@ class Run:
         target = eps if args.prediction == "epsilon" else a * eps - s * x0
         error = (predicted.float() - target).square().mean((1, 2, 3))
         (error * self.levels.ratio[t].clamp(max=1) ** args.loss_power).mean().backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.step()
+        if norm.isfinite():
+            self.optimizer.step()
+        self.skipped = 0 if norm.isfinite() else self.skipped + 1
+        if self.skipped >= MOST_SKIPPED:
+            raise SystemExit(f"{self.skipped} steps in a row had gradients that are not finite; take a lower --rate")
         self.optimizer.zero_grad()
         with torch.no_grad():
             for decay, average in self.averages.items():
@@ -413,11 +471,13 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(args.seed)
     device = torch.device(args.device)
     abar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, T, dtype=torch.float64), 0).float().to(device)
-    run, source = Run(args, abar), Crops(args.photos, args.size, args.hold_out, device)
-    held_out = [p for n, p in enumerate(photographs(args.photos)) if kept_out(n, args.hold_out)]
-    tests = {"held-out": centres(held_out, 128)} if held_out else {}
+    run = Run(args, abar)
+    seen_ones, held_out = shared_out(args.photos, args.hold_out, run.held_out)
+    run.held_out = [str(path.relative_to(args.photos)) for path in held_out]
+    source = Crops(seen_ones, args.size, args.longest, device)
+    tests = {"held-out": centres(held_out, 128, args.longest)} if held_out else {}
     if args.validate:
-        tests["watched"] = centres(photographs(args.validate)[: args.validate_limit], 256)
+        tests["watched"] = centres(photographs(args.validate)[: args.validate_limit], 256, args.longest)
     million = sum(p.numel() for p in run.net.parameters()) / 1e6
     print(f"{million:.2f}M parameters, {device}, bf16 {run.bf16}, {run.crops} crops seen before", flush=True)
     began = saved = validated = time.monotonic()
@@ -433,7 +493,8 @@ def main(argv: list[str] | None = None) -> None:
         finished = done >= 1
         if finished or now - saved > 60 * args.every:
             speed = (run.crops - seen) / (now - began)
-            loss = " ".join(f"<{b}:{v:.4f}" for b, v in zip(BANDS[1:], (total / count).tolist(), strict=True))
+            means = [(b, v) for b, v in zip(BANDS[1:], (total / count).tolist(), strict=True) if math.isfinite(v)]
+            loss = " ".join(f"<{b}:{v:.4f}" for b, v in means)
             print(f"{run.crops} crops {speed:.1f}/s {run.hours:.3f} thread-hours | loss {loss}", flush=True)
             if finished or now - validated > 60 * args.validate_every:
                 print(f"{run.crops} crops PSNR at {SIGMAS} | {run.validate(tests)}", flush=True)

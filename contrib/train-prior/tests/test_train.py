@@ -11,6 +11,9 @@ import torch
 from diffusers import UNet2DModel
 from PIL import Image
 
+from dreamclean import Diffusers
+from dreamclean.testing import loaded
+
 spec = importlib.util.spec_from_file_location("train_prior", Path(__file__).parents[1] / "train.py")
 train = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(train)
@@ -185,3 +188,94 @@ def test_levels_are_where_they_are_said_to_be():
     shares = [((low < wanted) & (wanted < 2 * low)).float().mean().item() for low in (8, 16, 32)]
     assert max(shares) < 1.3 * min(shares)
     assert 0.1 < (wanted > 140).float().mean() < 0.25
+
+
+def test_photographs_are_read_as_they_look_and_no_larger_than_asked(tmp_path, capsys):
+    grey = np.linspace(0, 65535, 64 * 48).reshape(48, 64).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    Image.new("RGB", (3000, 2000), (10, 120, 230)).save(tmp_path / "large.jpg", quality=95)
+    (tmp_path / "broken.jpg").write_bytes((tmp_path / "large.jpg").read_bytes()[:900])
+    (tmp_path / "._large.jpg").write_bytes(b"of a Mac")
+    (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.4")
+    assert [path.name for path in train.photographs(tmp_path)] == ["broken.jpg", "deep.png", "large.jpg"]
+    deep = np.asarray(train.opened(tmp_path / "deep.png", 1500)).astype(int)
+    assert np.abs(deep[..., 0] - grey / 257).max() <= 1
+    large = train.opened(tmp_path / "large.jpg", 600)
+    assert large.size == (600, 400) and np.abs(np.asarray(large).mean((0, 1)) - [10, 120, 230]).max() < 3
+    crops = train.Crops(train.photographs(tmp_path), 16, 600, torch.device("cpu"))
+    said = capsys.readouterr().out
+    assert "left out" in said and "broken.jpg" in said and "2 of 3 photographs" in said
+    assert crops.width.max() == 600 and crops(5, 16, torch.Generator().manual_seed(0)).shape == (5, 3, 16, 16)
+
+
+def test_held_out_photographs_stay_so_when_others_are_added(photos, tmp_path):
+    small = [
+        "--size",
+        "16",
+        "--batch",
+        "4",
+        "--channels",
+        "8,16",
+        "--warmup",
+        "2",
+        "--cooldown",
+        "0",
+        "--ema",
+        "0.9",
+        "--device",
+        "cpu",
+        "--hold-out",
+        "3",
+    ]
+    train.main([str(photos), str(tmp_path / "run"), *small, "--crops", "4"])
+    assert torch.load(tmp_path / "run/last.pt", weights_only=True)["held_out"] == ["2.png"]
+    Image.new("RGB", (72, 64)).save(photos / "0-before.png")
+    train.main([str(photos), str(tmp_path / "run"), *small, "--crops", "8"])
+    assert torch.load(tmp_path / "run/last.pt", weights_only=True)["held_out"] == ["2.png"]
+    seen, held = train.shared_out(photos, 3, ["2.png"])
+    assert [path.name for path in held] == ["2.png"] and len(seen) == 3
+
+
+def test_train_refuses_weights_that_predict_something_else(photos, tmp_path):
+    go(photos, tmp_path / "run", "--crops", 8, "--prediction", "v_prediction")
+    with pytest.raises(SystemExit, match="say --prediction v_prediction"):
+        go(photos, tmp_path / "run", "--crops", 16)
+    with pytest.raises(SystemExit, match="say --prediction v_prediction"):
+        go(photos, tmp_path / "new", "--crops", 8, "--init", tmp_path / "run/model/unet")
+
+
+def test_train_goes_on_from_a_checkpoint_of_another_kind_of_device(photos, tmp_path, capsys):
+    state = go(photos, tmp_path / "run", "--crops", 8)
+    torch.save({**state, "generator": torch.zeros(16, dtype=torch.uint8)}, tmp_path / "run/last.pt")  # as of CUDA's
+    assert go(photos, tmp_path / "run", "--crops", 16)["crops"] == 16
+    assert "random numbers start anew" in capsys.readouterr().out
+
+
+def test_train_leaves_steps_out_that_are_not_finite_and_keeps_its_checkpoint(photos, tmp_path, monkeypatch):
+    before = go(photos, tmp_path / "run", "--crops", 8)
+    own, bad = train.Crops.__call__, {3}
+
+    def spoilt(self, *args):
+        spoilt.calls += 1
+        return own(self, *args) * (float("nan") if spoilt.calls in bad or not bad else 1)
+
+    spoilt.calls = 0
+    monkeypatch.setattr(train.Crops, "__call__", spoilt)
+    after = go(photos, tmp_path / "run", "--crops", 40)
+    assert not same(before["net"], after["net"]) and all(value.isfinite().all() for value in after["net"].values())
+    bad.clear()
+    with pytest.raises(SystemExit, match="100 steps in a row"):
+        go(photos, tmp_path / "run", "--crops", 4000)
+    assert same(torch.load(tmp_path / "run/last.pt", weights_only=True)["net"], after["net"])
+
+
+def test_cool_down_that_is_over_is_not_taken_for_a_new_one(photos, tmp_path):
+    go(photos, tmp_path / "run", "--crops", 16)
+    go(photos, tmp_path / "cooled", "--cool-from", tmp_path / "run", "--crops", 32)
+    with pytest.raises(SystemExit, match="is cooled down already"):
+        go(photos, tmp_path / "cooled", "--cool-from", tmp_path / "run", "--crops", 32)
+
+
+def test_train_exports_a_network_of_any_size(photos, tmp_path):
+    go(photos, tmp_path / "run", "--crops", 8)
+    assert loaded(Diffusers(path=str(tmp_path / "run/model"))).geometry.native_size is None

@@ -1,5 +1,6 @@
 """A prior's calibration, from photographs to the file."""
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ CHECKED = 4 * len(CYCLE)
 """Samples from which on a quarter of them tells how good the rules are."""
 _SAVED_EVERY = 60
 """Seconds."""
+_END = 1 << 20
+"""Bytes."""
 
 
 def check_output(output: Path | None, prior: Prior, overwrite: bool) -> Path:
@@ -25,13 +28,32 @@ def check_output(output: Path | None, prior: Prior, overwrite: bool) -> Path:
     target = output or calibration_file(prior)
     if target is None:
         raise DreamCleanError(
-            "this prior has no folder to keep a calibration in; name a model in a local folder, or give -o FILE"
+            "this prior has no folder to keep a calibration in; name a model in a local folder, or give -o FILE, "
+            "which counts once it lies as calibration.json in the folder that the prior's source names"
         )
     if target.is_dir() or not target.parent.is_dir():
         raise DreamCleanError(f"{target} cannot be written; give -o a file in a folder that is there")
     if target.exists() and not overwrite:
         raise DreamCleanError(f"{target} is there already; choose another -o or say --overwrite")
     return target
+
+
+def _weights_of(prior: Prior) -> str:
+    """A hash of the prior's files by their sizes and their ends, which tells weights apart without reading gigabytes; "": no files."""
+    source = prior.source
+    if source is None:
+        return ""
+    found = hashlib.sha256()
+    files = sorted(source.rglob("*")) if source.is_dir() else [source]
+    for path in files:
+        if path.is_file() and not path.name.startswith("calibration.json"):
+            size = path.stat().st_size
+            found.update(f"{path.name} {size} ".encode())
+            with path.open("rb") as file:
+                found.update(file.read(_END))
+                file.seek(max(0, size - _END))
+                found.update(file.read(_END))
+    return found.hexdigest()[:16]
 
 
 def run(
@@ -45,7 +67,8 @@ def run(
     kept = sample_file.path_for(target)
     made_of = {
         "prior": str(sampler.prior.spec()),
-        "photos": [path.name for path in sampler.photos],
+        "weights": _weights_of(sampler.prior),
+        "photos": [f"{path.name}, {path.stat().st_size}" for path in sampler.photos],
         "side": sampler.side,
         "metric": sampler.metric_name,
     }
