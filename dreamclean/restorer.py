@@ -166,7 +166,8 @@ class Restorer:
         check_shape(y, self.operator)
         check_place(self._keep, picture, y, self.operator)
         made = self._run(masked(single(y), self._mask), self.operator, NO_FILE, seed, watch)
-        return replace(made, image=kept(made.image.to(y), picture, self._keep))
+        image = kept(made.image.to(y), picture, self._keep)
+        return replace(made, image=image.clone() if image is y else image)  # nothing was to be done
 
     def _check_masks(self, picture: Tensor) -> None:
         check_size(self._mask, "mask", picture)

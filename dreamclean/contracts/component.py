@@ -76,6 +76,11 @@ class Component(BaseModel):
         copy = super().model_copy(deep=deep)
         if not update:
             return copy
+        if type(self).__init__ is not Component.__init__:
+            raise DreamCleanError(
+                f"{self.name} cannot be copied with another {', '.join(update)}, as its class has an __init__ of its own; "
+                "set private attributes in a class method, as Inpaint.of does"
+            )
         made = type(self)(**{**{name: getattr(copy, name) for name in copy.model_fields_set}, **update})
         loaded, fresh = {*self.reloadable(), *made.reloadable()}, made.__pydantic_private__ or {}
         for name, value in (copy.__pydantic_private__ or {}).items():

@@ -11,8 +11,8 @@ _FAILURES = DreamCleanError, RuntimeError, ValueError, IndexError
 
 
 def differentiable(operator: Operator) -> bool:
-    """Whether ``degrade`` passes a gradient on, tried on a small image unless the operator is linear."""
-    if isinstance(operator, LinearOperator):
+    """Whether ``degrade`` passes a gradient on, tried on a small image unless the operator's adjoint is found by one."""
+    if isinstance(operator, LinearOperator) and not operator.has_own_adjoint:
         return True
     image = torch.full((1, 3, 96, 96), 0.5)
     try:

@@ -115,7 +115,11 @@ def weighted_solve(
 
 def _diagonal(adjoint: Callable[[Tensor], Tensor], b: Tensor) -> float:
     """The mean of the diagonal of A A^T, from one probe."""
-    probe = torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0)).to(b).expand(b.shape)
+    probe = (
+        torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu")
+        .to(b)
+        .expand(b.shape)
+    )
     return float(adjoint(probe).square().sum() / probe.square().sum())
 
 

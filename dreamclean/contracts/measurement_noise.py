@@ -46,7 +46,7 @@ class MeasurementNoise(Component):
             rate = 255 * self.poisson
             y = (torch.poisson(y.clamp(min=0).cpu() * rate, generator=generator) / rate).to(y)
         if self.noise:
-            y = y + self.noise * torch.randn(y.shape, generator=generator, dtype=y.dtype).to(y.device)
+            y = y + self.noise * torch.randn(y.shape, generator=generator, dtype=y.dtype, device="cpu").to(y.device)
         return y
 
     def noise_variance(self, y: Tensor) -> Tensor | float:

@@ -115,14 +115,26 @@ class Operator(MeasurementNoise):
 
 
 class LinearOperator(Operator):
-    """A linear degradation y = A x. ``degrade`` alone is enough; override ``solve`` for a closed form."""
+    """A linear degradation y = A x. ``degrade`` alone is enough; override ``solve`` for a closed form.
+
+    A ``degrade`` that torch cannot differentiate needs an ``adjoint`` of its own, which is then used everywhere.
+    """
 
     def linearize(self, x: Tensor) -> tuple[Tensor, Map, Map]:
+        if self.has_own_adjoint:
+            value = self.degrade(x)
+            if self.image_shape(value) == x.shape:  # else ``degrade`` has left some of it out
+                return value, self.degrade, self.adjoint
         value, pull, *_ = torch.func.vjp(self.degrade, x)
         return value, self.degrade, lambda v: pull(v)[0]
 
+    @property
+    def has_own_adjoint(self) -> bool:
+        """Whether the class says how to compute ``adjoint``."""
+        return type(self).adjoint is not LinearOperator.adjoint
+
     def adjoint(self, y: Tensor) -> Tensor:
-        """A^T y: measurements to images."""
+        """A^T y: measurements to images. By default by automatic differentiation of ``degrade``."""
         return self.linearize(torch.zeros(self.image_shape(y), dtype=y.dtype, device=y.device))[2](y)
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:

@@ -103,7 +103,11 @@ class Propagated(Covariance):
     def __init__(self, stages: Sequence[Stage], each: Sequence[Covariance]) -> None:
         self._stages, self._each = stages, each
         value = stages[-1].value
-        probe = torch.randn(value.shape[1:], generator=torch.Generator().manual_seed(0)).to(value).expand(value.shape)
+        probe = (
+            torch.randn(value.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu")
+            .to(value)
+            .expand(value.shape)
+        )
         self.earlier = max(0.0, float((probe * self._of_earlier(probe)).mean()))
 
     def _of_earlier(self, v: Tensor) -> Tensor:

@@ -79,10 +79,13 @@ def check_values(image: Tensor, operator: Operator | None = None) -> None:
         raise DreamCleanError(f"the tensor is {image.dtype}; give floating-point values in [0, 1]")
     if not image.numel():
         return
+    other = f"; if a measurement of {operator.name} is no picture, its class says viewable = False" if operator else ""
     if not image.isfinite().all() or (picture and image.abs().max() > 8):
-        raise DreamCleanError("the tensor's values are not in [0, 1]; scale them (8-bit values: divide by 255)")
+        raise DreamCleanError(f"the tensor's values are not in [0, 1]; scale them (8-bit values: divide by 255){other}")
     if picture and _signed(image, operator.noise if operator else 0.0):
-        raise DreamCleanError("the tensor's values look like [-1, 1]; scale them to [0, 1], which is (x + 1) / 2")
+        raise DreamCleanError(
+            f"the tensor's values look like [-1, 1]; scale them to [0, 1], which is (x + 1) / 2{other}"
+        )
 
 
 def _signed(image: Tensor, noise: float) -> bool:

@@ -30,7 +30,7 @@ def seeded_noise(seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
     generators = [torch.Generator().manual_seed(seed ^ _STREAM) for seed in seeds]
 
     def noise(x: Tensor) -> Tensor:
-        drawn = torch.empty(x.shape, dtype=torch.float32)
+        drawn = torch.empty(x.shape, dtype=torch.float32, device="cpu")
         for image, generator in zip(drawn, generators, strict=True):
             torch.randn(image.shape, generator=generator, out=image)
         return drawn.to(x)

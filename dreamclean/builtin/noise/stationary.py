@@ -73,9 +73,13 @@ class Stationary(Covariance):
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)
 def radial_nodes(height: int, width: int, nodes: int) -> Tensor:
     """Which of ``nodes`` radial frequencies, 0 to CORNER, is nearest to each of a transform's (height, width // 2 + 1)."""
-    f = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
+    rows, columns = (
+        each(side, dtype=torch.float32) for each, side in ((torch.fft.fftfreq, height), (torch.fft.rfftfreq, width))
+    )
+    f = torch.hypot(rows[:, None], columns[None])
     return (f / CORNER * (nodes - 1)).round().long()
 
 

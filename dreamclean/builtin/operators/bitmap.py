@@ -9,9 +9,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.pictures.decoding import at_most
 
 MOST_PIXELS = 1 << 28
+
+
+def single(mask: Tensor) -> Tensor:
+    """A mask or map as (1, 1, H, W), from that or (H, W). DreamCleanError for one that differs between images or channels."""
+    if mask.ndim == 2:
+        return mask[None, None]
+    if mask.ndim != 4 or mask.shape[:2] != (1, 1):
+        raise DreamCleanError(f"one for all images and channels is (1, 1, H, W) or (H, W), not {tuple(mask.shape)}")
+    return mask
 
 
 def to_text(mask: Tensor) -> str:

@@ -80,7 +80,7 @@ class Blur(SeparableOperator):
 
     def kernel(self) -> Tensor:
         """The kernel, float64, odd sides, sum 1."""
-        return _kernel(self)[0]
+        return _kernel(self)[0].clone()
 
     def full_size(self, size: int) -> int:
         return size
@@ -145,6 +145,7 @@ class Blur(SeparableOperator):
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _kernel(blur: Blur) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
     """The kernel, and its column and row where it has rank one."""
     if blur.shape == "uniform":

@@ -77,7 +77,7 @@ class Enlarged(Resized, SeparableOperator):
         if not self.grain:
             return y
         shape = (*x.shape[:2], *(self._side(x.shape[2 + axis], axis) for axis in (0, 1)))
-        grain = self.grain * torch.randn(shape, generator=generator, dtype=x.dtype).to(x.device)
+        grain = self.grain * torch.randn(shape, generator=generator, dtype=x.dtype, device="cpu").to(x.device)
         return y + self.enlarge(grain, *x.shape[2:])
 
     def noise_variance(self, y: Tensor) -> Tensor | float:

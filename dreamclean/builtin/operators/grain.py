@@ -25,7 +25,7 @@ class Grain(Coloured, Identity):
     name = "grain"
 
     def measure(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        white = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
+        white = torch.randn(x.shape, generator=generator, dtype=x.dtype, device="cpu").to(x.device)
         return super().measure(x, generator) + Stationary(self.spectrum()).function(white, torch.sqrt)
 
     def noise_variance(self, y: Tensor) -> Tensor | float:

@@ -44,7 +44,8 @@ class Haze(Affine):
 
     @classmethod
     def of(cls, transmission: Tensor, **settings: Any) -> Self:
-        """The operator with a transmission (1, 1, H, W) above 0 and up to 1; it is kept at 256 pixels a side at most."""
+        """The operator with a transmission (1, 1, H, W) or (H, W) above 0 and up to 1; it is kept at 256 pixels a side at most."""
+        transmission = bitmap.single(transmission)
         height, width = transmission.shape[2:]
         small = min(1.0, LARGEST / max(height, width))
         size = max(1, round(height * small)), max(1, round(width * small))
@@ -64,5 +65,6 @@ class Haze(Affine):
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)
 def _transmission(text: str) -> Tensor:
     return bitmap.from_text(text, "L", "Haze.of(t)").float() / 255

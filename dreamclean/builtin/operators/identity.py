@@ -31,8 +31,8 @@ class Identity(LinearOperator):
 
     def recipe_for(self, schedule: Schedule, pixel_scale: float) -> Mapping[str, Any]:
         """A start at the noise's own level, which with Poisson noise differs from place to place."""
-        if self.poisson:
-            return photon_treatment(self.poisson, self.noise, schedule, pixel_scale)
+        if self.poisson:  # whose start takes a latent of 0 for mid-grey
+            return {} if pixel_scale != 0.5 else photon_treatment(self.poisson, self.noise, schedule, pixel_scale)
         spectrum = self.spectrum_of_noise()
         return noise_treatment(spectrum, schedule, pixel_scale) if spectrum.any() else {}
 

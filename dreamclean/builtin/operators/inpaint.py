@@ -46,18 +46,18 @@ class Inpaint(LinearOperator):
 
     @classmethod
     def of(cls, known: Tensor, **settings: Any) -> Self:
-        """The operator with a mask (1, 1, H, W), true where pixels are known; a recipe carries it."""
-        return cls(bitmap=bitmap.to_text(known.bool()), **settings)
+        """The operator with a mask (1, 1, H, W) or (H, W), true where pixels are known; a recipe carries it."""
+        return cls(bitmap=bitmap.to_text(bitmap.single(known).bool()), **settings)
 
     def image_shape(self, y: Tensor) -> torch.Size:
         return y.shape
 
     def known(self, height: int, width: int) -> Tensor:
         """1 where a pixel is known, 0 where it is lost, shape (1, 1, height, width)."""
-        return _known(self, height, width)
+        return _known(self, height, width).clone()
 
     def degrade(self, x: Tensor) -> Tensor:
-        return x * self.known(*x.shape[2:]).to(x)
+        return x * _known(self, *x.shape[2:]).to(x)
 
     def completed(self, y: Tensor, made: Tensor) -> Tensor | None:
         return None if self.poisson else torch.where(self.known(*y.shape[2:]).to(y) > 0, y, made)
@@ -77,7 +77,9 @@ def _known(operator: Inpaint, height: int, width: int) -> Tensor:
     if operator.bitmap is not None:
         return _fitting(_mask(operator.bitmap).float(), "the bitmap", height, width)
     if operator.mask is None:
-        chance = torch.rand(height, width, generator=torch.Generator().manual_seed(operator.seed))
+        chance = torch.rand(
+            height, width, generator=torch.Generator().manual_seed(operator.seed), dtype=torch.float32, device="cpu"
+        )
         return (chance >= operator.share).float()[None, None]
     known = (Picture.open(operator.mask, float("inf")).pixels.mean(1, keepdim=True) > 0.5).float()
     return _fitting(known, str(operator.mask), height, width)

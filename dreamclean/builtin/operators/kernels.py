@@ -31,6 +31,7 @@ def gaussian_size(std: float) -> int:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def disc(radius: float) -> Tensor:
     """A disc of ``radius`` pixels, the share of each pixel that it covers: a lens out of focus."""
     parts, reach = 16, math.ceil(radius + 0.5)

@@ -72,10 +72,12 @@ def inverted(rows: Axis, columns: Axis, v: Tensor, gain: float, noise: Tensor) -
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # both are kept for others, who may want gradients
 def _matrix(operator: SeparableOperator, size: int, axis: int) -> Tensor:
     return operator.matrix(size, axis)
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _decomposed(operator: SeparableOperator, size: int, axis: int) -> Axis:
     return decomposed(_matrix(operator, size, axis))
