@@ -85,8 +85,10 @@ def own_steps(pipe: Any, family: str, guidance: float) -> list[tuple[Tensor, flo
     if family in ("flux", "schnell"):
         packed = pipe._pack_latents(noise, *noise.shape)
         more = dict(guidance_scale=guidance) if family == "flux" else {}
-        if family == "schnell" and guidance != 1:
-            more = dict(true_cfg_scale=guidance, negative_prompt=NEGATIVE)
+        if family == "schnell":
+            more = dict(max_sequence_length=256)  # as its makers ask
+            if guidance != 1:
+                more |= dict(true_cfg_scale=guidance, negative_prompt=NEGATIVE)
         steps = recorded(pipe, latents=packed, **more)
         steps = [(*(pipe._unpack_latents(v, HEIGHT, WIDTH, 2) for v in (x, out)), t) for x, t, out in steps]
         steps = [(x, t, out) for x, out, t in steps]
