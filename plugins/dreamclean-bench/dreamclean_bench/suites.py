@@ -97,18 +97,18 @@ _CHOSEN = {
     "deblur-aniso": (f"{_OURS}0.8,steps=20", *_BLURRED, "pigdm:steps=20,eta=0.5", "red:iterations=20,sigma_f=10"),
     "colorize": (f"{_OURS}0.95,steps=20", *_LOST, "dps:strength=300,steps=20,zeta=10", "red:iterations=20"),
     "inpaint": (
-        f"{_OURS}1,steps=20",
+        f"{_OURS}1.0,steps=20",
         *_LOST,
         *("ddrm:strength=300,steps=20,eta=1", "dps:strength=300,steps=20,zeta=30", "red:iterations=20"),
     ),
     "denoise": (
-        f"{_OURS}1,steps=20",
+        f"{_OURS}1.0,steps=20",
         *("diffpir:strength=300,steps=20,zeta=1", "pigdm:strength=300,steps=20,eta=1,weight=score"),
         *("dps:strength=300,steps=20,zeta=10", "red:iterations=20,sigma_f=10"),
     ),
     "jpeg-cascade": (f"{_OURS}0.8,steps=20", "ddrm-jpeg:eta_b=0.2"),
-    "poisson": (f"{_OURS}1,steps=20", *_LOST, "dps:strength=300,steps=20,zeta=10", "red:iterations=20,sigma_f=10"),
-    "phase-retrieval": (f"{_OURS}1,steps=20", "dps:strength=300,steps=20,zeta=30"),
+    "poisson": (f"{_OURS}1.0,steps=20", *_LOST, "dps:strength=300,steps=20,zeta=10", "red:iterations=20,sigma_f=10"),
+    "phase-retrieval": (f"{_OURS}1.0,steps=20", "dps:strength=300,steps=20,zeta=30"),
 }
 """Of these the one of each method, DreamClean among them, with the highest PSNR - 8 LPIPS on photographs that are not the test's (docs/bench/known-grid)."""
 
