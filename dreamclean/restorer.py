@@ -27,7 +27,6 @@ from dreamclean.method.exact import deterministic
 from dreamclean.method.explanation import Explanation, explanation_of
 from dreamclean.method.frames import once, restore_frames, several
 from dreamclean.method.given import ArrayT, File, FileT, Given, Seed, Seeds, Several, check_shape, check_values, opened
-from dreamclean.method.gradients import without_gradients
 from dreamclean.method.loaded import sized
 from dreamclean.method.marks import check_place, check_size, kept, masked
 from dreamclean.method.measured import NO_FILE, info_of, measured
@@ -37,6 +36,7 @@ from dreamclean.method.resolved import recipe_of_run
 from dreamclean.method.restoration import Restoration, carrying, joined
 from dreamclean.method.run import Listener, Watch, run
 from dreamclean.method.setup import set_up
+from dreamclean.method.surroundings import undisturbed
 from dreamclean.pictures.decoding import check_limit
 from dreamclean.recipe.settings import KINDS, Settings, check_names, signature_with
 
@@ -174,7 +174,7 @@ class Restorer:
         check_size(self._keep, "keep", picture)
 
     @blame()
-    @without_gradients()
+    @undisturbed()
     def plan(self, image: Given) -> Plan:
         """What the planner says of a picture, or of a tensor (1, 3, H, W) in [0, 1]; nothing is restored."""
         info = NO_FILE
@@ -204,7 +204,7 @@ class Restorer:
             self._check_masks(opened(image, self._max_megapixels).pixels)
         return explanation_of(self._setup, Plan() if self._setup.fixed else self.plan(image))
 
-    @without_gradients()
+    @undisturbed()
     def _run(
         self,
         y: Tensor,

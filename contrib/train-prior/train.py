@@ -110,7 +110,6 @@ class Crops:
         self.pixels = torch.empty(start, 3, dtype=torch.uint8, device=device)
         for (first, w, h), values in zip(table, pixels, strict=True):
             self.pixels[first : first + w * h] = values
-        pixels.clear()
         self.start, self.width, self.height = torch.tensor(table, device=device).unbind(1)
         # A picture is drawn in proportion to the root of its crops' number, so large ones do not drown the rest.
         self.weight = (self.width * self.height).double().sqrt()
@@ -434,12 +433,12 @@ class Run:
         target = eps if args.prediction == "epsilon" else a * eps - s * x0
         error = (predicted.float() - target).square().mean((1, 2, 3))
         (error * self.levels.ratio[t].clamp(max=1) ** args.loss_power).mean().backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        finite = bool(torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0).isfinite())
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        if norm.isfinite():
+        if finite:
             self.optimizer.step()
-        self.skipped = 0 if norm.isfinite() else self.skipped + 1
+        self.skipped = 0 if finite else self.skipped + 1
         if self.skipped >= MOST_SKIPPED:
             raise SystemExit(f"{self.skipped} steps in a row had gradients that are not finite; take a lower --rate")
         self.optimizer.zero_grad()

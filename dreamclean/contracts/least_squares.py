@@ -113,13 +113,15 @@ def weighted_solve(
     return torch.where(unfinished.view(-1, *[1] * (found.ndim - 1)), again, found)
 
 
+def probe_like(b: Tensor) -> Tensor:
+    """White noise shaped as ``b`` (B, ...), alike for all of a batch and at every call, wherever it lies."""
+    drawn = torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu")
+    return drawn.to(b).expand(b.shape)
+
+
 def _diagonal(adjoint: Callable[[Tensor], Tensor], b: Tensor) -> float:
     """The mean of the diagonal of A A^T, from one probe."""
-    probe = (
-        torch.randn(b.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu")
-        .to(b)
-        .expand(b.shape)
-    )
+    probe = probe_like(b)
     return float(adjoint(probe).square().sum() / probe.square().sum())
 
 

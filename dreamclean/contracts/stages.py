@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dreamclean.contracts.covariance import Covariance, silent
 from dreamclean.contracts.errors import DreamCleanError
+from dreamclean.contracts.least_squares import probe_like
 from dreamclean.contracts.out_of_memory import lacks_memory
 
 Map = Callable[[Tensor], Tensor]
@@ -103,11 +104,7 @@ class Propagated(Covariance):
     def __init__(self, stages: Sequence[Stage], each: Sequence[Covariance]) -> None:
         self._stages, self._each = stages, each
         value = stages[-1].value
-        probe = (
-            torch.randn(value.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu")
-            .to(value)
-            .expand(value.shape)
-        )
+        probe = probe_like(value)
         self.earlier = max(0.0, float((probe * self._of_earlier(probe)).mean()))
 
     def _of_earlier(self, v: Tensor) -> Tensor:

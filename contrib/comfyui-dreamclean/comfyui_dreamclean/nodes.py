@@ -1,7 +1,5 @@
 """The nodes, in ComfyUI's V3 schema."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import comfy.model_management
@@ -25,7 +23,7 @@ OperatorType = io.Custom("DREAMCLEAN_OPERATOR")
 
 def _pictures(image: Tensor) -> Tensor:
     """ComfyUI's IMAGE (B, H, W, C) as (B, 3, H, W); of an alpha channel nothing is kept."""
-    return image[..., :3].movedim(-1, 1).clone()
+    return image[..., :3].movedim(-1, 1)
 
 
 def _place(prior: Prior | None) -> dict[str, Any]:
@@ -33,13 +31,6 @@ def _place(prior: Prior | None) -> dict[str, Any]:
     if isinstance(prior, ComfyPrior):
         return {"device": "cpu", "dtype": "float32"}
     return {"device": str(comfy.model_management.get_torch_device())}
-
-
-@contextmanager
-def _differentiable() -> Iterator[None]:
-    """ComfyUI runs nodes in torch's inference mode, where operators have no derivatives, so no adjoints."""
-    with torch.inference_mode(False), torch.no_grad():
-        yield
 
 
 class _Progress:
@@ -161,13 +152,12 @@ class Restore(io.ComfyNode):
         prior: Prior | None = None,
         operator: Operator | None = None,
     ) -> io.NodeOutput:
-        with _differentiable():
-            pictures, operator = measured(_pictures(image), operator)
-            said: dict[str, Any] = dict(
-                operator=operator, strength=strength.strip() or None, steps=steps or None, seed=seed, tile=tile or None
-            )
-            given = {name: value for name, value in said.items() if value is not None}
-            result = Restorer(prior, **given, **_place(prior))(pictures, on_step=_Progress())
+        pictures, operator = measured(_pictures(image), operator)
+        said: dict[str, Any] = dict(
+            operator=operator, strength=strength.strip() or None, steps=steps or None, seed=seed, tile=tile or None
+        )
+        given = {name: value for name, value in said.items() if value is not None}
+        result = Restorer(prior, **given, **_place(prior))(pictures, on_step=_Progress())
         return io.NodeOutput(result.image.clamp(0, 1).movedim(1, -1).float().cpu(), result.recipe.to_json())
 
 
@@ -189,9 +179,8 @@ class Diagnose(io.ComfyNode):
     def execute(cls, image: Tensor, prior: Prior | None = None) -> io.NodeOutput:
         if prior is not None and prior.space != "pixel":
             raise DreamCleanError("a diagnosis asks a prior of pixels; leave prior empty, or connect DreamClean Prior")
-        with _differentiable():
-            restorer = Restorer(prior, planner="auto", **_place(prior))
-            plans = [restorer.plan(one) for one in torch.split(_pictures(image), 1)]
+        restorer = Restorer(prior, planner="auto", **_place(prior))
+        plans = [restorer.plan(one) for one in torch.split(_pictures(image), 1)]
         return io.NodeOutput("\n".join(plan.report.words() if plan.report else plan.refusal for plan in plans))
 
 

@@ -60,14 +60,14 @@ class Inpaint(LinearOperator):
         return x * _known(self, *x.shape[2:]).to(x)
 
     def completed(self, y: Tensor, made: Tensor) -> Tensor | None:
-        return None if self.poisson else torch.where(self.known(*y.shape[2:]).to(y) > 0, y, made)
+        return None if self.poisson else torch.where(_known(self, *y.shape[2:]).to(y) > 0, y, made)
 
     def from_picture(self, pixels: Tensor) -> Tensor:
         """The picture under the mask: in a file lost pixels may show anything."""
         return self.degrade(pixels)
 
     def solve(self, v: Tensor, gain: float, variance: Tensor | float) -> Tensor:
-        known = self.known(*v.shape[2:]).to(v)
+        known = _known(self, *v.shape[2:]).to(v)
         return known * v / (gain + variance)
 
 

@@ -35,13 +35,9 @@ def _searched(magnitude: Tensor, support: Tensor) -> Tensor:
     size = torch.Size(round(side / factor) for side in support.shape)
     inside = F.interpolate(support.to(magnitude)[None, None], size, mode="area")[0, 0] > 0.5
     wanted = _resized(magnitude, support.shape, size)
-    noise = (
-        torch.rand((STARTS, *size), generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu").to(
-            magnitude
-        )
-        * inside
-    )
-    found = _reflected(wanted, inside, noise, SEARCH)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand((STARTS, *size), generator=generator, dtype=torch.float32, device="cpu").to(magnitude)
+    found = _reflected(wanted, inside, noise * inside, SEARCH)
     misfit: Tensor = (torch.fft.rfft2(found, norm="ortho").abs() - wanted).square().mean((-2, -1))
     return found[int(misfit.argmin())]
 

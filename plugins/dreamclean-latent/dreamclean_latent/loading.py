@@ -70,9 +70,8 @@ def from_single_file(cls: str, path: str, dtype: torch.dtype, **options: Any) ->
 
     checked: Any = type(cls, (owner,), {"load_state_dict": load_state_dict})
     try:
-        return checked.from_single_file(
-            path, dtype=dtype, low_cpu_mem_usage=False, **options
-        )  # else load_state_dict is not used
+        # With low_cpu_mem_usage it would not go through load_state_dict.
+        return checked.from_single_file(path, dtype=dtype, low_cpu_mem_usage=False, **options)
     except SingleFileComponentError as error:
         raise Absent from error
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,9 @@ class Source:
         """
         if not self.single:
             options: dict[str, Any] = {"subfolder": folder, "revision": self.revision, **self.options}
-            with (
-                suppress(OSError) if self.variant else nullcontext()
-            ):  # some parts of a model may lack it, as in diffusers
-                return pretrained(cls, self.path, dtype, variant=self.variant, **options)
+            if self.variant:
+                with suppress(OSError):  # some parts of a model may lack it, as in diffusers
+                    return pretrained(cls, self.path, dtype, variant=self.variant, **options)
             return pretrained(cls, self.path, dtype, **options)
         if reads_single_files(cls):
             try:

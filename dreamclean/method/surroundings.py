@@ -7,7 +7,7 @@ import torch
 
 
 @contextmanager
-def without_gradients() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """``torch.no_grad``, and without the caller's ``inference_mode``, ``autocast`` and default device.
 
     In inference mode ``torch.enable_grad`` enables nothing, so guidance has no gradient, and some versions of torch take every
