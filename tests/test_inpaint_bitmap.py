@@ -1,10 +1,12 @@
 """A mask as text: in an object, a string and a recipe, without a file."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
 
-from dreamclean import DreamCleanError, Host, Inpaint, Recipe
+from dreamclean import DreamCleanError, Host, Inpaint, Operator, Recipe
 from dreamclean.contracts.component import parse_spec
 
 
@@ -68,3 +70,30 @@ def test_inpaint_of_takes_more_pixels_than_pillow_lets_through(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # of a picture of more than twice as many Pillow says no
     assert torch.equal(Inpaint.of(holes()).known(24, 20) > 0, holes())
     assert not list(recwarn)
+
+
+@pytest.mark.parametrize(
+    ("lost", "strewn"),
+    [
+        ({}, True),  # no pixels
+        ({(10, 10)}, True),
+        ({(y, x) for y in range(40) for x in range(10, 14)}, True),  # a scratch
+        ({(y, x) for y in range(40) for x in range(0, 36, 2)}, True),
+        ({(y, x) for y in range(10, 20) for x in range(10, 20)}, False),  # a hole
+        ({(y, x) for y in range(5) for x in range(5)}, False),  # in the corner, where little is around it
+    ],
+    ids=["nothing", "one", "scratch", "columns", "hole", "corner"],
+)
+def test_noise_is_kept_in_holes_but_not_where_known_pixels_are_near(
+    lost: set[tuple[int, int]], strewn: bool, tmp_path: Path
+) -> None:
+    known = torch.ones(40, 40, dtype=torch.bool)
+    for y, x in lost:
+        known[y, x] = False
+    Image.fromarray(known.numpy()).save(tmp_path / "mask.png")
+    for operator in (Inpaint.of(known), Inpaint(mask=tmp_path / "mask.png")):
+        assert operator.least_eta == (1.0 if strewn else Operator.least_eta)
+
+
+def test_noise_is_kept_where_few_pixels_are_left() -> None:
+    assert [Inpaint(share=share).least_eta for share in (0.0, 0.5, 0.8, 0.9)] == [1, 1, 1, Operator.least_eta]

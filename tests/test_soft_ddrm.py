@@ -103,11 +103,14 @@ def test_without_a_measurement_a_share_of_the_noise_is_fresh() -> None:
         (Blur(shape="gaussian", std=(1.0,), noise=0.02), (1 + 0.86) / 2),
         (JPEG(quality=(30,)) @ Blur(shape="gaussian", std=(1.0,)), (1 + 0.86) / 2),
         (None, (1 + 0.86) / 2),
+        (Inpaint(share=0.5), 1.0),
+        (Inpaint(share=0.9), (1 + 0.86) / 2),
+        (JPEG(quality=(30,)) @ Inpaint(share=0.5), (1 + 0.86) / 2),
     ],
     ids=str,
 )
 def test_without_an_eta_it_is_halfway_to_the_operators_least(operator: Operator | None, eta: float) -> None:
-    """Of a chain it is the least of the link that can bear least."""
+    """Of a chain it is the least of the link that can bear least, but no more than where noise has to be kept."""
     clean = drawn(5, 32).sigmoid()
     y = operator.degrade(clean) if operator else None
     made = step(operator, y, clean, SoftDDRM())

@@ -39,7 +39,7 @@ class Operator(MeasurementNoise):
     kind: ClassVar[str] = "operator"
     least_eta: ClassVar[float] = 0.86
     """The least share of noise drawn anew (a sampler's eta, 0 to 1) that ``detail`` 1 goes down to: below, noise that is kept
-    shows. Less, where all of the picture is measured, if coarsely."""
+    shows. Less, where all of the picture is measured, if coarsely; 1 where what is measured says the rest."""
 
     def __matmul__(self, first: "Operator") -> "Chain":
         """``self @ first``: the degradation ``first`` and then this one, each with its noise."""
@@ -208,7 +208,8 @@ class Chain(Operator):
 
     @property
     def least_eta(self) -> float:  # type: ignore[override]
-        return max(link.least_eta for link in self.links)
+        """The largest of its links', but no more than where noise has to be kept: one link of a chain may need it."""
+        return min(max(link.least_eta for link in self.links), Operator.least_eta)
 
     @property
     def viewable(self) -> bool:  # type: ignore[override]
