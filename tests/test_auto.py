@@ -276,16 +276,20 @@ class Recommending(Counting):
     name = "recommending"
 
     def recipe_for(self, known_operator: bool) -> dict[str, Any]:
-        return {} if known_operator else {"planner": "auto", "steps": 3, "sampler": "ddim"}
+        return {} if known_operator else {"planner": "auto", "steps": 3, "sampler": "dpm-solver"}
 
 
 @pytest.mark.parametrize(
     ("said", "expected", "nfe"),
     [
-        ({}, ("matched-level", "none", "dpm-solver", 8, 0), 8),
-        ({"steps": 3, "seed": 5}, ("matched-level", "none", "dpm-solver", 3, 5), 3),
-        ({"corrector": "vps:gamma=0.3"}, ("matched-level", "vps", "dpm-solver", 8, 0), 16),
-        ({"sampler": "ddim", "initializer": "forward-noising"}, ("forward-noising", "none", "ddim", 8, 0), 8),
+        ({}, ("matched-level", "none", "ddim", 8, 0), 8),
+        ({"steps": 3, "seed": 5}, ("matched-level", "none", "ddim", 3, 5), 3),
+        ({"corrector": "vps:gamma=0.3"}, ("matched-level", "vps", "ddim", 8, 0), 16),
+        (
+            {"sampler": "dpm-solver", "initializer": "forward-noising"},
+            ("forward-noising", "none", "dpm-solver", 8, 0),
+            8,
+        ),
         ({"preset": "paper", "steps": 4}, ("ddim-inversion", "vps", "ddim", 4, 0), 12),
     ],
 )
@@ -301,7 +305,7 @@ def test_auto_leaves_what_the_prior_recommends_to_a_fixed_recipe() -> None:
     recipe = Restorer(knowing(Recommending), **CPU)(NOISY[1:2]).recipe
     assert recipe.steps == STEPS
     recipe = Restorer(knowing(Recommending), strength=100, **CPU)(NOISY[1:2]).recipe
-    assert (recipe.strength, recipe.steps, recipe.sampler) == (100, 3, {"name": "ddim", "eta": 0.0})
+    assert (recipe.strength, recipe.steps, recipe.sampler) == (100, 3, {"name": "dpm-solver", "eta": 0.0})
 
 
 class Latent(Counting):

@@ -29,7 +29,7 @@ def photon_treatment(rate: float, white: float, schedule: Schedule, pixel_scale:
     """The same for Poisson noise, y = P(255 rate x) / (255 rate), and ``white`` noise beside it: it is loudest at 1."""
     loudest = float(photon_variance(torch.ones((), dtype=torch.float64), rate, white)) ** 0.5 / pixel_scale
     initializer = {"name": "dreamclean/local-level", "poisson": rate, "noise": white}
-    return start_at(initializer, "dreamclean/dpm-solver", loudest, schedule)
+    return start_at(initializer, "dreamclean/ddim", loudest, schedule)
 
 
 def start_at(initializer: dict[str, Any], sampler: str, loudest: float, schedule: Schedule) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Colorization: only a weighted mean of the channels is known."""
 
+from typing import ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -12,6 +14,7 @@ class Colorize(LinearOperator):
     """Grey measurement of a colour image, by default the plain mean as in DDRM and DDNM."""
 
     name = "colorize"
+    least_eta: ClassVar[float] = 0.2
     weights: FloatList = Field(
         default=(0.3333, 0.3334, 0.3333), min_length=3, max_length=3, description="Weights of red, green and blue"
     )

@@ -8,7 +8,7 @@ from dreamclean.contracts.operator import Operator
 
 STEPS = 8
 NOISE = ("white noise", "correlated noise")
-"""Families whose damage the prior takes for its own noise: drawing more anew makes them worse."""
+"""Families whose damage the prior takes for its own noise: drawing more anew makes them worse, and so does a second order."""
 FAITHFUL = {"blocking": 2.5, "mixed": 1.3}
 """The level of the highest PSNR, in multiples of the diagnosed one, which is where PSNR - 8 LPIPS is best."""
 DRAWN = 0.25
@@ -31,7 +31,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     """The recipe that suits the diagnosis; None: leave the picture as it is.
 
     With an operator its own recipe, or the prior's for known operators, and ``crispness`` if ``detail`` is said. Without one a
-    matched start and a second-order sampler; where noise is uneven, every part starts at its own level.
+    matched start, and a second-order sampler where the damage is no noise; where noise is uneven, every part starts at its own level.
 
     ``detail`` goes from the posterior mean, which is one step from the level of the
     highest PSNR, at 0, to the crispest at 1, the default: eight steps, and where the damage is no noise some noise
@@ -54,7 +54,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     return dict(
         initializer=initializer,
         corrector=f"dreamclean/vps:gamma={gamma:g},fused=true" if gamma else "dreamclean/none",
-        sampler=f"dreamclean/dpm-solver:eta={eta:g}",
+        sampler=f"dreamclean/{'ddim' if diagnosis.family in NOISE else 'dpm-solver'}:eta={eta:g}",
         strength=top,
         steps=max(1, min(steps, schedule.most_steps(top))),
     )
