@@ -423,7 +423,7 @@ def test_dreamclean_known_takes_detail() -> None:
     y = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     method: Any = make("dreamclean-known:detail=1")
     problem = Problem(y, y, NOISY, PRIOR, [0])
-    assert method.restorer(problem, Inpaint(noise=0.1)).sampler.eta == 0.86
+    assert method.restorer(problem, Inpaint(share=0.9, noise=0.1)).sampler.eta == 0.86
     assert method.restorer(problem, Identity(noise=0.1)).recipe.steps == 8
 
 
