@@ -130,13 +130,33 @@ def test_diagnosis_by_a_calibration() -> None:
         assert diagnosed(images(1), calibrated(family=family)).ratio is None
 
 
-@pytest.mark.parametrize(("loudest", "share"), [(None, 0.975), (0.4, 0.95)])
+@pytest.mark.parametrize(("loudest", "share"), [(None, 0.9875), (0.4, 0.95)])
 def test_white_noise_starts_further_below_its_level_where_it_is_uneven(
     loudest: float | None, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answers, "_loudest", lambda *_: loudest)
     found = diagnosed(images(1), calibrated(family="white noise", noise=0.1))
     assert (found.ratio, found.loudest) == (pytest.approx(2 * share * 0.1), loudest)
+
+
+@pytest.mark.parametrize(
+    ("heard", "gain", "kept"),
+    [(0.11, 1.0, False), (0.09, 1.0, True), (0.11, 4.0, True)],
+    ids=["says more", "says less", "clipped"],
+)
+def test_white_noise_is_no_louder_than_the_spectrum_says_unless_it_is_clipped(
+    heard: float, gain: float, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_loudest", lambda *_: None)
+    noisy = (0.5 + gain * (images(1, 128) - 0.5) + 0.1 * white(1, 3, 128, 128)).clamp(0, 1)
+    found = diagnosed(noisy, calibrated(family="white noise", noise=heard))
+    assert found.noise is not None
+    if kept:
+        assert found.noise == pytest.approx(heard)
+    else:
+        assert found.noise == pytest.approx(0.1, rel=0.05)
+        assert found.noise != pytest.approx(heard, rel=0.01)
+    assert found.ratio == pytest.approx(2 * found.noise * (1 - 1.25 * found.noise**2))
 
 
 @pytest.mark.parametrize(("logit", "sure", "family"), [(2.2, 0.600, "clean"), (2.1, 0.576, "unknown damage")])

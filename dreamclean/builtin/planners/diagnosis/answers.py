@@ -22,8 +22,8 @@ RATIOS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Noise-to-signal ratios asked of a prior without a calibration: noise of 2.5 to 82 of 255."""
 CROP = 256
 """Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
-LOCAL, BELOW = 0.95, 0.25
-"""White noise of std s starts at LOCAL s where it is uneven, else at s (1 - BELOW s), [0, 1] scale: LPIPS is best below its own level."""
+LOCAL, BELOW = 0.95, 1.25
+"""White noise of std s starts at LOCAL s where it is uneven, else at s (1 - BELOW s^2), [0, 1] scale: LPIPS is best below its own level."""
 FAINT, SURE = 4 / 255, 0.95
 """White noise, [0, 1] scale, that hardly shows: it is left alone unless it is so sure, and even. Clean pictures look like it."""
 EARNED = 0.6
@@ -50,9 +50,20 @@ def by_answers(image: Tensor, prior: Prior, model: Model) -> Diagnosis:
         diagnosis = _calibrated(calibration, found, model, shared)
     loudest = _loudest(diagnosis, answered, model.schedule)
     if calibration is not None and loudest is None and (noise := diagnosis.noise) is not None:
-        even = noise * (1 - BELOW * noise) / model.codec.pixel_scale
-        diagnosis = replace(diagnosis, ratio=_known(even, model.schedule))
+        diagnosis = replace(diagnosis, ratio=_start(noise, model))
     return _unless_faint(replace(diagnosis, loudest=loudest))
+
+
+def no_louder(found: Diagnosis, std: float, model: Model) -> Diagnosis:
+    """``found`` with even white noise of standard deviation ``std``, [0, 1] scale, where it says more."""
+    if found.noise is None or found.ratio is None or found.loudest is not None or std >= found.noise:
+        return found
+    return replace(found, noise=std, ratio=_start(std, model))
+
+
+def _start(noise: float, model: Model) -> float | None:
+    """Where even white noise of standard deviation ``noise``, [0, 1] scale, is removed from."""
+    return _known(noise * (1 - BELOW * noise**2) / model.codec.pixel_scale, model.schedule)
 
 
 def white_noise(image: Tensor, prior: Prior, model: Model) -> float | None:
