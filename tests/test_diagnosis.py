@@ -141,8 +141,8 @@ def test_white_noise_starts_further_below_its_level_where_it_is_uneven(
 
 @pytest.mark.parametrize(
     ("heard", "gain", "kept"),
-    [(0.11, 1.0, False), (0.09, 1.0, True), (0.11, 4.0, True)],
-    ids=["says more", "says less", "clipped"],
+    [(0.11, 1.0, False), (0.09, 1.0, True), (0.13, 1.0, True), (0.11, 4.0, True)],
+    ids=["says more", "says less", "far more", "clipped"],
 )
 def test_white_noise_is_no_louder_than_the_spectrum_says_unless_it_is_clipped(
     heard: float, gain: float, kept: bool, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,8 @@ CROP = 256
 """Side in pixels, unless the prior's native size is smaller; of a larger picture up to four crops are looked at."""
 LOCAL, BELOW = 0.95, 1.25
 """White noise of std s starts at LOCAL s where it is uneven, else at s (1 - BELOW s^2), [0, 1] scale: LPIPS is best below its own level."""
+AGREED = 0.85
+"""Least share of the answers' standard deviation that another estimate may have: with less it is of the quiet parts alone."""
 FAINT, SURE = 4 / 255, 0.95
 """White noise, [0, 1] scale, that hardly shows: it is left alone unless it is so sure, and even. Clean pictures look like it."""
 EARNED = 0.6
@@ -55,8 +57,10 @@ def by_answers(image: Tensor, prior: Prior, model: Model) -> Diagnosis:
 
 
 def no_louder(found: Diagnosis, std: float, model: Model) -> Diagnosis:
-    """``found`` with even white noise of standard deviation ``std``, [0, 1] scale, where it says more."""
-    if found.noise is None or found.ratio is None or found.loudest is not None or std >= found.noise:
+    """``found`` with even white noise of standard deviation ``std``, [0, 1] scale, where it says a little more."""
+    if found.noise is None or found.ratio is None or found.loudest is not None:
+        return found
+    if not AGREED * found.noise < std < found.noise:
         return found
     return replace(found, noise=std, ratio=_start(std, model))
 
