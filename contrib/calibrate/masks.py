@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from dreamclean_bench.metrics import lpips
+from dreamclean_bench.metrics import lpips, psnr
 from dreamclean_bench.runner import crop
 from photographs import photographs
 from torch import Tensor
@@ -41,9 +41,8 @@ def scores(operator: Inpaint, eta: float, clean: list[Tensor]) -> str:
     for number, image in enumerate(clean):
         y = operator.measure(image, torch.Generator().manual_seed(number))
         made = restorer(y, seed=0).image
-        rows.append((-10 * math.log10(float((made - image).square().mean())), float(lpips(made, image))))
-    psnr, distance = torch.tensor(rows).mean(0).tolist()
-    return f"{psnr:.2f} / {distance:.4f}"
+        rows.append((psnr(made, image), float(lpips(made, image))))
+    return "{:.2f} / {:.4f}".format(*torch.tensor(rows).mean(0).tolist())
 
 
 def masks() -> Iterator[tuple[str, Tensor]]:
@@ -61,10 +60,8 @@ def lines(width: int, count: int, generator: torch.Generator) -> Tensor:
     y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     known = torch.ones(SIDE, SIDE, dtype=torch.bool)
     for _ in range(count):
-        angle, (at, down) = (
-            math.pi * float(torch.rand((), generator=generator)),
-            SIDE * torch.rand(2, generator=generator),
-        )
+        angle = math.pi * float(torch.rand((), generator=generator))
+        at, down = SIDE * torch.rand(2, generator=generator)
         known &= ((x - at) * math.sin(angle) + (y - down) * math.cos(angle)).abs() > width / 2
     return known
 

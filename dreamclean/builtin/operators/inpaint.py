@@ -95,7 +95,6 @@ def _known(operator: Inpaint, height: int, width: int) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-@torch.inference_mode(False)
 def _strewn(operator: Inpaint) -> bool:
     """Whether all but a few lost pixels have known ones among those around them."""
     given = _given(operator)
@@ -105,6 +104,8 @@ def _strewn(operator: Inpaint) -> bool:
     return bool(alone.sum() <= ALONE * (given == 0).sum())
 
 
+@lru_cache(maxsize=4)
+@torch.inference_mode(False)
 def _given(operator: Inpaint) -> Tensor | None:
     """The mask that was given; None: pixels are lost at random."""
     if operator.bitmap is not None:

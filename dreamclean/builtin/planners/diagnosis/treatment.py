@@ -43,7 +43,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     if diagnosis.ratio is None:
         return None
     detail = 1.0 if detail is None else detail
-    drawn = 0.0 if diagnosis.family in NOISE else detail
+    drawn, sampler = (0.0, "ddim") if diagnosis.family in NOISE else (detail, "dpm-solver")
     gamma, eta, steps = DRAWN * drawn**2, drawn, round(STEPS**detail)
     loudest = schedule.at(schedule.highest).ratio
     ratio = min(diagnosis.ratio * FAITHFUL.get(diagnosis.family, 1.0) ** (1 - detail), loudest)
@@ -54,7 +54,7 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     return dict(
         initializer=initializer,
         corrector=f"dreamclean/vps:gamma={gamma:g},fused=true" if gamma else "dreamclean/none",
-        sampler=f"dreamclean/{'ddim' if diagnosis.family in NOISE else 'dpm-solver'}:eta={eta:g}",
+        sampler=f"dreamclean/{sampler}:eta={eta:g}",
         strength=top,
         steps=max(1, min(steps, schedule.most_steps(top))),
     )
