@@ -18,6 +18,7 @@ from dreamclean import (
     Identity,
     Inpaint,
     Latent,
+    LinearOperator,
     Measurement,
     Mixture,
     NoGuidance,
@@ -27,7 +28,7 @@ from dreamclean import (
     Restorer,
     SoftDDRM,
 )
-from dreamclean.builtin.samplers.soft_ddrm import NODES, _mixture
+from dreamclean.builtin.samplers.soft_ddrm import NODES, _continued, _independent
 from dreamclean.testing import loaded
 
 SCHEDULE = DDPMSchedule.linear()
@@ -57,20 +58,42 @@ def step(operator: Operator | None, y: Tensor | None, clean: Tensor, sampler: So
 @pytest.mark.parametrize("u", [0.03, 0.3, 0.7, 1.0, 1.5, 3.0, 30.0])
 @pytest.mark.parametrize("eta", [1.0, 0.98, 0.8])
 def test_all_noise_together_is_that_of_the_level(u: float, eta: float) -> None:
+    """The latent's own noise is the measurement's: here of both the same."""
     operator = Identity(noise=u * R)
+    clean = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64)
+    y = clean + operator.noise * drawn(3)
+    left = step(operator, y, clean, SoftDDRM(eta=eta, trust=1)) - clean
+    assert float(left.std()) == pytest.approx(R, rel=0.07)
+
+
+@pytest.mark.parametrize("u", [0.03, 0.3, 0.7, 1.0, 1.5, 3.0, 30.0])
+@pytest.mark.parametrize("eta", [1.0, 0.98, 0.8])
+def test_noise_that_is_not_white_counts_as_independent(u: float, eta: float) -> None:
+    operator = Identity(noise=u * R, poisson=1e9)
     clean = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64)
     y = clean + operator.noise * drawn(1)
     left = step(operator, y, clean, SoftDDRM(eta=eta)) - clean
     assert float(left.std()) == pytest.approx(R, rel=0.03)
 
 
-@pytest.mark.parametrize("u", [0.1, 0.5, 1.0, 2.0])
-def test_measurement_has_the_weight_that_its_noise_allows(u: float) -> None:
+@pytest.mark.parametrize(("u", "most"), [(0.2, 1.0), (1.0, 0.25), (2.0, 0.25), (8.0, 0.25)])
+def test_noise_is_drawn_anew_only_where_the_measurement_is_better_than_the_level(u: float, most: float) -> None:
     operator = Identity(noise=u * R)
     clean = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64)
-    moved = step(operator, clean + 0.1, clean, SoftDDRM()) - step(operator, clean, clean, SoftDDRM())
-    h = 1 / (1 + u**2)
-    assert torch.allclose(moved, torch.full_like(moved, 0.1 * h * (2 - h)), atol=1e-3)
+    left = step(operator, clean + operator.noise * drawn(3), clean, SoftDDRM(eta=1, trust=1)) - clean
+    assert abs(float((left * drawn(7)).mean())) < most * R
+    independent = step(Identity(noise=u * R, poisson=1e9), clean, clean, SoftDDRM(eta=1)) - clean
+    assert float((independent * drawn(7)).mean()) > 0.5 * R
+
+
+@pytest.mark.parametrize("u", [0.1, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("trust", [0.9, 1.5])
+def test_measurement_has_the_weight_that_its_noise_allows(u: float, trust: float) -> None:
+    operator = Identity(noise=u * R)
+    clean, sampler = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64), SoftDDRM(trust=trust)
+    moved = step(operator, clean + 0.1, clean, sampler) - step(operator, clean, clean, sampler)
+    h = 1 / (1 + (u / trust) ** 2)
+    assert torch.allclose(moved, torch.full_like(moved, 0.1 * h * (2 - h)), atol=2e-3)
 
 
 def test_lost_pixels_keep_the_estimate_and_get_the_levels_noise() -> None:
@@ -118,16 +141,41 @@ def test_without_an_eta_it_is_halfway_to_the_operators_least(operator: Operator 
     assert not torch.equal(made, step(operator, y, clean, SoftDDRM(eta=0.7)))
 
 
-def test_mixtures_are_the_functions_that_they_stand_for() -> None:
-    mix = _mixture(0.9)
-    for u in (0.01, 0.2, 0.9, 1.1, 2.7, 9.0, 200.0):
-        h, far = 1 / (1 + u**2), NODES[-1] ** 2 / (NODES[-1] ** 2 + u**2)
-        bank = [node**2 / (node**2 + u**2) for node in NODES]
-        weight = h * (2 - h)
-        variance = 1 - (weight * u) ** 2 - (1 - 0.9**2) * (1 - far) ** 2
-        assert sum(w * b for w, b in zip(mix.measured, bank, strict=True)) == pytest.approx(weight, abs=0.01)
-        share = mix.drawn[0] + sum(w * b for w, b in zip(mix.drawn[1:], bank, strict=True))
-        assert share == pytest.approx(math.sqrt(variance), abs=0.02)
+def at(weights: tuple[float, ...], nodes: tuple[float, ...], u: float) -> float:
+    """A mixture's value: the first weight is that of 1, where there is one more than nodes."""
+    bank = [node**2 / (node**2 + u**2) for node in nodes]
+    return sum(w * b for w, b in zip(weights, [1.0] * (len(weights) - len(nodes)) + bank, strict=True))
+
+
+@pytest.mark.parametrize("u", [0.01, 0.2, 0.9, 1.1, 2.7, 9.0, 200.0])
+def test_mixtures_are_the_functions_that_they_stand_for(u: float) -> None:
+    mix = _independent(0.9)
+    weight, far = (1 / (1 + u**2)) * (2 - 1 / (1 + u**2)), NODES[-1] ** 2 / (NODES[-1] ** 2 + u**2)
+    variance = 1 - (weight * u) ** 2 - (1 - 0.9**2) * (1 - far) ** 2
+    assert at(mix.measured, mix.nodes, u) == pytest.approx(weight, abs=0.01)
+    assert at(mix.drawn, mix.nodes, u) == pytest.approx(math.sqrt(variance), abs=0.02)
+    for beyond in (1.2, 5.0, 30.0, 300.0):
+        mix = _continued(0.9, 1.0, beyond)
+        c = math.sqrt(1 - 0.9**2)
+        kept = (1 - weight * u) * (c + (1 - c) * beyond**2 / (beyond**2 + u**2))
+        assert at(mix.measured, mix.nodes, u) == pytest.approx(weight, abs=0.01)
+        assert at(mix.kept, mix.nodes, u) == pytest.approx(kept, abs=0.07)
+
+
+def test_what_is_hardly_measured_counts_as_not_measured_however_low_the_level() -> None:
+    """Beyond a noise of the range of values, the share of the noise that is kept is that of lost pixels."""
+
+    class Faint(LinearOperator):
+        name = "faint"
+
+        def degrade(self, x: Tensor) -> Tensor:
+            return x / 40
+
+    clean = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64)
+    for lower in (SCHEDULE.at(10), SCHEDULE.at(150)):
+        r = lower.ratio / 2
+        left = step(Faint(noise=1.0), clean / 40, clean, SoftDDRM(eta=0.6), lower) - clean
+        assert torch.allclose(left, r * (0.6 * drawn(7) + 0.8 * drawn(3)), atol=0.1 * r)
 
 
 def test_latents_are_refused() -> None:

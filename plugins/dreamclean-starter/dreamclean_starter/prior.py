@@ -26,7 +26,7 @@ KNOWN: dict[str, Any] = {
     "corrector": "dreamclean/none",
     "sampler": "dreamclean/soft-ddrm",
     "spacing": "dreamclean/karras:rho=2",
-    "strength": 175,
+    "strength": 220,
     "steps": 12,
 }
 
