@@ -86,6 +86,18 @@ def test_noise_is_drawn_anew_only_where_the_measurement_is_better_than_the_level
     assert float((independent * drawn(7)).mean()) > 0.5 * R
 
 
+def test_of_an_operator_that_is_not_linear_the_measurements_noise_counts_as_independent() -> None:
+    class Bent(Operator):
+        name = "bent"
+
+        def degrade(self, x: Tensor) -> Tensor:
+            return x + 0
+
+    clean = torch.full((1, 3, 96, 96), 0.4, dtype=torch.float64)
+    left = step(Bent(noise=2 * R), clean, clean, SoftDDRM(eta=1)) - clean
+    assert float((left * drawn(7)).mean()) > 0.5 * R
+
+
 @pytest.mark.parametrize("u", [0.1, 0.5, 1.0, 2.0])
 @pytest.mark.parametrize("trust", [0.9, 1.5])
 def test_measurement_has_the_weight_that_its_noise_allows(u: float, trust: float) -> None:

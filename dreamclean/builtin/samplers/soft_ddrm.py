@@ -14,7 +14,7 @@ from dreamclean.contracts.estimate import Denoise, Estimate
 from dreamclean.contracts.latent import Latent, Noise
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.measurement import Measurement
-from dreamclean.contracts.operator import Operator
+from dreamclean.contracts.operator import LinearOperator, Operator
 from dreamclean.contracts.sampler import Sampler
 
 NODES = (0.7, 1.1, 1.7, 8.0)
@@ -32,7 +32,7 @@ class SoftDDRM(Sampler):
     difference from it, so that it brings noise of g u. The latent's own noise is the measurement's, as far as it was measured, so the
     two add up, and the latent gives what is missing, r - g u. Noise is drawn only where nothing is measured: there (u above ``BEYOND``)
     a share sqrt(1 - eta^2) is kept, and as much drawn as makes the variance r^2. Where y's noise is not white, or not noise but rounding,
-    what y brings is not known so well: it counts as independent, c (1 - h_8) is kept, c = sqrt(1 - eta^2),
+    or the operator not linear, what y brings is not known so well: it counts as independent, c (1 - h_8) is kept, c = sqrt(1 - eta^2),
     h_8 = (8 r)^2 / ((8 r)^2 + u^2), and the rest drawn.
     Singular values are not needed: A^T (t^2 A A^T + S)^-1, which a projection computes, is h_t / t^2 A^+, and mixtures of a few of these
     make g and the rest. The last step is the projection.
@@ -81,8 +81,8 @@ class SoftDDRM(Sampler):
             return lower.alpha * codec.encode(operator.project(image, y, level.ratio * codec.pixel_scale))
         r = lower.ratio * codec.pixel_scale
         told = operator.dequantized(y, image, r)
-        white = told is y and _white(operator.noise_covariance(y))
-        mix = _continued(eta, self.trust, BEYOND / r) if white else _independent(eta)
+        known = told is y and isinstance(operator, LinearOperator) and _white(operator.noise_covariance(y))
+        mix = _continued(eta, self.trust, BEYOND / r) if known else _independent(eta)
         drawn, kept = r * noise(image), r * estimate.eps
         value, forward, _ = operator.linearize(image)
         made = image + mix.drawn[0] * drawn + mix.kept[0] * kept
@@ -93,7 +93,7 @@ class SoftDDRM(Sampler):
 
 
 def _white(noise: Covariance) -> bool:
-    """Whether the noise is known, and the same everywhere."""
+    """Whether the noise is independent, and the same everywhere."""
     return isinstance(noise, Independent) and torch.as_tensor(noise.variance).ndim == 0
 
 
