@@ -19,12 +19,12 @@ def crispness(operator: Operator, detail: float) -> dict[str, Any]:
     """Fields of a recipe for a known degradation: from the highest PSNR at ``detail`` 0 to the crispest at 1.
 
     The more of a latent's noise is kept, the crisper: soft-ddrm's eta goes from 1 down to the operator's ``least_eta``; and the more a
-    noisy measurement is trusted, from 3/4 to 4/3 of what is usual. Of noise alone they are the number of steps, all of them where parts
+    noisy measurement is trusted, from 5/6 to 6/5 of what is usual. Of noise alone they are the number of steps, all of them where parts
     start at levels of their own.
     """
     if alone := operator.recipe_for(DDPMSchedule.linear(), 0.5):
         return {} if operator.poisson else {"steps": round(alone.get("steps", STEPS) ** detail)}
-    eta, trust = 1 - (1 - operator.least_eta) * detail, 1.1 * (4 / 3) ** (2 * detail - 1)
+    eta, trust = 1 - (1 - operator.least_eta) * detail, 1.1 * 1.2 ** (2 * detail - 1)
     sampler = f"dreamclean/soft-ddrm:eta={eta:g},trust={trust:.3g}"
     return {"guidance": "dreamclean/none", "corrector": "dreamclean/none", "sampler": sampler}
 
