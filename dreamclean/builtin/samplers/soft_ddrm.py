@@ -21,6 +21,8 @@ NODES = (0.7, 1.1, 1.7, 8.0)
 """Projections are made at these multiples of r; functions of the operator's singular values are mixtures of theirs."""
 BEYOND = 1.4
 """Measured with that much noise, on the [0, 1] scale, or more, a direction is as good as never measured."""
+TRUST = 1.1
+"""White noise is taken for so many times less, if nothing else is said."""
 
 
 class SoftDDRM(Sampler):
@@ -50,7 +52,7 @@ class SoftDDRM(Sampler):
     )
 
     trust: float = Field(
-        default=1.1,
+        default=TRUST,
         gt=0,
         le=4,
         description="White noise of the measurement is taken for so many times less: more is crisper, and errs more",

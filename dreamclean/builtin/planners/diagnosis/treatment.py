@@ -3,6 +3,7 @@
 from typing import Any
 
 from dreamclean.builtin.planners.diagnosis.diagnosis import Diagnosis
+from dreamclean.builtin.samplers.soft_ddrm import TRUST
 from dreamclean.contracts.levels import DDPMSchedule, Schedule
 from dreamclean.contracts.operator import Operator
 
@@ -24,7 +25,7 @@ def crispness(operator: Operator, detail: float) -> dict[str, Any]:
     """
     if alone := operator.recipe_for(DDPMSchedule.linear(), 0.5):
         return {} if operator.poisson else {"steps": round(alone.get("steps", STEPS) ** detail)}
-    eta, trust = 1 - (1 - operator.least_eta) * detail, 1.1 * 1.2 ** (2 * detail - 1)
+    eta, trust = 1 - (1 - operator.least_eta) * detail, TRUST * 1.2 ** (2 * detail - 1)
     sampler = f"dreamclean/soft-ddrm:eta={eta:g},trust={trust:.3g}"
     return {"guidance": "dreamclean/none", "corrector": "dreamclean/none", "sampler": sampler}
 
