@@ -275,8 +275,8 @@ class Recommending(Counting):
 
     name = "recommending"
 
-    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
-        return {} if known_operator else {"planner": "auto", "steps": 3, "sampler": "dpm-solver"}
+    def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
+        return {} if operator else {"planner": "auto", "steps": 3, "sampler": "dpm-solver"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dreamclean import DreamCleanError, Mixture, Plan, Planner, Recipe, Restorer, hookimpl
+from dreamclean import DreamCleanError, Mixture, Operator, Plan, Planner, Recipe, Restorer, hookimpl
 from dreamclean.host.host import Host, Plugin
 from dreamclean.recipe.layers import Layers
 from dreamclean.recipe.settings import RecipeSettings, entries
@@ -46,7 +46,7 @@ class Recommending(Mixture):
 
     name = "recommending"
 
-    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
         return {"corrector": "none", "steps": 7, "strength": 200}
 
 
@@ -130,7 +130,7 @@ def test_explain_takes_tile_and_precision_of_the_prior_beside_a_plan() -> None:
     class Particular(Recommending):
         name = "particular"
 
-        def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+        def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
             return {"tile": 32, "dtype": "float64"}
 
     restorer = Restorer(prior(Particular), planner=Looking(recipe={"strength": 100, "steps": 2}), device="cpu")

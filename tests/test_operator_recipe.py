@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dreamclean import DDPMSchedule, Grain, Identity, Level, LinearOperator, LocalLevel, Mixture, Restorer
+from dreamclean import DDPMSchedule, Grain, Identity, Level, LinearOperator, LocalLevel, Mixture, Operator, Restorer
 
 CPU: dict[str, Any] = {"device": "cpu", "dtype": "float32"}
 NAMES = ("guidance", "initializer", "corrector", "sampler", "strength", "steps")
@@ -17,7 +17,7 @@ class Recommending(Mixture):
 
     name = "recommending"
 
-    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
         return {"corrector": "none", "steps": 7, "strength": 200}
 
 

@@ -26,6 +26,7 @@ from dreamclean import (
     LinearOperator,
     Mixture,
     Model,
+    Operator,
     Picture,
     Prior,
     Recipe,
@@ -168,8 +169,8 @@ class Recommending(Mixture):
 
     name = "recommending"
 
-    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
-        return {"corrector": "none", "steps": 7 if known_operator else 8, "strength": 200}
+    def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
+        return {"corrector": "none", "steps": 7 if operator else 8, "strength": 200}
 
 
 def test_layers_are_user_recipe_preset_prior_paper() -> None:

@@ -134,7 +134,7 @@ def test_without_a_measurement_a_share_of_the_noise_is_fresh() -> None:
 @pytest.mark.parametrize(
     ("operator", "eta"),
     [
-        (JPEG(quality=(30,)), 0.6),
+        (JPEG(quality=(30,)), JPEG(quality=(30,)).usual_eta),
         (Blur(shape="gaussian", std=(1.0,), noise=0.02), (1 + 0.86) / 2),
         (JPEG(quality=(30,)) @ Blur(shape="gaussian", std=(1.0,)), (1 + 0.86) / 2),
         (None, (1 + 0.86) / 2),
@@ -144,13 +144,21 @@ def test_without_a_measurement_a_share_of_the_noise_is_fresh() -> None:
     ],
     ids=str,
 )
-def test_without_an_eta_it_is_halfway_to_the_operators_least(operator: Operator | None, eta: float) -> None:
-    """Of a chain it is the least of the link that can bear least, but no more than where noise has to be kept."""
+def test_without_an_eta_it_is_the_operators_usual(operator: Operator | None, eta: float) -> None:
+    """Halfway to its least, but for JPEG. Of a chain it is that of the link that can bear least, but no more than where noise has to be kept."""
     clean = drawn(5, 32).sigmoid()
     y = operator.degrade(clean) if operator else None
     made = step(operator, y, clean, SoftDDRM())
     assert torch.equal(made, step(operator, y, clean, SoftDDRM(eta=eta)))
     assert not torch.equal(made, step(operator, y, clean, SoftDDRM(eta=0.7)))
+
+
+def test_the_coarser_jpeg_rounds_the_more_noise_is_kept() -> None:
+    """All of the picture is measured: finely rounded, what noise is kept only shows; of the passes it is the decisive one that counts."""
+    found = [JPEG(quality=(quality,)).usual_eta for quality in (5, 10, 20, 30, 40, 90)]
+    assert found == sorted(found)
+    assert found == pytest.approx([JPEG.least_eta, 0.3, 0.65, 0.85, 1.0, 1.0], abs=0.02)
+    assert JPEG(quality=(10, 40), shift=(0, 3)).usual_eta == found[1]
 
 
 def at(weights: tuple[float, ...], nodes: tuple[float, ...], u: float) -> float:
@@ -215,7 +223,7 @@ class Recommending(Mixture):
 
     name = "recommending"
 
-    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
         return {
             "guidance": "none",
             "sampler": "dreamclean/soft-ddrm:eta=1",

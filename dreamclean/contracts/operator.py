@@ -41,6 +41,11 @@ class Operator(MeasurementNoise):
     """The least share of noise drawn anew (a sampler's eta, 0 to 1) that ``detail`` 1 goes down to: below, noise that is kept
     shows. Less, where all of the picture is measured, if coarsely; 1 where what is measured says the rest."""
 
+    @property
+    def usual_eta(self) -> float:
+        """The share of noise drawn anew where no ``detail`` is said, ``least_eta`` to 1: halfway between them."""
+        return (1 + self.least_eta) / 2
+
     def __matmul__(self, first: "Operator") -> "Chain":
         """``self @ first``: the degradation ``first`` and then this one, each with its noise."""
         return Chain(links=(first, self)) if isinstance(first, Operator) else NotImplemented

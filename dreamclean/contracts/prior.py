@@ -9,6 +9,7 @@ import torch
 
 from dreamclean.contracts.component import Component
 from dreamclean.contracts.model import Model
+from dreamclean.contracts.operator import Operator
 
 
 class Prior(Component):
@@ -35,8 +36,8 @@ class Prior(Component):
         """
         return None
 
-    def recipe_for(self, known_operator: bool) -> Mapping[str, Any]:
-        """The recipe that suits this prior, blind or with a known operator; fields as in ``Recipe``.
+    def recipe_for(self, operator: Operator | None) -> Mapping[str, Any]:
+        """The recipe that suits this prior with a known ``operator``, or blind, if it is None; fields as in ``Recipe``.
 
         It is asked for before anything is loaded.
         """

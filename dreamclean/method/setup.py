@@ -101,7 +101,7 @@ class Setup:
         schedule = self.model.schedule
         if operator is not None:
             said = with_operator(said, operator, self.prior, schedule, self.model.codec.pixel_scale)
-        layers = with_rest(said, self.prior, schedule, operator is not None)
+        layers = with_rest(said, self.prior, schedule, operator)
         recipe = layers.recipe
         made = {kind: getattr(self, kind) or _made(self.host, kind, recipe, objects) for kind in PARTS}
         check_guidance(made["guidance"], operator)
@@ -121,16 +121,15 @@ class Setup:
         """A warning if the strength is the preset's, and far from what suits the prior."""
         if preset is None or run.sources["strength"] != f"preset {preset}":
             return None
-        known = self.operator is not None
-        return doubts.of_preset(preset, run.levels[-1], self.prior, self._usual(known), known)
+        return doubts.of_preset(preset, run.levels[-1], self.prior, self._usual(), self.operator is not None)
 
-    def _usual(self, known_operator: bool) -> float | None:
+    def _usual(self) -> float | None:
         """The noise-to-signal ratio that the prior recommends, or its planner's highest; None: neither is known."""
-        wanted, schedule = recommended(self.prior, known_operator), self.model.schedule
+        wanted, schedule = recommended(self.prior, self.operator), self.model.schedule
         if wanted.strength is not None:
             return schedule.at(schedule.resolve(wanted.strength)).ratio
         planner: Planner = self.host.make("planner", wanted.planner or self.host.default("planner"))
-        return None if planner.refuses(known_operator, self.prior) else planner.strongest(self.prior)
+        return None if planner.refuses(self.operator is not None, self.prior) else planner.strongest(self.prior)
 
     def settled(self, parts: Mapping[str, Component | None]) -> dict[str, Any]:
         """The recipe's fields as they came out, with the version of every package involved."""
@@ -169,13 +168,13 @@ def set_up(settings: Settings, host: Host, model: Model | None = None) -> Setup:
     default = entries()["device"].setting.default
     asked = settings.get("device") or default
     device, source = pick_device(asked), "default" if asked == default else USER
-    wanted = said.over(source_of(prior), recommended(prior, known)).recipe
+    wanted = said.over(source_of(prior), recommended(prior, operator)).recipe
     dtype = pick_dtype(exact_dtype(settings.get("dtype")) if wanted.exact else wanted.dtype, device)
     model = model or load(prior, device, dtype)
     if preset is not None:
         own: Planner | None = _made(host, "planner", said.recipe, objects)
         said = with_preset(said, preset, model.schedule, known, planned=own is not None and own.looks)
-    said = with_planner(said, prior, known, lambda: host.default("planner"))
+    said = with_planner(said, prior, operator, lambda: host.default("planner"))
     planner: Planner = _made(host, "planner", said.recipe, objects)
     _check_planner(planner, known, prior, said.recipe)
     parts = {kind: _made(host, kind, said.recipe, objects) for kind in PARTS}

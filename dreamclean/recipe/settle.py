@@ -43,18 +43,18 @@ def with_preset(said: Layers, preset: str, schedule: Schedule, known_operator: b
     return said.over(f"preset {preset}", named.model_copy(update={"strength": None}) if planned else named)
 
 
-def with_planner(said: Layers, prior: "Prior", known_operator: bool, planner: Callable[[], str]) -> Layers:
+def with_planner(said: Layers, prior: "Prior", operator: "Operator | None", planner: Callable[[], str]) -> Layers:
     """``said`` over the planner that it implies.
 
     A preset, a strength, or an operator: the recipe is fixed. Else the prior's planner, or, in pixel space where neither
     it nor the user says anything of how to restore, ``planner()``.
     """
-    if known_operator or said.recipe.strength is not None:
-        cause = "strength" if not known_operator else "operator" if said.source("operator") else "mask"
+    if operator is not None or said.recipe.strength is not None:
+        cause = "strength" if operator is None else "operator" if said.source("operator") else "mask"
         return said.over(f"{said.source(cause) or USER} ({cause})", Recipe(planner=FIXED))
     if said.recipe.planner is not None:
         return said
-    wanted = recommended(prior, known_operator)
+    wanted = recommended(prior, operator)
     if wanted.planner:
         return said.over(source_of(prior), Recipe(planner=wanted.planner))
     silent = wanted == Recipe() and not any(getattr(said.recipe, name) for name in (*MOVES, "steps"))
@@ -70,13 +70,13 @@ def with_operator(said: Layers, operator: "Operator", prior: "Prior", schedule: 
     return said.over(source_of(operator), make_recipe(**operator.recipe_for(schedule, pixel_scale)))
 
 
-def with_rest(said: Layers, prior: "Prior", schedule: Schedule, known_operator: bool) -> Layers:
+def with_rest(said: Layers, prior: "Prior", schedule: Schedule, operator: "Operator | None") -> Layers:
     """``said`` over what the prior recommends, over the paper. Its guidance goes with its sampler: if another is said, neither counts."""
-    wanted = recommended(prior, known_operator)
+    wanted = recommended(prior, operator)
     if wanted.sampler and said.recipe.sampler and _short(said.recipe.sampler) != _short(wanted.sampler):
         wanted = wanted.model_copy(update={"guidance": None})
     said = said.over(source_of(prior), wanted)
-    return said.over("paper", paper(known_operator, schedule))
+    return said.over("paper", paper(operator is not None, schedule))
 
 
 def _short(config: dict[str, Any]) -> str:
@@ -84,6 +84,6 @@ def _short(config: dict[str, Any]) -> str:
     return str(config["name"]).rpartition("/")[2]
 
 
-def recommended(prior: "Prior", known_operator: bool) -> Recipe:
+def recommended(prior: "Prior", operator: "Operator | None") -> Recipe:
     """The recipe that suits the prior."""
-    return make_recipe(**prior.recipe_for(known_operator))
+    return make_recipe(**prior.recipe_for(operator))

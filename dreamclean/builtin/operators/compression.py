@@ -137,8 +137,12 @@ class Compression(Operator):
         after = luma[coarsest + 1 :].sum(0) + self.noise**2
         return not self.poisson and float((luma[coarsest] / after).log().mean()) > 2 * math.log(COARSER)
 
+    def coarseness(self) -> Tensor:
+        """Standard deviation of the rounding of luma's low frequencies in each pass, (passes,), geometric mean, [0, 1] scale."""
+        return (self._variances()[:, 0, :LOW, :LOW].log().mean((1, 2)) / 2).exp()
+
     def _coarsest(self) -> int:
-        return int(self._variances()[:, 0, :LOW, :LOW].log().mean((1, 2)).argmax())
+        return int(self.coarseness().argmax())
 
     def _variances(self) -> Tensor:
         """Of the rounding of luma and chroma in each pass, (passes, 2, 8, 8)."""

@@ -12,6 +12,7 @@ from dreamclean.contracts.codec import PixelCodec
 from dreamclean.contracts.errors import DreamCleanError
 from dreamclean.contracts.levels import Level, VESchedule
 from dreamclean.contracts.model import Geometry, Model
+from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.out_of_memory import lacks_memory
 from dreamclean.contracts.prior import Prior
 
@@ -85,17 +86,18 @@ class Denoiser(Prior):
 
         return Model(VESchedule(2 * self.lowest, 2 * self.highest), predict, geometry=Geometry(self.divisor))
 
-    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
         limit = self.highest * 2
-        corrector = f"dreamclean/vps:gamma={0.9 if known_operator else 0.05},fused=true"
-        start = "forward-noising" if known_operator else "matched-level"
-        strength = f"nsr:{min(0.5 if known_operator else 0.2, limit):.4g}"
+        known = operator is not None
+        corrector = f"dreamclean/vps:gamma={0.9 if known else 0.05},fused=true"
+        start = "forward-noising" if known else "matched-level"
+        strength = f"nsr:{min(0.5 if known else 0.2, limit):.4g}"
         return {
             "initializer": f"dreamclean/{start}",
             "corrector": corrector,
             "sampler": "dreamclean/ddim",
             "strength": strength,
-            "steps": 12 if known_operator else 4,
+            "steps": 12 if known else 4,
         }
 
     def _told(self, network: Callable[..., Tensor]) -> Denoise:

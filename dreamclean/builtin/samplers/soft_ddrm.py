@@ -48,7 +48,7 @@ class SoftDDRM(Sampler):
         default=None,
         ge=0,
         le=1,
-        description="Share of noise drawn anew where nothing is measured; none: halfway between 1 and the operator's least",
+        description="Share of noise drawn anew where nothing is measured; none: the operator's usual_eta",
     )
 
     trust: float = Field(
@@ -60,8 +60,8 @@ class SoftDDRM(Sampler):
 
     def __call__(self, latent: Latent, lower: Level, denoise: Denoise, noise: Noise) -> Latent:
         measured = denoise.measurement
-        least = (measured.operator if measured else Operator).least_eta
-        eta = (1 + least) / 2 if self.eta is None else self.eta
+        usual = measured.operator.usual_eta if measured else (1 + Operator.least_eta) / 2
+        eta = usual if self.eta is None else self.eta
         if measured is None:
             estimate = latent.estimated(denoise)
             eps = math.sqrt(1 - eta**2) * estimate.eps

@@ -12,6 +12,7 @@ from torch import Tensor
 from dreamclean import DreamCleanError
 from dreamclean.contracts.levels import Level, VESchedule
 from dreamclean.contracts.model import Geometry, Model
+from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.prior import Prior
 from dreamclean.contracts.warn import warn
 from dreamclean_adm.edm2 import PART, UNet
@@ -71,9 +72,9 @@ class EDM2(Prior):
     def source(self) -> Path | None:
         return Path(self.path) if Path(self.path).exists() else None
 
-    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
         """With an operator the paper's noise-to-signal ratio."""
-        return {"strength": f"nsr:{PAPER_RATIO:.4f}"} if known_operator else {}
+        return {"strength": f"nsr:{PAPER_RATIO:.4f}"} if operator else {}
 
 
 class Asked(NamedTuple):

@@ -10,6 +10,7 @@ from torch import Tensor
 from dreamclean import DreamCleanError
 from dreamclean.contracts.levels import Level
 from dreamclean.contracts.model import Geometry, Model
+from dreamclean.contracts.operator import Operator
 from dreamclean.contracts.prior import Prior
 from dreamclean_adm.config import UNTOLD, Betas, Config, Order
 from dreamclean_adm.loading import load as read
@@ -66,9 +67,9 @@ class ADM(Prior):
     def source(self) -> Path | None:
         return Path(self.path) if self.path and Path(self.path).exists() else None
 
-    def recipe_for(self, known_operator: bool) -> dict[str, Any]:
+    def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
         """With an operator the paper's noise-to-signal ratio, whatever the noise levels."""
-        return {"strength": f"nsr:{PAPER_RATIO:.4f}"} if known_operator else {}
+        return {"strength": f"nsr:{PAPER_RATIO:.4f}"} if operator else {}
 
 
 class Asked(NamedTuple):

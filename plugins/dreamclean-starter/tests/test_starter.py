@@ -10,7 +10,18 @@ import torch
 import torch.nn.functional as F
 from dreamclean_starter.prior import BLIND, KNOWN, MODEL, Starter
 
-from dreamclean import DreamCleanError, Enlarged, Evaluator, Picture, Restorer
+from dreamclean import (
+    JPEG,
+    Blur,
+    Downsample,
+    DreamCleanError,
+    Enlarged,
+    Evaluator,
+    FourierMagnitude,
+    Inpaint,
+    Picture,
+    Restorer,
+)
 from dreamclean.builtin.planners.diagnosis.calibration import FAMILIES, calibration_of
 from dreamclean.builtin.planners.diagnosis.diagnose import diagnose_image
 from dreamclean.host.host import host
@@ -40,6 +51,33 @@ def test_starter_weights_are_those_of_the_card():
 def test_starter_recipes_are_those_of_the_card():
     blocks = re.findall(r"```json\n(.*?)```", CARD, re.DOTALL)
     assert [json.loads(block) for block in blocks] == [BLIND, KNOWN]
+
+
+@pytest.mark.parametrize(
+    ("operator", "low", "high"),
+    [
+        (None, None, None),
+        (JPEG(quality=(10,)), 160, 160),
+        (Inpaint(share=0.5, noise=0.05), 160, 160),
+        (Inpaint(share=0.9, noise=0.05), 220, 220),  # here holes are larger than a pixel or two
+        (FourierMagnitude(), 220, 220),
+        (JPEG(quality=(10,)) @ Blur(shape="gaussian", std=(1.0,)), 220, 220),
+        (Blur(shape="gaussian", std=(1.0,), noise=0.02), 220, 220),
+        (Blur(shape="defocus", radius=2.0, noise=0.02), 220, 220),
+        (Blur(shape="gaussian", size=5, std=(10.0,), noise=0.05), 260, 290),
+        (Blur(shape="defocus", radius=5.0, noise=0.02), 290, 330),
+        (Downsample(factor=4, noise=0.05), 400, 400),
+        (Downsample(factor=200), 400, 400),  # larger than what it is tried on
+    ],
+    ids=str,
+)
+def test_starter_starts_higher_where_less_is_known(operator, low, high):
+    recipe = Starter().recipe_for(operator)
+    if operator is None:
+        assert recipe == BLIND
+    else:
+        assert recipe == {**KNOWN, "strength": recipe["strength"]}
+        assert low <= recipe["strength"] <= high
 
 
 @pytest.mark.parametrize("sigma", [25, 50])

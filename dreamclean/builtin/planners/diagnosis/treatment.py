@@ -23,8 +23,13 @@ def crispness(operator: Operator, detail: float) -> dict[str, Any]:
     noisy measurement is trusted, from 5/6 to 6/5 of what is usual. Of noise alone they are the number of steps, all of them where parts
     start at levels of their own.
     """
-    if alone := operator.recipe_for(DDPMSchedule.linear(), 0.5):
-        return {} if operator.poisson else {"steps": round(alone.get("steps", STEPS) ** detail)}
+    levels = DDPMSchedule.linear()
+    if alone := operator.recipe_for(levels, 0.5):
+        return (
+            {}
+            if operator.poisson
+            else {"steps": round(min(STEPS, levels.most_steps(alone.get("strength", levels.highest))) ** detail)}
+        )
     eta, trust = 1 - (1 - operator.least_eta) * detail, TRUST * 1.2 ** (2 * detail - 1)
     sampler = f"dreamclean/soft-ddrm:eta={eta:g},trust={trust:.3g}"
     return {"guidance": "dreamclean/none", "corrector": "dreamclean/none", "sampler": sampler}
