@@ -10,8 +10,10 @@ from torch import Tensor
 from dreamclean import (
     JPEG,
     Blur,
+    Colorize,
     DDPMSchedule,
     Denoise,
+    Downsample,
     DreamCleanError,
     Estimate,
     Evaluator,
@@ -136,6 +138,8 @@ def test_without_a_measurement_a_share_of_the_noise_is_fresh() -> None:
     [
         (JPEG(quality=(30,)), JPEG(quality=(30,)).usual_eta),
         (Blur(shape="gaussian", std=(1.0,), noise=0.02), (1 + 0.86) / 2),
+        (Colorize(noise=0.05), 0.2),
+        (Downsample(factor=2, noise=0.05), 0.8),
         (JPEG(quality=(30,)) @ Blur(shape="gaussian", std=(1.0,)), (1 + 0.86) / 2),
         (None, (1 + 0.86) / 2),
         (Inpaint(share=0.5), 1.0),
@@ -145,7 +149,7 @@ def test_without_a_measurement_a_share_of_the_noise_is_fresh() -> None:
     ids=str,
 )
 def test_without_an_eta_it_is_the_operators_usual(operator: Operator | None, eta: float) -> None:
-    """Halfway to its least, but for JPEG. Of a chain it is that of the link that can bear least, but no more than where noise has to be kept."""
+    """Halfway to its least, or its own. Of a chain it is that of the link that can bear least, but no more than where noise has to be kept."""
     clean = drawn(5, 32).sigmoid()
     y = operator.degrade(clean) if operator else None
     made = step(operator, y, clean, SoftDDRM())

@@ -43,7 +43,7 @@ class Operator(MeasurementNoise):
 
     @property
     def usual_eta(self) -> float:
-        """The share of noise drawn anew where no ``detail`` is said, ``least_eta`` to 1: halfway between them."""
+        """The share of noise drawn anew where no ``detail`` is said, ``least_eta`` to 1: by default halfway between them."""
         return (1 + self.least_eta) / 2
 
     def __matmul__(self, first: "Operator") -> "Chain":

@@ -53,6 +53,8 @@ class OperatorSuite(ComponentSuite):
         recipe = make_recipe(**subject.recipe_for(DDPMSchedule.linear(), 0.5))
         check(recipe.prior is None and recipe.operator is None, "recipe_for is not to choose a prior or an operator")
         check(0 <= subject.least_eta <= 1, f"least_eta is {subject.least_eta}; give a share, 0 to 1")
+        usual, least = subject.usual_eta, subject.least_eta
+        check(least <= usual <= 1, f"usual_eta is {usual}; give a share from least_eta, {least}, to 1")
 
     @DTYPES
     def test_dtype_and_batch_are_kept(self, exact: Any, dtype: torch.dtype) -> None:

@@ -19,6 +19,11 @@ class Colorize(LinearOperator):
         default=(0.3333, 0.3334, 0.3333), min_length=3, max_length=3, description="Weights of red, green and blue"
     )
 
+    @property
+    def usual_eta(self) -> float:
+        """``least_eta``: more noise drawn anew makes it no closer."""
+        return self.least_eta
+
     def image_shape(self, y: Tensor) -> torch.Size:
         return torch.Size((y.shape[0], 3, *y.shape[2:]))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dreamclean import JPEG, Colorize, Inpaint, LinearOperator, Model, Operator, SeparableOperator
+from dreamclean import Colorize, Inpaint, LinearOperator, Model, Operator, SeparableOperator
 from dreamclean.builtin.priors.diffusers import UNetPrior, load_parts
 from dreamclean.method.measured import EIGHT_BIT
 
@@ -21,7 +21,7 @@ BLIND: dict[str, Any] = {
     "sampler": "dreamclean/dpm-solver",
     "steps": 4,
 }
-LOWEST, USUAL, HIGHEST = 160, 220, 400
+LOWEST, USUAL, HIGHEST = 130, 220, 400
 """Steps of the schedule, of 1000, to start at with a known operator."""
 SIDE = 96
 """Side in pixels of the picture on which it is tried how much an operator keeps."""
@@ -65,7 +65,7 @@ def strength_for(operator: Operator) -> int:
         steps: float = USUAL * (0.13 / known_share(operator)) ** 0.4
         return round(min(max(steps, USUAL), HIGHEST))
     strewn = isinstance(operator, Inpaint) and operator.least_eta == 1
-    return LOWEST if strewn or isinstance(operator, JPEG | Colorize) else USUAL
+    return LOWEST if strewn or isinstance(operator, Colorize) else USUAL
 
 
 def known_share(operator: LinearOperator) -> float:

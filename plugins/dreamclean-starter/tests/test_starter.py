@@ -13,6 +13,7 @@ from dreamclean_starter.prior import BLIND, KNOWN, MODEL, Starter
 from dreamclean import (
     JPEG,
     Blur,
+    Colorize,
     Downsample,
     DreamCleanError,
     Enlarged,
@@ -57,8 +58,9 @@ def test_starter_recipes_are_those_of_the_card():
     ("operator", "low", "high"),
     [
         (None, None, None),
-        (JPEG(quality=(10,)), 160, 160),
-        (Inpaint(share=0.5, noise=0.05), 160, 160),
+        (JPEG(quality=(10,)), 220, 220),
+        (Colorize(noise=0.05), 130, 130),
+        (Inpaint(share=0.5, noise=0.05), 130, 130),
         (Inpaint(share=0.9, noise=0.05), 220, 220),  # here holes are larger than a pixel or two
         (FourierMagnitude(), 220, 220),
         (JPEG(quality=(10,)) @ Blur(shape="gaussian", std=(1.0,)), 220, 220),
