@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dreamclean import Colorize, Inpaint, LinearOperator, Model, Operator, SeparableOperator
+from dreamclean import JPEG, Colorize, Inpaint, LinearOperator, Model, Operator, SeparableOperator
 from dreamclean.builtin.priors.diffusers import UNetPrior, load_parts
 from dreamclean.method.measured import EIGHT_BIT
 
@@ -21,8 +21,8 @@ BLIND: dict[str, Any] = {
     "sampler": "dreamclean/dpm-solver",
     "steps": 4,
 }
-LOWEST, USUAL, HIGHEST = 130, 220, 400
-"""Steps of the schedule, of 1000, to start at with a known operator."""
+HIGHEST = 400
+"""Steps of the schedule, of 1000, above which a known operator's run does not start."""
 SIDE = 96
 """Side in pixels of the picture on which it is tried how much an operator keeps."""
 
@@ -32,7 +32,7 @@ KNOWN: dict[str, Any] = {
     "corrector": "dreamclean/none",
     "sampler": "dreamclean/soft-ddrm",
     "spacing": "dreamclean/karras:rho=2",
-    "strength": USUAL,  # but for those of strength_for
+    "strength": 220,
     "steps": 12,
 }
 
@@ -56,16 +56,23 @@ class Starter(UNetPrior):
         return MODEL
 
     def recipe_for(self, operator: Operator | None) -> dict[str, Any]:
-        return BLIND if operator is None else {**KNOWN, "strength": strength_for(operator)}
+        return BLIND if operator is None else KNOWN | start_for(operator)
 
 
-def strength_for(operator: Operator) -> int:
-    """Where to start, chosen on photographs held out (docs/decisions, 59): the higher, the less of the picture a blur leaves."""
-    if isinstance(operator, SeparableOperator):  # blurs and downsampling
-        steps: float = USUAL * (0.13 / known_share(operator)) ** 0.4
-        return round(min(max(steps, USUAL), HIGHEST))
-    strewn = isinstance(operator, Inpaint) and operator.least_eta == 1
-    return LOWEST if strewn or isinstance(operator, Colorize) else USUAL
+def start_for(operator: Operator) -> dict[str, Any]:
+    """Where ``KNOWN`` differs for an operator, chosen on photographs held out (docs/decisions, 59)."""
+    match operator:
+        case SeparableOperator():  # blurs and downsampling: the higher, the less of the picture they leave
+            steps: float = KNOWN["strength"] * (0.13 / known_share(operator)) ** 0.4
+            return {"strength": round(min(max(steps, KNOWN["strength"]), HIGHEST))}
+        case Inpaint(least_eta=1):  # lost pixels strewn among known ones
+            return {"strength": 130}
+        case Colorize():
+            return {"strength": 130, "steps": 6}
+        case JPEG():
+            return {"strength": 160}
+        case _:
+            return {}
 
 
 def known_share(operator: LinearOperator) -> float:
