@@ -17,6 +17,7 @@ from dreamclean import (
     DDPMSchedule,
     DreamCleanError,
     FlowSchedule,
+    Grain,
     Level,
     Mixture,
     Operator,
@@ -169,6 +170,15 @@ def test_treatment_faithful_end_is_a_level_that_the_prior_has() -> None:
     schedule = SCHEDULES["denoiser"]
     recipe = made(treatment(found("blocking", 0.7), schedule, 0))
     assert recipe.strength == schedule.highest
+
+
+def test_treatment_of_noise_with_an_operator_is_as_crisp_as_of_any_noise() -> None:
+    """Told, noise alone has fewer steps; found, as many as white noise that is found. Other operators keep the prior's recipe."""
+    schedule = DDPMSchedule.linear()
+    grain, blur = Grain(std=0.08), Blur(shape="gaussian", std=(1.0,), noise=0.02)
+    assert treatment(Diagnosis("coloured noise", operator=grain), schedule) == {"operator": grain, "steps": 8}
+    assert treatment(Diagnosis("coloured noise", operator=grain), schedule, 0.0) == {"operator": grain, "steps": 1}
+    assert treatment(Diagnosis("blurred", operator=blur), schedule) == {"operator": blur}
 
 
 def test_treatment_of_uneven_noise_needs_all_the_steps() -> None:

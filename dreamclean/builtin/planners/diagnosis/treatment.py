@@ -38,7 +38,7 @@ def crispness(operator: Operator, detail: float) -> dict[str, Any]:
 def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = None) -> dict[str, Any] | None:
     """The recipe that suits the diagnosis; None: leave the picture as it is.
 
-    With an operator its own recipe, or the prior's for known operators, and ``crispness`` if ``detail`` is said. Without one a
+    With an operator its own recipe, or the prior's for known operators, and ``crispness`` if ``detail`` is said or there is noise alone. Without one a
     matched start, and a second-order sampler where the damage is no noise; where noise is uneven, every part starts at its own level.
 
     ``detail`` goes from the posterior mean, which is one step from the level of the
@@ -47,6 +47,8 @@ def treatment(diagnosis: Diagnosis, schedule: Schedule, detail: float | None = N
     is detail. Parts that start at levels of their own need all the steps to get there.
     """
     if diagnosis.operator is not None:
+        if detail is None and diagnosis.operator.recipe_for(schedule, 0.5):
+            detail = 1.0  # noise alone, as crisp as any that is found
         return {"operator": diagnosis.operator, **({} if detail is None else crispness(diagnosis.operator, detail))}
     if diagnosis.ratio is None:
         return None
