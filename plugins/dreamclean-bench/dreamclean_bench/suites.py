@@ -70,7 +70,7 @@ def _with_steps(steps: int) -> tuple[str, ...]:
 
 
 _TUNED = {
-    "dreamclean-known:steps=20": [f"sampler=soft-ddrm:eta={eta}" for eta in (0.8, 0.85, 0.9, 0.95, 1.0)],
+    "dreamclean-known:steps=20": [f"sampler=soft-ddrm:eta={eta}" for eta in (0.2, 0.5, 0.8, 0.9, 1.0)],
     "ddrm:steps=20": ["eta=0.85", "eta=0.7", "eta=1", "strength=300,eta=0.85", "strength=300,eta=1"],
     "ddrm-jpeg:steps=20": ["eta_b=0.2", "eta_b=0.4", "eta_b=0.7", "eta_b=1", "eta=0.85"],
     "diffpir:steps=20": [
@@ -92,10 +92,10 @@ _CHOSEN = {
         *("ddrm:steps=20,eta=0.7", "diffpir:steps=20,zeta=0.7", "pigdm:steps=20"),
         *("dps:strength=300,steps=20,zeta=10", "red:iterations=20"),
     ),
-    "deblur-uniform": (f"{_OURS}0.8,steps=20", *_BLURRED, "pigdm:steps=20,eta=0.5", "red:iterations=20,sigma_f=10"),
-    "deblur-gauss": (f"{_OURS}0.85,steps=20", *_BLURRED, "pigdm:steps=20", "red:iterations=20,sigma_f=10"),
-    "deblur-aniso": (f"{_OURS}0.8,steps=20", *_BLURRED, "pigdm:steps=20,eta=0.5", "red:iterations=20,sigma_f=10"),
-    "colorize": (f"{_OURS}0.95,steps=20", *_LOST, "dps:strength=300,steps=20,zeta=10", "red:iterations=20"),
+    "deblur-uniform": (f"{_OURS}0.9,steps=20", *_BLURRED, "pigdm:steps=20,eta=0.5", "red:iterations=20,sigma_f=10"),
+    "deblur-gauss": (f"{_OURS}1.0,steps=20", *_BLURRED, "pigdm:steps=20", "red:iterations=20,sigma_f=10"),
+    "deblur-aniso": (f"{_OURS}1.0,steps=20", *_BLURRED, "pigdm:steps=20,eta=0.5", "red:iterations=20,sigma_f=10"),
+    "colorize": (f"{_OURS}0.2,steps=20", *_LOST, "dps:strength=300,steps=20,zeta=10", "red:iterations=20"),
     "inpaint": (
         f"{_OURS}1.0,steps=20",
         *_LOST,
@@ -106,7 +106,7 @@ _CHOSEN = {
         *("diffpir:strength=300,steps=20,zeta=1", "pigdm:strength=300,steps=20,eta=1,weight=score"),
         *("dps:strength=300,steps=20,zeta=10", "red:iterations=20,sigma_f=10"),
     ),
-    "jpeg-cascade": (f"{_OURS}0.8,steps=20", "ddrm-jpeg:eta_b=0.2"),
+    "jpeg-cascade": (f"{_OURS}0.5,steps=20", "ddrm-jpeg:eta_b=0.2"),
     "poisson": (f"{_OURS}1.0,steps=20", *_LOST, "dps:strength=300,steps=20,zeta=10", "red:iterations=20,sigma_f=10"),
     "phase-retrieval": (f"{_OURS}1.0,steps=20", "dps:strength=300,steps=20,zeta=30"),
 }
