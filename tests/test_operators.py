@@ -968,4 +968,4 @@ def test_disc_that_is_smaller_than_a_part_of_a_pixel_is_one_pixel() -> None:
 @pytest.mark.parametrize("schedule", [VESchedule(), FlowSchedule()], ids=["ve", "flow"])
 def test_noise_quieter_than_any_level_has_no_start_of_its_own(schedule: Any) -> None:
     assert Identity(noise=1e-5).recipe_for(schedule, 0.5) == {}
-    assert Identity(noise=0.1).recipe_for(schedule, 0.5)["steps"] == 8
+    assert Identity(noise=0.1).recipe_for(schedule, 0.5)["steps"] == 2
