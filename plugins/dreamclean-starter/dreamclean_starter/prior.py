@@ -1,6 +1,7 @@
 """The starter prior and the recipes that suit it."""
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ def start_for(operator: Operator) -> dict[str, Any]:
             return {}
 
 
+@lru_cache(maxsize=32)  # a recipe is asked for several times in a run
 def known_share(operator: LinearOperator) -> float:
     """The share, 0.001 to 1, of a picture's degrees of freedom that the operator measures, of detail of a standard deviation of 0.1.
 
